@@ -1,0 +1,41 @@
+"""The suite runs with eight forced CPU devices, rank promotion refused, and warnings as errors (setup.cfg)."""
+
+import os
+
+if os.environ.get("YOLOJAX_TEST_PLATFORM", "cpu") == "cpu":
+    os.environ["JAX_PLATFORMS"] = "cpu"
+    os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=8"
+
+from pathlib import Path
+
+import jax
+import pytest
+
+jax.config.update("jax_numpy_rank_promotion", "raise")
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+SHARED = REPOSITORY.parent / "shared"
+
+
+@pytest.fixture
+def repository():
+    """The repository's root folder."""
+    return REPOSITORY
+
+
+@pytest.fixture
+def golden():
+    """The folder of expected numbers; tests that need it are skipped where it is absent."""
+    folder = SHARED / "golden"
+    if not folder.is_dir():
+        pytest.skip(f"no golden numbers at {folder}")
+    return folder
+
+
+@pytest.fixture
+def real_data():
+    """The folder of real pictures and labels; tests that need it are skipped where it is absent."""
+    folder = SHARED / "data"
+    if not folder.is_dir():
+        pytest.skip(f"no real data at {folder}")
+    return folder

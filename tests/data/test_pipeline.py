@@ -1,0 +1,461 @@
+"""The host pipeline: every sample a function of (seed, epoch, index), whatever the threads and wherever reading starts."""
+
+import itertools
+import re
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from yolojax.config import Config
+from yolojax.data import digits, pipeline
+from yolojax.data.augment import Example
+from yolojax.data.images import letterbox, read_image, write_image
+from yolojax.data.pipeline import (
+    ListSource,
+    class_names,
+    collate,
+    open_split,
+    step_samples,
+    train_batches,
+    train_sample,
+    val_batches,
+    val_sample,
+)
+from yolojax.errors import InputError
+from yolojax.grid import AnchorGrid
+from yolojax.targets import assign
+
+NAMES = ("cat", "dog", "cow")
+GRID = AnchorGrid((64, 96), (16, 32), (((6, 8), (14, 10)), ((30, 24), (50, 60))))
+# (width, height) and boxes of each picture of the list; the fourth has none.
+PICTURES = (
+    ((80, 60), "10,10,50,40,0 20,20,70,55,1"),
+    ((40, 90), "5,50,35,85,2"),
+    ((120, 50), "0,0,120,50,1 60,10,90,40,0 3,3,20,20,2"),
+    ((64, 64), ""),
+    ((96, 64), "30.5,10.25,60,44,1"),
+    ((33, 47), "1,1,32,46,0"),
+    ((70, 30), "40,5,65,25,2 2,2,12,12,2"),
+)
+
+
+@pytest.fixture
+def config(tmp_path):
+    """A configuration whose training and validation lists both are a list of PICTURES, batches of 3."""
+    lines = []
+    for number, ((width, height), boxes) in enumerate(PICTURES):
+        noise = np.random.default_rng(number).integers(0, 256, (height, width, 3), dtype=np.uint8)
+        write_image(tmp_path / f"{number}.png", noise)
+        lines.append(f"{number}.png {boxes}".strip())
+    (tmp_path / "list.txt").write_text("\n".join(lines) + "\n")
+    config = Config(seed=11)
+    config.data.train = config.data.val = str(tmp_path / "list.txt")
+    config.data.class_names = NAMES
+    config.data.max_boxes = 5
+    config.data.threads = 2
+    config.train.batch_size = 3
+    return config
+
+
+def spoil(config, *indices):
+    """Makes files of the list unreadable."""
+    for index in indices:
+        with open(config.data.train.replace("list.txt", f"{index}.png"), "wb") as file:
+            file.write(b"\x89PNG\r\n\x1a\nno more")
+
+
+def relist(config, boxes, size=(100, 80)):
+    """Replaces the list by one picture with these boxes."""
+    path = config.data.train.replace("list.txt", "alone.png")
+    write_image(path, np.zeros((size[1], size[0], 3), np.uint8))
+    with open(config.data.train, "w") as file:
+        file.write(f"alone.png {boxes}")
+
+
+def assert_same(one, two):
+    """Two pytrees of arrays and numbers are equal to the bit."""
+    if isinstance(one, np.ndarray):
+        assert one.dtype == two.dtype
+        np.testing.assert_array_equal(one, two)
+    elif isinstance(one, tuple | list):
+        assert len(one) == len(two)
+        for left, right in zip(one, two, strict=True):
+            assert_same(left, right)
+    else:
+        assert one == two
+
+
+def loader_threads():
+    return [thread for thread in threading.enumerate() if thread.name.startswith("yolojax-data")]
+
+
+@settings(deadline=None, max_examples=60)
+@given(seed=st.integers(0, 2**40), batch_size=st.integers(1, 20), length=st.integers(1, 17), start=st.integers(0, 9))
+def test_every_epoch_visits_each_picture_once(seed, batch_size, length, start):
+    steps = max(start + 1, -(-4 * length // batch_size))
+    visits = [visit for step in range(steps) for visit in step_samples(seed, step, batch_size, length)]
+    assert len(visits) == steps * batch_size
+    for epoch in range(4):
+        of_epoch = visits[epoch * length : (epoch + 1) * length]
+        assert {e for e, _ in of_epoch} == {epoch}
+        assert sorted(index for _, index in of_epoch) == list(range(length))
+    assert step_samples(seed, start, batch_size, length) == visits[start * batch_size : (start + 1) * batch_size]
+
+
+def test_orders_differ_between_epochs_and_seeds():
+    orders = {tuple(index for _, index in step_samples(seed, step, 50, 50)) for seed in (0, 1) for step in range(5)}
+    assert len(orders) == 10
+    # No epoch is an old one continued or turned round: a picture's place in one says nothing of its place in the next.
+    places = np.array([np.argsort([index for _, index in step_samples(3, step, 400, 400)]) for step in range(2)])
+    assert abs(np.corrcoef(places)[0, 1]) < 0.2
+
+
+def test_a_batch_reaches_over_the_end_of_an_epoch(config):
+    source = open_split(config, "train")
+    crossing = step_samples(config.seed, 2, 3, len(PICTURES))
+    assert [epoch for epoch, _ in crossing] == [0, 1, 1]
+    ((batch, _),) = train_batches(source, config, GRID, 2, 3)
+    assert_same(batch, collate([train_sample(source, config, GRID, epoch, index) for epoch, index in crossing]))
+
+
+def test_batches_depend_neither_on_threads_nor_on_the_first_step(config):
+    source = open_split(config, "train")
+    config.data.threads = 1
+    expected = list(train_batches(source, config, GRID, 0, 8))
+    assert len(expected) == 8
+    for threads, start in ((1, 3), (2, 0), (3, 7), (5, 2), (0, 1), (2, 8)):
+        config.data.threads = threads
+        np.random.seed(threads)
+        assert_same(list(train_batches(open_split(config, "train"), config, GRID, start, 8)), expected[start:])
+    images = [batch.images.tobytes() for batch, _ in expected]
+    assert len(set(images)) == 8
+
+
+def test_two_iterations_at_once_do_not_disturb_each_other(config):
+    source = open_split(config, "train")
+    expected = list(train_batches(source, config, GRID, 0, 4))
+    both = itertools.zip_longest(train_batches(source, config, GRID, 0, 4), train_batches(source, config, GRID, 0, 4))
+    for (one, two), wanted in zip(both, expected, strict=True):
+        assert_same(one, wanted)
+        assert_same(two, wanted)
+
+
+def test_a_training_sample_follows_from_seed_epoch_and_index(config):
+    source = open_split(config, "train")
+    sample = train_sample(source, config, GRID, 3, 2)
+    train_sample(source, config, GRID, 0, 0)
+    assert_same(train_sample(source, config, GRID, 3, 2), sample)
+    others = [train_sample(source, config, GRID, epoch, 2) for epoch in range(4, 8)]
+    config.seed += 1
+    others += [train_sample(source, config, GRID, epoch, 2) for epoch in range(3, 7)]
+    pictures = {other.image.tobytes() for other in [sample, *others]}
+    assert len(pictures) >= 7  # an epoch may, by chance, leave the picture as it is
+
+
+def test_augmentation_can_be_switched_off(config):
+    for name in ("flip", "crop", "translate", "hsv"):
+        setattr(config.data.augment, f"{name}_probability", 0.0)
+    source = open_split(config, "train")
+    for index in range(len(PICTURES)):
+        assert_same(train_sample(source, config, GRID, 5, index), val_sample(source, config, GRID, index))
+
+
+def test_targets_are_those_of_the_letterboxed_boxes(config):
+    source = open_split(config, "train")
+    sizes = set()
+    for epoch, index in itertools.product(range(3), range(len(PICTURES))):
+        sample = train_sample(source, config, GRID, epoch, index)
+        image, boxes, classes = sample.original
+        height, width = image.shape[:2]
+        sizes.add((height, width))
+        scale = min(96 / width, 64 / height)
+        left, top = (96 - int(scale * width)) // 2, (64 - int(scale * height)) // 2
+        np.testing.assert_array_equal(sample.image, letterbox(image, (64, 96))[0])
+        rows = []
+        for x1, y1, x2, y2 in boxes.astype(float).tolist():
+            rows.append([scale * x1 + left, scale * y1 + top, scale * x2 + left, scale * y2 + top])
+        expected = assign(np.array(rows).reshape(-1, 4), classes, GRID, max_boxes=5, iou_threshold=0.3)
+        np.testing.assert_allclose(sample.targets.boxes, expected.boxes, atol=1e-4)
+        assert_same(sample.targets[1:], expected[1:])
+    assert len(sizes) > len(PICTURES)
+
+
+def test_a_sample_by_hand(config):
+    relist(config, "16,8,56,32,1", size=(128, 32))
+    source = open_split(config, "val")
+    # 128 x 32 pixels fit 96 x 64 at a scale of 0.75: 96 x 24 pixels, 20 below the top.
+    sample = val_sample(source, config, GRID, 0)
+    assert sample.transform == (0.75, 0, 20)
+    assert (sample.image[20:44] == 0).all() and (sample.image[:20] == 128).all() and (sample.image[44:] == 128).all()
+    np.testing.assert_array_equal(sample.targets.boxes[0], [27, 35, 30, 18])
+    assert sample.targets.classes.tolist() == [1, -1, -1, -1, -1]
+    # The box lies in cell (2, 1) of 4 x 6, slots from 26, and (1, 0) of 2 x 3, slots from 48 + 6. Centred there, the four
+    # anchors overlap it by 0.089, 0.227 and 0.137, 0.173; by shape alone the third is the best.
+    for rule, least, slots in (("threshold", 0.3, {27}), ("threshold", 0.15, {27, 55}), ("best", 0.3, {54})):
+        config.loss.assign_rule, config.loss.assign_iou = rule, least
+        targets = val_sample(source, config, GRID, 0).targets
+        assert set(targets.slots[0].tolist()) - {GRID.num_slots} == slots
+        assert (targets.slots[1:] == GRID.num_slots).all()
+
+
+def test_pictures_without_boxes_are_negatives(config):
+    sample = val_sample(open_split(config, "val"), config, GRID, 3)
+    assert (sample.targets.classes == -1).all() and (sample.targets.slots == GRID.num_slots).all()
+    assert not sample.targets.boxes.any() and not sample.targets.on_scale.any()
+    assert sample.original.boxes.shape == (0, 4)
+    relist(config, "")
+    config.train.batch_size = 2
+    (batch, counts), _ = train_batches(open_split(config, "train"), config, GRID, 0, 2)
+    assert (batch.targets.classes == -1).all() and batch.images.shape == (2, 64, 96, 3)
+    assert counts == {"dropped_small": 0, "dropped_excess": 0, "unreadable": 0}
+
+
+def test_boxes_that_are_left_out_are_counted(config):
+    # The first is 0.7 pixels wide inside the picture; of the other four the two largest are kept, in their order.
+    relist(config, "-0.5,0,0.7,10,0 10,10,20,20,1 30,10,60,40,2 10,50,12,52,0 50,50,90,75,1")
+    config.data.max_boxes = 2
+    config.train.batch_size = 3
+    sample = val_sample(open_split(config, "val"), config, GRID, 0)
+    assert (sample.dropped_small, sample.dropped_excess) == (1, 2)
+    assert sample.targets.classes.tolist() == [2, 1]
+    for name in ("flip", "crop", "translate", "hsv"):
+        setattr(config.data.augment, f"{name}_probability", 0.0)
+    ((_, counts),) = train_batches(open_split(config, "train"), config, GRID, 0, 1)
+    assert counts == {"dropped_small": 3, "dropped_excess": 6, "unreadable": 0}
+
+
+def test_boxes_of_another_resolution_are_refused(config):
+    relist(config, "10,10,20,20,1 160,120,190,150,0")
+    config.data.on_unreadable = "skip"
+    for batches in (
+        train_batches(open_split(config, "train"), config, GRID, 0, 1),
+        val_batches(open_split(config, "val"), config, GRID, 2),
+    ):
+        with pytest.raises(InputError, match=r"list\.txt:1: box 160,120,190,150 lies mostly outside .*alone\.png"):
+            next(batches)
+
+
+def test_an_unreadable_picture_stops_the_run_by_name(config):
+    spoil(config, 4)
+    message = rf"^{re.escape(config.data.train)}:5: .*4\.png: .*damaged"
+    source = open_split(config, "train")
+    steps = [step for step in range(3) if 4 in [index for _, index in step_samples(config.seed, step, 3, 7)]]
+    batches = train_batches(source, config, GRID, 0, 3)
+    for _ in range(steps[0]):
+        next(batches)
+    with pytest.raises(InputError, match=message):
+        next(batches)
+    with pytest.raises(StopIteration):
+        next(batches)
+    batches = val_batches(source, config, GRID, 4)
+    assert next(batches)[2] == (0, 1, 2, 3)
+    with pytest.raises(InputError, match=message):
+        next(batches)
+
+
+def test_unreadable_pictures_are_replaced_and_counted(config):
+    config.data.on_unreadable = "skip"
+    source = open_split(config, "train")
+    stand_in = {index: train_sample(source, config, GRID, 1, index) for index in (3, 0)}
+    spoil(config, 1, 2, 6)
+    for index, instead in ((1, 3), (2, 3), (6, 0)):
+        sample = train_sample(source, config, GRID, 1, index)
+        assert_same(sample[:-1], stand_in[instead][:-1])
+        assert sample.unreadable == 1
+    assert train_sample(source, config, GRID, 1, 3).unreadable == 0
+    config.train.batch_size = len(PICTURES)
+    counts = [count["unreadable"] for _, count in train_batches(source, config, GRID, 0, 4)]
+    assert counts == [3, 3, 3, 3]
+
+
+def test_unreadable_pictures_are_left_out_of_a_validation(config):
+    config.data.on_unreadable = "skip"
+    source = open_split(config, "val")
+    spoil(config, 1, 2, 3, 6)
+    groups = list(val_batches(source, config, GRID, 2))
+    assert [indices for _, _, indices in groups] == [(0,), (4, 5)]  # 2 and 3 are a whole batch
+    batch, samples, _ = groups[0]
+    assert len(samples) == 1 and len(batch.images) == 2
+    assert_same(batch, collate([val_sample(source, config, GRID, 0)] * 2))
+
+
+def test_a_list_that_cannot_be_read_at_all(config):
+    config.data.on_unreadable = "skip"
+    spoil(config, *range(7))
+    source = open_split(config, "train")
+    with pytest.raises(InputError, match=r"list\.txt: none of the 7 pictures can be read"):
+        next(train_batches(source, config, GRID, 0, 1))
+    assert list(val_batches(source, config, GRID, 4)) == []
+
+
+def test_validation_batches_are_in_order_and_filled_up(config):
+    source = open_split(config, "val")
+    groups = list(val_batches(source, config, GRID, 3))
+    assert [indices for _, _, indices in groups] == [(0, 1, 2), (3, 4, 5), (6,)]
+    for batch, samples, indices in groups:
+        assert batch.images.shape == (3, 64, 96, 3) and len(samples) == len(indices)
+        for row, index in enumerate(indices):
+            record = source.records[index]
+            np.testing.assert_array_equal(batch.images[row], letterbox(read_image(record.path), (64, 96))[0])
+            np.testing.assert_array_equal(samples[row].original.boxes, record.boxes)
+            assert_same([member[row] for member in batch.targets], list(samples[row].targets))
+    last = groups[-1][0]
+    assert_same([member[:1] for member in last.targets], [member[2:] for member in last.targets])
+    np.testing.assert_array_equal(last.images[0], last.images[2])
+    ((batch, samples, indices),) = val_batches(source, config, GRID, 16)
+    assert len(batch.images) == 16 and len(samples) == 7 and indices == tuple(range(7))
+
+
+def test_types_and_shapes_of_a_batch(config):
+    (batch, counts), *_ = train_batches(open_split(config, "train"), config, GRID, 0, 2)
+    assert batch.images.dtype == np.uint8 and batch.images.shape == (3, 64, 96, 3) and batch.images.flags.c_contiguous
+    shapes = {name: (member.shape, member.dtype) for name, member in batch.targets._asdict().items()}
+    assert shapes == {
+        "boxes": ((3, 5, 4), np.float32),
+        "classes": ((3, 5), np.int32),
+        "slots": ((3, 5, 4), np.int32),
+        "on_scale": ((3, 5, 2), np.bool_),
+    }
+    assert set(map(type, counts.values())) == {int}
+
+
+class Counting:
+    """A source of one picture; `limit` is the call from which it fails."""
+
+    def __init__(self, limit=10**9):
+        self.calls, self.limit, self.lock = 0, limit, threading.Lock()
+
+    def __len__(self):
+        return 100
+
+    def example(self, epoch, index):
+        with self.lock:
+            self.calls += 1
+            if self.calls >= self.limit:
+                raise RuntimeError("the disk is on fire")
+        return Example(np.zeros((8, 8, 3), np.uint8), np.zeros((0, 4), np.float32), np.zeros(0, np.int32))
+
+
+def iterations(source, config):
+    return train_batches(source, config, GRID, 0, 20), val_batches(source, config, GRID, 3)
+
+
+@pytest.mark.parametrize("kind", [0, 1], ids=["train", "val"])
+def test_reading_goes_ahead_a_little(config, kind):
+    source = Counting()
+    batches = iterations(source, config)[kind]
+    assert source.calls == 0
+    next(batches)
+    assert len(loader_threads()) == 2
+    batches.close()
+    assert 3 <= source.calls <= 9
+    assert loader_threads() == []
+
+
+@pytest.mark.parametrize("kind", [0, 1], ids=["train", "val"])
+def test_a_fault_in_a_thread_ends_the_iteration_and_the_threads(config, kind):
+    batches = iterations(Counting(limit=14), config)[kind]
+    with pytest.raises(RuntimeError, match="the disk is on fire"):
+        list(batches)
+    assert loader_threads() == []
+    assert list(batches) == []
+
+
+@pytest.mark.parametrize("kind", [0, 1], ids=["train", "val"])
+def test_a_fault_outside_the_threads_ends_them(config, kind, monkeypatch):
+    def fail(samples):
+        assert loader_threads()
+        raise MemoryError
+
+    monkeypatch.setattr(pipeline, "collate", fail)
+    batches = iterations(Counting(), config)[kind]
+    # The traceback is held on to, and with it all that the iteration had in hand.
+    with pytest.raises(MemoryError) as caught:
+        next(batches)
+    assert loader_threads() == []
+    assert caught.traceback
+
+
+def test_an_iteration_that_ends_leaves_no_threads(config):
+    for batches in iterations(Counting(), config):
+        assert list(batches)
+        assert loader_threads() == []
+
+
+@pytest.fixture
+def digits_config():
+    config = Config(seed=3)
+    config.data.source = "digits"
+    config.data.size = (64, 96)
+    config.data.digits_train, config.data.digits_val = 20, 10
+    return config
+
+
+def test_digits_of_validation_are_held_out(digits_config):
+    train, val = (open_split(digits_config, split) for split in ("train", "val"))
+    assert (len(train), len(val)) == (20, 10)
+    for source, expected in zip((train, val), digits.split_digits(), strict=True):
+        assert_same(list(source.glyphs), list(expected))
+    assert train.names == val.names == tuple("0123456789")
+
+
+def test_digits_are_drawn_anew_in_every_epoch_but_always_the_same(digits_config):
+    train, val = (open_split(digits_config, split) for split in ("train", "val"))
+    scenes = {
+        source.example(epoch, index).image.tobytes()
+        for source, epoch, index in itertools.product((train, val), range(3), range(4))
+    }
+    assert len(scenes) == 24
+    again = open_split(digits_config, "train")
+    assert_same(again.example(2, 3), train.example(2, 3))
+    digits_config.seed += 1
+    other = open_split(digits_config, "train").example(2, 3)
+    assert other.image.tobytes() != train.example(2, 3).image.tobytes()
+    image, boxes, classes = train.example(0, 0)
+    assert image.shape == (64, 64, 3) and 1 <= len(boxes) == len(classes)
+
+
+def test_digits_go_through_the_pipeline(digits_config):
+    digits_config.train.batch_size = 6
+    source = open_split(digits_config, "train")
+    expected = list(train_batches(source, digits_config, GRID, 0, 5))
+    assert_same(list(train_batches(source, digits_config, GRID, 3, 5)), expected[3:])
+    batch = expected[0][0]
+    assert batch.images.shape == (6, 64, 96, 3)
+    assert (batch.targets.classes[:, 0] >= 0).all() and batch.targets.classes.max() <= 9
+
+
+def test_splits_and_names(config, digits_config):
+    assert isinstance(open_split(config, "val"), ListSource)
+    assert class_names(config) == NAMES
+    assert class_names(digits_config) == tuple("0123456789")
+    names = config.data.train.replace("list.txt", "classes.names")
+    with open(names, "w") as file:
+        file.write("left\nright\n")
+    config.data.class_names, config.data.names = (), names
+    assert class_names(config) == ("left", "right")
+    config.data.val = ""
+    with pytest.raises(InputError, match=r"^config\.data\.val is not set: give the path of a list"):
+        open_split(config, "val")
+    with pytest.raises(InputError, match="there is no split 'test': one of train, val"):
+        open_split(config, "test")
+    config.data.train = "nowhere.txt"
+    with pytest.raises(InputError, match=r"^nowhere\.txt: "):
+        open_split(config, "train")
+
+
+def test_pictures_are_described_by_file_and_line(config, digits_config):
+    description = open_split(config, "train").describe(2)
+    assert description.endswith("list.txt:3)") and "2.png (" in description
+    assert open_split(digits_config, "train").describe(2) == "scene 2 of the training digits"
+    assert open_split(digits_config, "val").describe(2) == "scene 2 of the held-out digits"
+
+
+def test_the_host_side_does_without_jax():
+    code = "import sys, yolojax.config, yolojax.data.pipeline; sys.exit('jax' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], timeout=120).returncode == 0

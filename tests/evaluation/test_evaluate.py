@@ -1,0 +1,267 @@
+"""One pass over a split, with steps that know the truth, and the compiled step of a network made by hand."""
+
+import functools
+import math
+import threading
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from tests.oracle.boxes import cxcywh_to_xyxy
+from yolojax.config import Config, EvalConfig
+from yolojax.data.augment import Example
+from yolojax.data.images import letterbox_boxes, letterbox_transform
+from yolojax.data.pipeline import UnreadablePicture, val_batches
+from yolojax.decode import decode
+from yolojax.evaluation.evaluate import compile_eval_step, evaluate, to_original
+from yolojax.evaluation.report import coco_results, format_table
+from yolojax.grid import AnchorGrid
+from yolojax.loss import LossTerms, yolo_loss
+from yolojax.nms import Detections
+from yolojax.training.step import make_mesh, shardings
+
+GRID = AnchorGrid((64, 96), (32,), (((32, 32),),))
+NAMES = ("cat", "dog", "cow")
+
+
+class Memory:
+    """A split in memory: the picture of index i is grey level i, the sizes differ, and every fourth has no boxes."""
+
+    def __init__(self, length, unreadable=()):
+        self.length, self.unreadable = length, unreadable
+
+    def __len__(self):
+        return self.length
+
+    def example(self, epoch, index):
+        assert epoch == 0
+        if index in self.unreadable:
+            raise UnreadablePicture(f"list.txt:{index + 1}: broken")
+        rng = np.random.default_rng(index)
+        height, width = rng.integers(60, 400, 2).tolist()
+        count = index % 4
+        # One box in each third of the width, so that none hides another.
+        left = np.arange(count) * width / 3 + 0.5
+        boxes = np.stack([left, np.full(count, 3.25), left + width / 4, height * rng.uniform(0.5, 1, count)], axis=1)
+        image = np.full((height, width, 3), index, np.uint8)
+        return Example(image, boxes.astype(np.float32), rng.integers(0, 3, count).astype(np.int32))
+
+
+def config_of(batch_size):
+    config = Config()
+    config.data.class_names = NAMES
+    config.data.max_boxes = 4
+    config.data.threads = 2
+    config.data.on_unreadable = "skip"
+    config.eval.batch_size = batch_size
+    return config
+
+
+def perfect(variables, batch):
+    """Detects the true boxes; the loss terms of a picture follow from its number, which its pixels hold."""
+    batch = jax.device_get(batch)
+    valid = batch.targets.classes >= 0
+    number = batch.images[:, 32, 48, 0].astype(np.float32)
+    return (
+        Detections(cxcywh_to_xyxy(batch.targets.boxes), np.where(valid, 0.9, 0), batch.targets.classes, valid),
+        LossTerms(number, 2 * number, np.float32(10) + number),
+    )
+
+
+def one_device():
+    return jax.sharding.SingleDeviceSharding(jax.devices()[0])
+
+
+def run(step, source, batch_size, sharding=None, on_progress=None):
+    return evaluate(step, {}, source, config_of(batch_size), GRID, sharding or one_device(), on_progress)
+
+
+@pytest.mark.parametrize(("length", "batch_size"), [(11, 4), (8, 4), (3, 8), (5, 1)])
+def test_perfect_detections(length, batch_size):
+    sizes = []
+
+    def step(variables, batch):
+        sizes.append(len(batch.images))
+        return perfect(variables, batch)
+
+    source = Memory(length)
+    outcome = run(step, source, batch_size)
+    assert sizes == [batch_size] * math.ceil(length / batch_size)
+    assert outcome.indices == list(range(length))
+    summary = outcome.summary
+    for name in ("ap", "ap50", "ap75", "voc_ap50", "voc_ap50_11point"):
+        assert summary[name] == pytest.approx(1.0)
+    for index, ((boxes, scores, classes), truth) in enumerate(zip(outcome.detections, outcome.truths, strict=True)):
+        _, true_boxes, true_classes = source.example(0, index)
+        np.testing.assert_array_equal(truth[0], true_boxes)
+        np.testing.assert_array_equal(truth[1], true_classes)
+        np.testing.assert_allclose(boxes, true_boxes, atol=1e-3)
+        np.testing.assert_array_equal(classes, true_classes)
+        assert boxes.dtype == scores.dtype == np.float32 or not len(boxes)
+    assert summary["images"] == length and summary["boxes"] == sum(index % 4 for index in range(length))
+    # Over the pictures: copies that fill the last batch would raise the means.
+    mean = (length - 1) / 2
+    assert (summary["box"], summary["objectness"], summary["classification"]) == (mean, 2 * mean, 10 + mean)
+    assert summary["loss"] == 10 + 4 * mean
+    assert summary["unreadable"] == 0 and summary["images_per_second"] > 0
+
+
+def test_what_a_detector_misses_or_confuses_costs():
+    def confused(variables, batch):
+        found, losses = perfect(variables, batch)
+        return found._replace(classes=np.where(found.valid, (found.classes + 1) % 3, -1)), losses
+
+    def moved(variables, batch):
+        found, losses = perfect(variables, batch)
+        return found._replace(boxes=found.boxes + 500), losses
+
+    def nothing(variables, batch):
+        found, losses = perfect(variables, batch)
+        return found._replace(valid=np.zeros_like(found.valid)), losses
+
+    for step in (confused, moved, nothing):
+        assert run(step, Memory(7), 4).summary["ap50"] == 0
+    assert all(len(boxes) == 0 for boxes, _, _ in run(nothing, Memory(7), 4).detections)
+
+
+def test_each_picture_is_matched_with_its_own_truth():
+    def shifted(variables, batch):
+        found, losses = perfect(variables, batch)
+        return Detections(*(np.roll(member, 1, axis=0) for member in found)), losses
+
+    assert run(shifted, Memory(8), 4).summary["ap50"] < 0.5
+
+
+@pytest.mark.parametrize("batch_size", [8, 11])
+def test_a_batch_is_split_over_the_devices(batch_size):
+    mesh = make_mesh()
+    _, split = shardings(mesh)
+    seen = []
+
+    def step(variables, batch):
+        seen.append((batch.images.shape[0], len(batch.images.addressable_shards), batch.targets.slots.sharding == split))
+        return perfect(variables, batch)
+
+    outcome = run(step, Memory(19), batch_size, split)
+    full = math.ceil(batch_size / mesh.size) * mesh.size
+    assert seen == [(full, mesh.size, True)] * math.ceil(19 / full)
+    assert outcome.indices == list(range(19)) and outcome.summary["ap50"] == pytest.approx(1.0)
+    assert outcome.summary["box"] == 9
+
+
+def test_unreadable_pictures_are_left_out_and_counted():
+    source = Memory(11, unreadable=(1, 4, 5, 6, 7, 10))
+    progress = []
+    outcome = run(perfect, source, 4, on_progress=lambda done, total: progress.append((done, total)))
+    kept = [0, 2, 3, 8, 9]
+    assert outcome.indices == kept
+    assert outcome.summary["images"] == 5 and outcome.summary["unreadable"] == 6
+    assert outcome.summary["box"] == pytest.approx(np.mean(kept)) and outcome.summary["ap50"] == pytest.approx(1.0)
+    results = coco_results(outcome.detections, outcome.indices)
+    assert {result["image_id"] for result in results} == {2, 3, 9}
+    assert progress[-1] == (11, 11)
+
+
+def test_progress_counts_up_to_all():
+    progress = []
+    run(perfect, Memory(6), 4, on_progress=lambda done, total: progress.append((done, total)))
+    assert progress[-1] == (6, 6) and (4, 6) in progress and progress == sorted(progress)
+
+
+def test_nothing_that_can_be_read():
+    def never(variables, batch):
+        raise AssertionError
+
+    outcome = run(never, Memory(3, unreadable=(0, 1, 2)), 2)
+    assert outcome.detections == outcome.truths == outcome.indices == []
+    assert outcome.summary["unreadable"] == 3 and outcome.summary["images"] == 0
+    assert math.isnan(outcome.summary["loss"]) and math.isnan(outcome.summary["ap50"])
+    assert "all" in format_table(outcome.summary)
+
+
+def test_variables_are_handed_to_the_step():
+    given = {"params": object()}
+
+    def step(variables, batch):
+        assert variables is given
+        return perfect(variables, batch)
+
+    evaluate(step, given, Memory(2), config_of(2), GRID, one_device())
+
+
+def test_a_fault_in_the_step_leaves_no_threads():
+    def step(variables, batch):
+        assert any(thread.name.startswith("yolojax-data") for thread in threading.enumerate())
+        raise RuntimeError("out of memory")
+
+    with pytest.raises(RuntimeError, match="out of memory") as caught:
+        run(step, Memory(40), 4)
+    assert not any(thread.name.startswith("yolojax-data") for thread in threading.enumerate())
+    assert caught.traceback
+
+
+def test_detections_in_pixels_of_the_original():
+    transform = letterbox_transform((100, 400), (64, 96))
+    wanted = np.array([[10, 20, 200, 90], [-30, -5, 50, 300], [390, 10, 420, 50]], np.float32)
+    boxes = np.stack([np.zeros((5, 4), np.float32)] * 2)
+    boxes[1, :3] = letterbox_boxes(wanted, transform)
+    boxes[1, 3] = (10, 0, 80, 20)  # the picture begins at row 20
+    found = Detections(
+        boxes=boxes,
+        scores=np.array([[0.5] * 5, [0.9, 0.8, 0.7, 0.6, 0.5]], np.float32),
+        classes=np.array([[7] * 5, [1, 2, 0, 1, -1]], np.int32),
+        valid=np.array([[True] * 5, [True, True, True, True, False]]),
+    )
+    boxes, scores, classes = to_original(found, 1, transform, (100, 400))
+    np.testing.assert_allclose(boxes, [[10, 20, 200, 90], [0, 0, 50, 100], [390, 10, 400, 50]], atol=1e-3)
+    np.testing.assert_array_equal(scores, np.float32([0.9, 0.8, 0.7]))
+    assert classes.tolist() == [1, 2, 0]
+    assert (boxes.dtype, scores.dtype, classes.dtype) == (np.float32, np.float32, np.int32)
+
+
+class Bias(nn.Module):
+    """Says the same of every picture: a box around the cell in row 1, column 2, as cat and, less surely, as dog."""
+
+    @nn.compact
+    def __call__(self, images, *, train):
+        heads = np.full((2, 3, 1, 8), -20, np.float32)
+        heads[..., :4] = 0
+        heads[1, 2, 0, 4:] = [4, 3, -1, -3]
+        bright = images.astype(jnp.float32).mean((1, 2, 3))
+        return (heads + self.param("shift", nn.initializers.zeros, ()) * bright[:, None, None, None, None],)
+
+
+def test_the_compiled_step():
+    mesh = make_mesh()
+    replicated, split = shardings(mesh)
+    model, loss = Bias(), functools.partial(yolo_loss, ignore_iou=0.4)
+    config = EvalConfig(score_threshold=0.1, iou_threshold=0.5, max_candidates=5, max_detections=7)
+    step = compile_eval_step(replicated, split, model=model, grid=GRID, loss=loss, config=config)
+    settings = config_of(8)
+    ((batch, _, _),) = val_batches(Memory(8), settings, GRID, 8)
+    variables = {"params": {"shift": jnp.float32(0.001)}}
+    found, terms = jax.device_get(step(jax.device_put(variables, replicated), jax.device_put(batch, split)))
+
+    raw = model.apply(variables, batch.images, train=False)
+    expected = jax.device_get(loss(raw, batch.targets, GRID))
+    for one, two in zip(terms, expected, strict=True):
+        np.testing.assert_allclose(one, two, rtol=1e-5)
+    assert found.boxes.shape == (8, 7, 4)
+    logits = np.asarray(decode(raw, GRID).objectness_logits).max(1) - 4
+    assert len(set(logits.tolist())) == 8
+
+    def sigmoid(x):
+        return 1 / (1 + np.exp(-x))
+
+    # Every class over the threshold of 0.1 is a detection: cow, at 0.05, is not.
+    np.testing.assert_array_equal(found.valid.sum(1), 2)
+    np.testing.assert_array_equal(found.classes[:, :2], [[0, 1]] * 8)
+    scores = sigmoid(4 + logits)[:, None] * sigmoid(np.array([3, -1]) + logits[:, None])
+    np.testing.assert_allclose(found.scores[:, :2], scores, rtol=1e-4)
+    xyxy = np.broadcast_to([64, 32, 96, 64], (8, 2, 4))
+    np.testing.assert_allclose(found.boxes[:, :2], xyxy, atol=2)
+    outcome = evaluate(step, variables, Memory(9), settings, GRID, split)
+    assert outcome.indices == list(range(9)) and [len(boxes) for boxes, _, _ in outcome.detections].count(2) >= 5

@@ -1,0 +1,86 @@
+"""Decoding and the three loss terms of one picture, slot by slot, on dense labels, in float64."""
+
+import math
+
+import numpy as np
+
+from tests.oracle import boxes as oracle_boxes
+
+
+def sigmoid(x):
+    """Logistic function of one number."""
+    return 1 / (1 + math.exp(-x)) if x >= 0 else math.exp(x) / (1 + math.exp(x))
+
+
+def cross_entropy(logit, target):
+    """Binary cross entropy of one logit."""
+    return max(logit, 0.0) - logit * target + math.log1p(math.exp(-abs(logit)))
+
+
+def decode_slot(raw, row, column, stride, anchor):
+    """cxcywh of one slot's raw numbers (YOLOv3, section 2.1)."""
+    return (
+        (sigmoid(float(raw[0])) + column) * stride,
+        (sigmoid(float(raw[1])) + row) * stride,
+        math.exp(float(raw[2])) * anchor[0],
+        math.exp(float(raw[3])) * anchor[1],
+    )
+
+
+def decode(raw, strides, anchors):
+    """(boxes (N, 4), objectness_logits (N,), class_logits (N, C)) of one picture's raw heads."""
+    boxes, objectness, classes = [], [], []
+    for head, stride, shapes in zip(raw, strides, anchors, strict=True):
+        for row, column, a in np.ndindex(head.shape[:3]):
+            slot = head[row, column, a]
+            boxes.append(decode_slot(slot, row, column, stride, shapes[a]))
+            objectness.append(slot[4])
+            classes.append(slot[5:])
+    return np.array(boxes, float), np.array(objectness, float), np.array(classes, float)
+
+
+def _positive_box_loss(predicted, true, kind, reference):
+    """One minus the overlap; complete IoU takes its alpha from the reference prediction."""
+    predicted, true = oracle_boxes.to_xyxy(predicted), oracle_boxes.to_xyxy(true)
+    if kind == "ciou":
+        alpha = oracle_boxes.ciou_alpha(oracle_boxes.to_xyxy(reference), true)
+        return 1 - oracle_boxes.ciou(predicted, true, alpha)
+    return 1 - oracle_boxes.OVERLAPS[kind](predicted, true)
+
+
+def terms(raw, labels, scale_boxes, size, strides, anchors, *, ignore_iou=0.5, box="giou", reference=None):
+    """(box, objectness, classification) of one picture; reference: the raw heads that fix complete IoU's alpha."""
+    height, width = size
+    reference = raw if reference is None else reference
+    total = [0.0, 0.0, 0.0]
+    for scale, head in enumerate(raw):
+        truths = [oracle_boxes.to_xyxy(b) for b in scale_boxes[scale] if b[2] > 0 or b[3] > 0]
+        for row, column, a in np.ndindex(head.shape[:3]):
+            slot, label = head[row, column, a], labels[scale][row, column, a]
+            place = (row, column, strides[scale], anchors[scale][a])
+            predicted = decode_slot(slot, *place)
+            logit = float(slot[4])
+            if label[4] == 1:
+                total[0] += (2 - label[2] * label[3] / (width * height)) * _positive_box_loss(
+                    predicted, label[:4], box, decode_slot(reference[scale][row, column, a], *place)
+                )
+                total[1] += (1 - sigmoid(logit)) ** 2 * cross_entropy(logit, 1.0)
+                total[2] += sum(cross_entropy(float(x), float(t)) for x, t in zip(slot[5:], label[5:], strict=True))
+            else:
+                corners = oracle_boxes.to_xyxy(predicted)
+                best = max((oracle_boxes.iou(corners, t) for t in truths), default=0.0)
+                if best < ignore_iou:
+                    total[1] += sigmoid(logit) ** 2 * cross_entropy(logit, 0.0)
+    return tuple(total)
+
+
+def ignore_margin(raw, scale_boxes, strides, anchors, ignore_iou):
+    """How near any slot's largest overlap comes to the step of the ignore test."""
+    margin = math.inf
+    for scale, head in enumerate(raw):
+        truths = [oracle_boxes.to_xyxy(b) for b in scale_boxes[scale] if b[2] > 0 or b[3] > 0]
+        for row, column, a in np.ndindex(head.shape[:3]):
+            box = decode_slot(head[row, column, a], row, column, strides[scale], anchors[scale][a])
+            best = max((oracle_boxes.iou(oracle_boxes.to_xyxy(box), t) for t in truths), default=0.0)
+            margin = min(margin, abs(best - ignore_iou))
+    return margin

@@ -1,0 +1,88 @@
+import dataclasses
+
+import pytest
+
+from yolojax.grid import AnchorGrid
+
+TINY = (((10, 14), (23, 27), (37, 58)), ((81, 82), (135, 169), (344, 319)))
+
+
+def test_yolov3_at_416():
+    grid = AnchorGrid(size=(416, 416))
+    assert grid.strides == (8, 16, 32)
+    assert grid.anchors == (
+        ((10, 13), (16, 30), (33, 23)),
+        ((30, 61), (62, 45), (59, 119)),
+        ((116, 90), (156, 198), (373, 326)),
+    )
+    assert grid.shapes == ((52, 52), (26, 26), (13, 13))
+    assert grid.num_slots == 10_647
+    assert grid.num_scales == 3
+    assert grid.anchors_per_scale == 3
+    assert grid.offsets == (0, 52 * 52 * 3, 52 * 52 * 3 + 26 * 26 * 3)
+
+
+@pytest.mark.parametrize("size", [(32, 32), (320, 608), (608, 320), (64, 96)])
+def test_rectangular_sizes(size):
+    height, width = size
+    grid = AnchorGrid(size=size)
+    assert grid.shapes == tuple((height // s, width // s) for s in (8, 16, 32))
+    assert grid.num_slots == sum(3 * (height // s) * (width // s) for s in (8, 16, 32))
+
+
+def test_tiny_has_two_scales():
+    grid = AnchorGrid(size=(416, 416), strides=(16, 32), anchors=TINY)
+    assert grid.num_scales == 2
+    assert grid.offsets == (0, 26 * 26 * 3)
+    assert grid.num_slots == 2_535
+
+
+def test_any_number_of_anchors():
+    grid = AnchorGrid(size=(64, 64), strides=(32,), anchors=(((10.5, 20.25),),))
+    assert grid.anchors_per_scale == 1
+    assert grid.num_slots == 4
+
+
+def test_equal_grids_are_one_static_argument():
+    a, b = AnchorGrid(size=(416, 416), strides=(16, 32), anchors=TINY), AnchorGrid((416, 416), (16, 32), TINY)
+    assert a == b
+    assert hash(a) == hash(b)
+    assert a != AnchorGrid(size=(416, 448), strides=(16, 32), anchors=TINY)
+    assert len({a, b, AnchorGrid(size=(416, 416))}) == 2
+
+
+def test_lists_become_tuples():
+    listed = AnchorGrid(size=[96, 64], strides=[16, 32], anchors=[[list(a) for a in scale] for scale in TINY])
+    given = AnchorGrid(size=(96, 64), strides=(16, 32), anchors=TINY)
+    assert listed == given
+    assert hash(listed) == hash(given)
+    assert listed.size == (96, 64)
+    assert isinstance(listed.anchors[0][0], tuple)
+
+
+def test_it_cannot_change():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        AnchorGrid(size=(416, 416)).size = (608, 608)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"size": (416, 400)},
+        {"size": (410, 416)},
+        {"size": (0, 416)},
+        {"size": (-32, 416)},
+        {"size": (416, 416), "strides": (8, 16)},
+        {"size": (416, 416), "strides": (8, 16, 0)},
+        {"size": (416, 416), "strides": (16, 32), "anchors": (TINY[0], TINY[1][:2])},
+        {"size": (416, 416), "strides": (16, 32), "anchors": (TINY[0], (*TINY[1][:2], (0, 10)))},
+        {"size": (416, 416), "strides": (16, 32), "anchors": (TINY[0], (*TINY[1][:2], (10, -1)))},
+        {"size": (416, 416), "strides": (16, 32), "anchors": (TINY[0], (*TINY[1][:2], (10, float("nan"))))},
+        {"size": (416, 416), "strides": (16, 32), "anchors": ((), ())},
+        {"size": (416, 416), "strides": (), "anchors": ()},
+    ],
+    ids=str,
+)
+def test_grids_that_cannot_be(arguments):
+    with pytest.raises(ValueError, match=r"\S"):
+        AnchorGrid(**arguments)

@@ -1,0 +1,63 @@
+"""`python -m yolojax`: its commands, its one-line errors and its exit statuses."""
+
+import shlex
+import subprocess
+import sys
+
+import pytest
+
+from yolojax.__main__ import main
+from yolojax.data.annotations import read_text_list
+
+
+def test_digits(tmp_path, capsys):
+    out = tmp_path / "the digits"
+    assert main(["digits", "--out", str(out), "--train", "3", "--val", "2", "--size", "200", "--seed", "4"]) == 0
+    names = (out / "digits.names").read_text().split()
+    pictures = {name: read_text_list(out / f"{name}.txt", names) for name in ("train", "val")}
+    shown = capsys.readouterr()
+    assert shown.err == ""
+    digits = {name: sum(len(record.boxes) for record in records) for name, records in pictures.items()}
+    assert f"3 training pictures with {digits['train']} digits" in shown.out
+    assert f"2 validation pictures with {digits['val']} digits" in shown.out
+    command = shlex.split(shown.out.splitlines()[-1])
+    assert command[:2] == ["python", "train.py"]
+    assert f"--config.data.train={out / 'train.txt'}" in command
+    assert f"--config.data.val={out / 'val.txt'}" in command
+    assert f"--config.data.names={out / 'digits.names'}" in command
+
+
+def test_seed_is_passed_on(tmp_path):
+    for name, seed in (("a", "1"), ("b", "1"), ("c", "2")):
+        assert main(["digits", "--out", str(tmp_path / name), "--train", "1", "--val", "1", "--seed", seed]) == 0
+    a, b, c = ((tmp_path / name / "train.txt").read_text() for name in "abc")
+    assert a == b != c
+
+
+def test_input_error_is_one_line_and_status_1(tmp_path):
+    absent = tmp_path / "absent.npz"
+    run = subprocess.run(
+        [sys.executable, "-m", "yolojax", "digits", "--out", str(tmp_path / "out"), "--mnist", str(absent)],
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 1 and run.stdout == ""
+    assert run.stderr.startswith(f"error: {absent}: ") and run.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("arguments", [[], ["digit"], ["digits"], ["digits", "--out", "x", "--train", "many"]])
+def test_mistyped_arguments_are_status_2(arguments, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+    assert "usage: python -m yolojax" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"), [(["--help"], ["digits"]), (["digits", "--help"], ["--out", "--mnist", "default: 416"])]
+)
+def test_help(arguments, words, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    shown = capsys.readouterr().out
+    assert caught.value.code == 0 and all(word in shown for word in words)

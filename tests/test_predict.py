@@ -1,0 +1,235 @@
+"""The detector as a function of pictures, on networks made by hand whose detections are known exactly."""
+
+import functools
+import math
+import pathlib
+
+import flax.linen as nn
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from yolojax.data.images import write_image
+from yolojax.errors import InputError
+from yolojax.grid import AnchorGrid
+from yolojax.predict import Detection, Detector
+
+GRID = AnchorGrid((96, 160), (32,), (((32, 32), (32, 24)),))
+NAMES = ("red", "green", "blue")
+RED, GREEN, BLUE, GREY = (255, 0, 0), (0, 255, 0), (0, 0, 255), (128, 128, 128)
+SURE = 1 / (1 + math.exp(-6))
+"""Either factor of the score of a cell of one colour, even one blurred at its edges."""
+
+
+class Colours(nn.Module):
+    """Finds every cell of 32 x 32 pixels of one pure colour, as a box around just that cell; grey is nothing."""
+
+    @nn.compact
+    def __call__(self, images, *, train):
+        batch, height, width, _ = images.shape
+        cells = (images / 255.0).reshape(batch, height // 32, 32, width // 32, 32, 3).mean((2, 4))
+        logits = 40 * (jnp.minimum(cells, 0.9) - 0.75)
+        found = jnp.concatenate([jnp.zeros_like(cells[..., :1].repeat(4, -1)), logits.max(-1, keepdims=True), logits], -1)
+        nothing = jnp.zeros_like(found).at[..., 4].set(-20.0)
+        return (jnp.stack([found, nothing], axis=3),)
+
+
+class Constant(nn.Module):
+    """Says the same of every picture: two boxes over each other in the middle, and one in the upper left corner."""
+
+    @nn.compact
+    def __call__(self, images, *, train):
+        heads = np.zeros((3, 5, 2, 8), np.float32)
+        heads[..., 4] = -20
+        heads[1, 2, 0] = [0, 0, math.log(2), 0, 3, -3, 3, -3]  # (48, 32, 112, 64), class 1
+        heads[1, 2, 1] = [0, 0, math.log(2), 0, 2, -3, 3, -3]  # (48, 36, 112, 60), IoU 0.75 with it
+        heads[0, 0, 0] = [0, 0, 0, 0, 1, 3, -3, -3]  # (0, 0, 32, 32), class 0
+        return (jnp.broadcast_to(heads, (len(images), *heads.shape)),)
+
+
+@functools.cache
+def colour_detector():
+    return Detector(Colours(), {}, GRID, NAMES)
+
+
+@functools.cache
+def constant_detector():
+    return Detector(Constant(), {}, GRID, NAMES)
+
+
+def sigmoid(x):
+    return 1 / (1 + math.exp(-x))
+
+
+def tiles(rows, side=64):
+    """A picture of square tiles of the colours of rows."""
+    return np.array(rows, np.uint8).repeat(side, 0).repeat(side, 1)
+
+
+# Each picture, and its (box in pixels of the picture, class). 320 x 192 pixels are the input, enlarged by two.
+PICTURES = {
+    "portrait": (tiles([[RED], [GREY], [BLUE]]), [((0, 0, 64, 64), 0), ((0, 128, 64, 192), 2)]),
+    "landscape": (
+        tiles([[GREY, GREEN, GREY, GREY, RED]]),
+        [((64, 0, 128, 64), 1), ((256, 0, 320, 64), 0)],
+    ),
+    "square": (
+        tiles([[GREY, GREY, BLUE], [GREEN, GREY, GREY], [GREY, RED, GREY]], side=10),
+        [((20, 0, 30, 10), 2), ((0, 10, 10, 20), 1), ((10, 20, 20, 30), 0)],
+    ),
+    "of the input's size": (
+        tiles([[GREY] * 5, [GREY, RED, GREY, GREY, GREY], [GREY] * 4 + [BLUE]], side=32),
+        [((32, 32, 64, 64), 0), ((128, 64, 160, 96), 2)],
+    ),
+    "empty": (tiles([[GREY]]), []),
+    "of one pixel": (
+        tiles([[RED]], side=1),
+        [((x / 3, y / 3, (x + 1) / 3, (y + 1) / 3), 0) for y in range(3) for x in range(3)],
+    ),
+}
+
+
+def in_order(found):
+    """(n, 5) box and class, sorted, whatever the order of equal scores."""
+    return np.array(sorted((*np.round(box, 3).tolist(), class_id) for box, class_id in found)).reshape(-1, 5)
+
+
+def assert_found(detection, expected):
+    assert isinstance(detection, Detection)
+    assert detection.boxes.dtype == detection.scores.dtype == np.float32 and detection.classes.dtype == np.int32
+    assert detection.boxes.shape == (len(expected), 4)
+    assert detection.names == NAMES
+    found = zip(detection.boxes.tolist(), detection.classes.tolist(), strict=True)
+    np.testing.assert_allclose(in_order(found), in_order(expected), atol=1e-3)
+    np.testing.assert_allclose(detection.scores, SURE**2, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_boxes_are_in_pixels_of_the_original(name):
+    image, expected = PICTURES[name]
+    (detection,) = colour_detector()([image])
+    assert_found(detection, expected)
+
+
+@pytest.mark.parametrize("count", [1, 3, 8, 9, 11])
+def test_a_batch_gives_what_its_pictures_give_one_by_one(count):
+    pictures = [PICTURES[name] for name in PICTURES] * 2
+    detections = colour_detector()([image for image, _ in pictures[:count]])
+    assert len(detections) == count
+    for (image, expected), detection in zip(pictures, detections, strict=False):
+        assert_found(detection, expected)
+        (alone,) = colour_detector()([image])
+        for one, two in zip(detection, alone, strict=True):
+            np.testing.assert_array_equal(one, two)
+
+
+def test_few_programs_are_compiled():
+    class Recorder:
+        sizes = ()
+
+        def apply(self, variables, images, *, train):
+            assert train is False
+            self.sizes += (len(images),)
+            return Colours().apply(variables, images, train=train)
+
+    model = Recorder()
+    detector = Detector(model, {}, GRID, NAMES)
+    for count in (11, 3, 12, 8):
+        detector([PICTURES["empty"][0]] * count, score_threshold=0.1 + count / 100)
+    assert model.sizes == (8, 4)
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "boxes"),
+    [
+        # Enlarged 96 times, to 96 x 96 pixels, 32 from the left.
+        (1, 1, [(16 / 96, 32 / 96, 80 / 96, 64 / 96)]),
+        # Reduced to 160 x 1 pixels, 47 from the top; higher than the picture, the box is cut off at its edges.
+        (3, 500, [(150, 0, 350, 3)]),
+        (500, 3, [(0, 500 / 3, 3, 1000 / 3)]),
+        (192, 320, [(96, 64, 224, 128), (0, 0, 64, 64)]),
+        (96, 160, [(48, 32, 112, 64), (0, 0, 32, 32)]),
+    ],
+)
+def test_boxes_are_cut_off_at_the_edges_and_those_beyond_are_no_detections(height, width, boxes):
+    (detection,) = constant_detector()([np.zeros((height, width, 3), np.uint8)])
+    np.testing.assert_allclose(detection.boxes, boxes, rtol=1e-5)
+    assert detection.classes.tolist() == [1, 0][: len(boxes)]
+    np.testing.assert_allclose(detection.scores, [sigmoid(3) ** 2, sigmoid(1) * sigmoid(3)][: len(boxes)], rtol=1e-5)
+
+
+def test_thresholds():
+    image = np.zeros((96, 160, 3), np.uint8)
+    scores = [sigmoid(3) ** 2, sigmoid(2) * sigmoid(3), sigmoid(1) * sigmoid(3)]
+
+    def found(**thresholds):
+        return constant_detector()([image], **thresholds)[0].scores.tolist()
+
+    np.testing.assert_allclose(found(iou_threshold=0.76), scores, rtol=1e-5)
+    np.testing.assert_allclose(found(iou_threshold=0.74), scores[::2], rtol=1e-5)
+    np.testing.assert_allclose(found(score_threshold=scores[2] + 0.01), scores[:1], rtol=1e-5)
+    np.testing.assert_allclose(found(score_threshold=scores[1] + 0.01, iou_threshold=1), scores[:1], rtol=1e-5)
+    assert found(score_threshold=0.99) == []
+    assert len(found(score_threshold=0)) > 3
+
+
+def test_paths_and_arrays_may_be_mixed(tmp_path):
+    image, expected = PICTURES["landscape"]
+    write_image(tmp_path / "höhe 1.png", image)
+    path = tmp_path / "höhe 1.png"
+    for detection in colour_detector()([path, image, str(path), image[:, ::-1][:, ::-1]]):
+        assert_found(detection, expected)
+
+
+def test_a_picture_that_is_a_view_is_not_written_to():
+    image, expected = PICTURES["of the input's size"]
+    mirrored = image[:, ::-1]
+    mirrored.flags.writeable = False
+    (detection,) = colour_detector()([mirrored])
+    assert_found(detection, [((160 - x2, y1, 160 - x1, y2), c) for (x1, y1, x2, y2), c in expected])
+
+
+def test_no_pictures():
+    assert colour_detector()([]) == []
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        np.zeros((8, 8, 3), np.float32),
+        np.zeros((8, 8), np.uint8),
+        np.zeros((8, 8, 4), np.uint8),
+        np.zeros((3, 8, 8), np.uint8),
+        np.zeros((1, 8, 8, 3), np.uint8),
+        np.zeros((0, 8, 3), np.uint8),
+    ],
+)
+def test_arrays_that_are_no_pictures_are_refused(image):
+    good = PICTURES["empty"][0]
+    with pytest.raises(InputError) as caught:
+        colour_detector()([good, image])
+    assert f"images[1] must be an RGB array (H, W, 3) of uint8, not {image.shape} of {image.dtype}" in str(caught.value)
+
+
+@pytest.mark.parametrize("image", [0, None, [[0, 0, 0]], b"picture.png"])
+def test_what_is_neither_array_nor_path_is_refused(image):
+    with pytest.raises(InputError, match=rf"images\[0\] must be .* or a path, not {type(image).__name__}"):
+        colour_detector()([image])
+
+
+def test_one_picture_is_no_list():
+    for images in ("picture.png", pathlib.Path("picture.png"), PICTURES["empty"][0]):
+        with pytest.raises(InputError, match="images must be a list of pictures"):
+            colour_detector()(images)
+
+
+def test_a_picture_that_cannot_be_read_is_named(tmp_path):
+    with pytest.raises(InputError, match="nowhere.png"):
+        colour_detector()([tmp_path / "nowhere.png"])
+    (tmp_path / "bad.png").write_text("no picture")
+    with pytest.raises(InputError, match=r"bad\.png"):
+        colour_detector()([PICTURES["empty"][0], tmp_path / "bad.png"])
+
+
+def test_what_a_detector_says_of_itself():
+    assert colour_detector().names == NAMES and colour_detector().size == (96, 160)

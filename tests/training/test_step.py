@@ -1,0 +1,166 @@
+"""The training step: one device against eight, jit against pmap and shard_map, and what it updates."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from jax.sharding import PartitionSpec
+
+from yolojax.data.pipeline import Batch
+from yolojax.errors import InputError
+from yolojax.grid import AnchorGrid
+from yolojax.loss import yolo_loss
+from yolojax.models import YOLOv3Tiny, initialize
+from yolojax.targets import Targets, assign
+from yolojax.training.step import (
+    check_batch_size,
+    compile_train_step,
+    create_state,
+    eval_variables,
+    make_mesh,
+    shardings,
+    train_step,
+)
+
+MODEL = YOLOv3Tiny(3, width=0.125, momentum=0.9)
+GRID = AnchorGrid((64, 64), (16, 32), (((10, 14), (23, 27), (37, 58)), ((81, 82), (35, 69), (44, 19))))
+# Plain gradient descent: the change of the parameters is the gradient, here so large that it is not lost in rounding.
+RATE = 1000.0
+OPTIMIZER = optax.sgd(RATE)
+STEP = {"model": MODEL, "optimizer": OPTIMIZER, "grid": GRID, "loss": yolo_loss}
+
+needs_eight = pytest.mark.skipif(jax.device_count() < 8, reason="needs eight devices")
+
+
+def make_batch(pictures=8, seed=0):
+    rng = np.random.default_rng(seed)
+    targets = []
+    for n in range(pictures):
+        low = rng.uniform(0, 40, (n % 4, 2))
+        boxes = np.concatenate([low, low + rng.uniform(5, 24, low.shape)], 1)
+        targets.append(assign(boxes, rng.integers(0, 3, len(boxes)), GRID, max_boxes=4))
+    images = rng.integers(0, 256, (pictures, 64, 64, 3), np.uint8)
+    return Batch(images, Targets(*map(np.stack, zip(*targets, strict=True))))
+
+
+def new_state(average=False):
+    return create_state(jax.tree.map(jnp.asarray, initialize(MODEL, 0)), OPTIMIZER, average=average)
+
+
+def assert_close(a, b, rtol):
+    """Every leaf alike, relative to its largest number."""
+    for (path, x), y in zip(jax.tree_util.tree_leaves_with_path(a), jax.tree.leaves(b), strict=True):
+        x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
+        assert np.abs(x - y).max() <= rtol * max(np.abs(y).max(), 1e-3), jax.tree_util.keystr(path)
+
+
+@pytest.fixture(scope="module")
+def on_one_device():
+    before = new_state()
+    params = jax.tree.map(np.asarray, before.params)
+    state, metrics = compile_train_step(make_mesh(jax.devices()[:1]), **STEP)(before, make_batch())
+    return params, jax.device_get(state), jax.device_get(metrics)
+
+
+@needs_eight
+def test_eight_devices_make_the_update_of_one(on_one_device):
+    params, expected, expected_metrics = on_one_device
+    state, metrics = compile_train_step(make_mesh(jax.devices()[:8]), **STEP)(new_state(), make_batch())
+    gradients = jax.tree.map(np.subtract, params, jax.device_get(state.params))
+    expected_gradients = jax.tree.map(np.subtract, params, expected.params)
+    assert_close(metrics, expected_metrics, 1e-5)
+    assert_close(gradients, expected_gradients, 1e-5)
+    assert_close(state.batch_stats, expected.batch_stats, 1e-5)
+
+
+@needs_eight
+def test_pmap_with_an_axis_name_makes_the_same_update(on_one_device):
+    _, expected, expected_metrics = on_one_device
+    devices = jax.devices()[:8]
+    step = jax.pmap(functools.partial(train_step, axis_name="batch", **STEP), axis_name="batch", devices=devices)
+    sharded = jax.tree.map(lambda x: x.reshape(8, 1, *x.shape[1:]), make_batch())
+    copies = jax.tree.map(lambda x: np.broadcast_to(x, (8, *x.shape)), jax.device_get(new_state()))
+    state, metrics = step(copies, sharded)
+    first = functools.partial(jax.tree.map, lambda x: np.asarray(x[0]))
+    assert_close(first(metrics), expected_metrics, 1e-5)
+    assert_close(first(state.params), expected.params, 1e-5)
+    assert_close(first(state.batch_stats), expected.batch_stats, 1e-5)
+    for leaf in jax.tree.leaves(state):
+        assert (np.asarray(leaf) == np.asarray(leaf[:1])).all()  # the devices agree
+
+
+@needs_eight
+def test_shard_map_with_an_axis_name_makes_the_same_update(on_one_device):
+    _, expected, expected_metrics = on_one_device
+    whole, part = PartitionSpec(), PartitionSpec("data")
+    step = jax.shard_map(
+        functools.partial(train_step, axis_name="data", **STEP),
+        mesh=make_mesh(jax.devices()[:8]),
+        in_specs=(whole, part),
+        out_specs=whole,
+        check_vma=False,
+    )
+    state, metrics = jax.jit(step)(new_state(), make_batch())
+    assert_close(metrics, expected_metrics, 1e-5)
+    assert_close(state.params, expected.params, 1e-5)
+    assert_close(state.batch_stats, expected.batch_stats, 1e-5)
+
+
+@needs_eight
+def test_without_the_axis_name_the_devices_would_drift_apart(on_one_device):
+    # The three tests above would pass in vain if the parts of the batch did not matter.
+    _, expected, _ = on_one_device
+    step = jax.pmap(functools.partial(train_step, **STEP), devices=jax.devices()[:8])
+    sharded = jax.tree.map(lambda x: x.reshape(8, 1, *x.shape[1:]), make_batch())
+    copies = jax.tree.map(lambda x: np.broadcast_to(x, (8, *x.shape)), jax.device_get(new_state()))
+    state, _ = step(copies, sharded)
+    with pytest.raises(AssertionError):
+        assert_close(jax.tree.map(lambda x: np.asarray(x[0]), state.batch_stats), expected.batch_stats, 1e-2)
+
+
+def test_the_loss_is_the_mean_over_pictures_and_the_sum_of_its_terms(on_one_device):
+    params, state, metrics = on_one_device
+    batch = make_batch()
+    variables = {"params": params, "batch_stats": initialize(MODEL, 0)["batch_stats"]}
+    raw, _ = jax.jit(lambda v, x: MODEL.apply(v, x, train=True, mutable=["batch_stats"]))(variables, batch.images)
+    terms = jax.device_get(yolo_loss(raw, batch.targets, GRID))
+    for name, term in terms._asdict().items():
+        assert metrics[name] == pytest.approx(float(term.mean()), rel=1e-4)
+    assert metrics["loss"] == pytest.approx(sum(float(metrics[name]) for name in terms._fields), rel=1e-6)
+    gradients = jax.tree.map(lambda old, new: (old - new) / RATE, params, state.params)
+    assert metrics["gradient_norm"] == pytest.approx(float(optax.tree.norm(gradients)), rel=1e-4)
+    assert state.step == 1 and state.ema is None
+
+
+def test_averages_follow_parameters_and_statistics_and_are_what_is_evaluated():
+    before = jax.device_get(new_state(average=True))
+    step = jax.jit(functools.partial(train_step, ema_decay=0.75, **STEP))
+    state, _ = step(before, make_batch())
+    for name in ("params", "batch_stats"):
+        expected = jax.tree.map(lambda old, new: 0.75 * old + 0.25 * new, getattr(before, name), getattr(state, name))
+        assert_close(state.ema[name], expected, 1e-5)
+    assert eval_variables(state) is state.ema
+    plain = eval_variables(new_state())
+    assert set(plain) == {"params", "batch_stats"}
+
+
+def test_the_state_is_donated_and_the_program_is_compiled_once():
+    mesh = make_mesh(jax.devices()[:1])
+    step = compile_train_step(mesh, **STEP)
+    replicated, split = shardings(mesh)
+    state = jax.device_put(new_state(), replicated)
+    after, _ = step(state, jax.device_put(make_batch(), split))
+    assert all(leaf.is_deleted() for leaf in jax.tree.leaves(state.params))
+    step(after, jax.device_put(make_batch(seed=1), split))
+    assert step._cache_size() == 1
+
+
+@needs_eight
+def test_a_batch_that_the_devices_cannot_share_is_refused():
+    mesh = make_mesh(jax.devices()[:8])
+    check_batch_size(16, mesh, "config.train.batch_size")
+    with pytest.raises(InputError, match="config.train.batch_size=12 must be a multiple of the number of devices, 8"):
+        check_batch_size(12, mesh, "config.train.batch_size")

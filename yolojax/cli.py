@@ -1,0 +1,98 @@
+"""What the programs share: flags, help, and errors as one line."""
+
+import difflib
+import os
+import re
+import sys
+
+from absl import flags
+from absl import logging as absl_logging
+
+from yolojax.errors import InputError
+
+
+def run(main, define, doc):
+    """Runs a program: parses its flags and calls it; what the user got wrong becomes one line on stderr.
+
+    Exits with 0 when `main` returns, 1 for input that cannot be used, 2 for wrong flags, 130 after Ctrl-C.
+
+    Args:
+        main: called with the arguments that are not flags.
+        define: defines the flags; called once.
+        doc: what the program does, for --help.
+    """
+    absl_logging.set_verbosity(absl_logging.ERROR)
+    try:
+        arguments = _parse(define, doc)
+    except Exception as error:  # the flag libraries raise many kinds; all of them mean a flag that cannot be used
+        _fail(error, 2)
+    try:
+        main(arguments)
+    except InputError as error:
+        _fail(error, 1)
+    except OSError as error:
+        _fail(error, 1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def config_flag(default):
+    """Defines --config, a config file whose fields any --config.FIELD=VALUE overrides."""
+    from ml_collections import config_flags
+
+    config_flags.DEFINE_config_file("config", default, "config file; any field is overridden by --config.FIELD=VALUE")
+
+
+def config_value():
+    """The configuration of --config with its overrides."""
+    config = flags.FLAGS.config
+    # A config file that could not be loaded raises its own error at the first look.
+    getattr(config, "model", None)
+    return config
+
+
+def _parse(define, doc):
+    asked_for_help = any(re.fullmatch(r"--?(help|h)", argument) for argument in sys.argv[1:])
+    if not asked_for_help:
+        _check_config_fields(sys.argv[1:])
+    define()
+    if asked_for_help:
+        _print_help(doc)
+        sys.exit(0)
+    arguments = flags.FLAGS(sys.argv)[1:]
+    if "config" in flags.FLAGS:
+        config_value()
+    return arguments
+
+
+def _check_config_fields(arguments):
+    from yolojax.config import Config, flatten
+
+    fields = flatten(Config())
+    groups = {name.rpartition(".")[0] for name in fields}
+    for argument in arguments:
+        match = re.match(r"--?(?:no)?config\.([^=]+)", argument)
+        name = match and match[1]
+        if match and name not in fields and name not in groups:
+            close = difflib.get_close_matches(name, fields, n=1)
+            hint = f"; did you mean {close[0]}?" if close else "; --help lists them all"
+            raise InputError(f"--config.{name}: there is no such field{hint}")
+
+
+def _print_help(doc):
+    print(doc.strip() + "\n\nFlags:")
+    own = [flag for module, flags_ in flags.FLAGS.flags_by_module_dict().items() for flag in flags_ if "absl" not in module]
+    for flag in own:
+        default = "" if flag.default is None else f" (default: {flag.default_as_str})"
+        print(f"  --{flag.name}  {flag.help}{default}")
+    if "config" in flags.FLAGS:
+        from yolojax.config import help_text
+
+        print("\nFields of the configuration, with the defaults that a config file starts from:")
+        print("\n".join(help_text()))
+
+
+def _fail(error, status):
+    program = os.path.basename(sys.argv[0])
+    print(f"{program}: error: {' '.join(str(error).split())}", file=sys.stderr)
+    sys.exit(status)

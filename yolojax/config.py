@@ -1,0 +1,295 @@
+"""The configuration of a run: typed fields with their units, to and from JSON, and checks that name the field.
+
+A config file (`configs/*.py`) has a `get_config()` that returns a `Config`; any field is overridden on the command line, as in
+`--config.optimizer.learning_rate=2e-4`.
+"""
+
+import dataclasses
+import json
+import sys
+import types
+import typing
+
+from yolojax.data.augment import AugmentConfig
+from yolojax.errors import InputError
+
+
+def _field(default, doc):
+    return dataclasses.field(default=default, metadata={"doc": doc})
+
+
+@dataclasses.dataclass(slots=True)
+class ModelConfig:
+    """The network and its anchors."""
+
+    name: str = _field("yolov3", "yolov3, yolov3_spp or yolov3_tiny")
+    num_classes: int = _field(0, "number of classes; 0: as many as the data has names")
+    width: float = _field(1.0, "factor on the channels of every layer")
+    dtype: str = _field("float32", "type of the computation, float32 or bfloat16; parameters stay float32")
+    batch_norm_momentum: float = _field(0.99, "share of the old value in the running batch statistics, per step")
+    anchors: tuple = _field((), "for each scale ((width, height), ...) in pixels; empty: the network's published ones")
+
+
+@dataclasses.dataclass(slots=True)
+class DataConfig:
+    """Where pictures and boxes come from, and how they are prepared."""
+
+    source: str = _field("list", "list: text lists, one picture a line; digits: the built-in scenes of handwritten digits")
+    train: str = _field("", "path of the training list")
+    val: str = _field("", "path of the validation list")
+    names: str = _field("", "path of the file with one class name a line")
+    class_names: tuple[str, ...] = _field((), "the class names; empty: read from the names file")
+    size: tuple[int, ...] = _field((416, 416), "(height, width) of the network's input in pixels, multiples of 32")
+    max_boxes: int = _field(150, "boxes there is room for in a picture; of more, the largest are kept")
+    on_unreadable: str = _field("stop", "stop: an unreadable picture ends the run; skip: it is counted and left out")
+    threads: int = _field(0, "threads that read and augment pictures; 0: one a core, at most 16")
+    digits_train: int = _field(1600, "scenes in an epoch of the digits source; each is drawn anew in every epoch")
+    digits_val: int = _field(200, "scenes in the validation split of the digits source")
+    augment: AugmentConfig = dataclasses.field(default_factory=AugmentConfig)
+
+
+@dataclasses.dataclass(slots=True)
+class LossConfig:
+    """The loss and which slots answer for a box."""
+
+    box: str = _field("giou", "overlap of the box term: giou, iou, diou or ciou")
+    ignore_iou: float = _field(0.5, "IoU from which an unassigned prediction is not counted as background")
+    label_smoothing: float = _field(0.01, "weight of the uniform distribution in the class labels")
+    assign_rule: str = _field("threshold", "threshold: every anchor over assign_iou; best: the one of best shape (Darknet)")
+    assign_iou: float = _field(0.3, "IoU over which an anchor answers for a box")
+
+
+@dataclasses.dataclass(slots=True)
+class OptimizerConfig:
+    """Adam (Kingma and Ba 2015, arXiv:1412.6980) with linear warm-up and cosine decay."""
+
+    learning_rate: float = _field(1e-4, "peak learning rate")
+    end_learning_rate: float = _field(1e-6, "learning rate at the end")
+    warmup_epochs: float = _field(2.0, "epochs of linear warm-up from 0")
+    b1: float = _field(0.9, "decay of Adam's first moment")
+    b2: float = _field(0.999, "decay of Adam's second moment")
+    clip_norm: float = _field(0.0, "gradients of a larger global norm are scaled down to it; 0: no clipping")
+    ema_decay: float = _field(0.0, "decay per step of the averaged parameters that are evaluated; 0: no averaging")
+
+
+@dataclasses.dataclass(slots=True)
+class TrainConfig:
+    """The length of the run and what happens when."""
+
+    epochs: float = _field(30.0, "passes over the training pictures")
+    batch_size: int = _field(8, "pictures a step, over all devices")
+    log_steps: int = _field(20, "steps between two lines of training metrics")
+    eval_epochs: float = _field(1.0, "epochs between two evaluations on the validation split")
+    checkpoint_steps: int = _field(500, "steps between two checkpoints, besides one after each evaluation")
+
+
+@dataclasses.dataclass(slots=True)
+class EvalConfig:
+    """How detections are made for evaluation."""
+
+    batch_size: int = _field(8, "pictures a step, over all devices")
+    score_threshold: float = _field(0.001, "detections score more than this")
+    iou_threshold: float = _field(0.6, "IoU over which a detection of the same class is suppressed")
+    max_candidates: int = _field(1024, "(slot, class) pairs of a picture that enter suppression")
+    max_detections: int = _field(300, "detections of a picture that come out")
+
+
+@dataclasses.dataclass(slots=True)
+class Config:
+    """Everything that a training run depends on."""
+
+    seed: int = _field(0, "of initial values, order and augmentation")
+    model: ModelConfig = dataclasses.field(default_factory=ModelConfig)
+    data: DataConfig = dataclasses.field(default_factory=DataConfig)
+    loss: LossConfig = dataclasses.field(default_factory=LossConfig)
+    optimizer: OptimizerConfig = dataclasses.field(default_factory=OptimizerConfig)
+    train: TrainConfig = dataclasses.field(default_factory=TrainConfig)
+    eval: EvalConfig = dataclasses.field(default_factory=EvalConfig)
+
+
+def to_dict(config):
+    """Turns a configuration into nested dicts of plain JSON values."""
+    return json.loads(json.dumps(dataclasses.asdict(config)))
+
+
+def from_dict(values, cls=Config, where="config"):
+    """Builds a configuration from nested dicts, as JSON or ml_collections give them; absent fields keep their defaults.
+
+    Raises:
+        InputError: a field that does not exist, a value of the wrong type or a number that is not finite, by its dotted name.
+    """
+    if not isinstance(values, typing.Mapping):
+        raise InputError(f"{where} must be a group of fields, not {values!r}")
+    fields = {field.name: field for field in dataclasses.fields(cls)}
+    hints = typing.get_type_hints(cls)
+    config = cls()
+    for name, value in values.items():
+        if name not in fields:
+            raise InputError(f"{where}.{name} does not exist; the fields of {where} are {', '.join(fields)}")
+        setattr(config, name, _convert(value, hints[name], f"{where}.{name}"))
+    return config
+
+
+def _convert(value, hint, where):
+    if dataclasses.is_dataclass(hint):
+        return from_dict(value, hint, where)
+    kind = typing.get_origin(hint) or hint
+    if kind is tuple:
+        if not isinstance(value, list | tuple):
+            raise InputError(f"{where} must be a list, not {value!r}")
+        of = (typing.get_args(hint) or (None,))[0]
+        return tuple(_nested_tuple(v) if of is None else _convert(v, of, f"{where}[{i}]") for i, v in enumerate(value))
+    accepted = (int, float) if kind is float else kind
+    if not isinstance(value, accepted) or (kind is not bool and isinstance(value, bool)):
+        raise InputError(f"{where} must be of type {kind.__name__}, not {value!r}")
+    if kind is not float:
+        return value
+    if not abs(value) <= sys.float_info.max:
+        raise InputError(f"{where} must be finite, not {value!r}")
+    return float(value)
+
+
+def _nested_tuple(value):
+    return tuple(map(_nested_tuple, value)) if isinstance(value, list | tuple) else value
+
+
+def flatten(config):
+    """The leaves of a configuration by dotted name, {"optimizer.learning_rate": 0.0001, ...}, as plain JSON values."""
+
+    def walk(values, prefix):
+        for name, value in values.items():
+            if isinstance(value, dict):
+                yield from walk(value, f"{prefix}{name}.")
+            else:
+                yield f"{prefix}{name}", value
+
+    return dict(walk(to_dict(config), ""))
+
+
+def differences(old, new):
+    """Names the fields in which two configurations differ: ["field: old value -> new value", ...]."""
+    old, new = flatten(old), flatten(new)
+    return [f"{name}: {json.dumps(old[name])} -> {json.dumps(new[name])}" for name in new if old[name] != new[name]]
+
+
+def checked(config):
+    """A copy of a configuration (a `Config`, an ml_collections ConfigDict or a dict) after a look at every field.
+
+    Raises:
+        InputError: an unknown field, a wrong type or a value out of its range, by its dotted name.
+    """
+    if hasattr(config, "to_dict"):
+        config = config.to_dict()
+    config = from_dict(dataclasses.asdict(config) if isinstance(config, Config) else config)
+    for name, check in _CHECKS.items():
+        value = config
+        for part in name.split("."):
+            value = getattr(value, part)
+        problem = check(value)
+        if problem:
+            raise InputError(f"config.{name} {problem}, not {value!r}")
+    if config.data.source == "list" and not config.data.class_names and not config.data.names:
+        raise InputError("config.data.names is not set: give the path of a file with one class name a line")
+    return config
+
+
+def help_text(config_class=Config, prefix="--config."):
+    """Describes every field with its default, one a line, for --help."""
+    lines = []
+    for field in dataclasses.fields(config_class):
+        if isinstance(field.default_factory, type):
+            lines += help_text(field.default_factory, f"{prefix}{field.name}.")
+        else:
+            lines.append(f"  {prefix}{field.name}={field.default!r}  {field.metadata.get('doc', '')}".rstrip())
+    return lines
+
+
+def _one_of(*choices):
+    return lambda value: None if value in choices else f"must be one of {', '.join(choices)}"
+
+
+def _at_least(minimum):
+    return lambda value: None if value >= minimum else f"must be at least {minimum}"
+
+
+def _between(low, high):
+    return lambda value: None if low <= value <= high else f"must lie between {low} and {high}"
+
+
+def _positive(value):
+    return None if value > 0 else "must be greater than 0"
+
+
+def _below_one(value):
+    return None if 0 <= value < 1 else "must be at least 0 and less than 1"
+
+
+def _anchors(value):
+    def is_side(side):
+        return isinstance(side, int | float) and 0 < side <= sys.float_info.max
+
+    def is_scale(scale):
+        return isinstance(scale, tuple) and scale and all(map(is_anchor, scale))
+
+    def is_anchor(anchor):
+        return isinstance(anchor, tuple) and len(anchor) == 2 and all(map(is_side, anchor))
+
+    return None if all(map(is_scale, value)) else "must hold ((width, height), ...) in pixels for each scale"
+
+
+def _distinct(value):
+    return None if len(set(value)) == len(value) else "must name every class differently"
+
+
+def _input_size(value):
+    return None if len(value) == 2 and all(v > 0 and v % 32 == 0 for v in value) else "must be (height, width), multiples of 32"
+
+
+_CHECKS = types.MappingProxyType(
+    {
+        "seed": _at_least(0),
+        "model.name": _one_of("yolov3", "yolov3_spp", "yolov3_tiny"),
+        "model.num_classes": _at_least(0),
+        "model.width": _positive,
+        "model.dtype": _one_of("float32", "bfloat16"),
+        "model.batch_norm_momentum": _between(0, 1),
+        "model.anchors": _anchors,
+        "data.source": _one_of("list", "digits"),
+        "data.class_names": _distinct,
+        "data.size": _input_size,
+        "data.max_boxes": _at_least(1),
+        "data.on_unreadable": _one_of("stop", "skip"),
+        "data.threads": _at_least(0),
+        "data.digits_train": _at_least(1),
+        "data.digits_val": _at_least(1),
+        "data.augment.flip_probability": _between(0, 1),
+        "data.augment.crop_probability": _between(0, 1),
+        "data.augment.translate_probability": _between(0, 1),
+        "data.augment.hsv_probability": _between(0, 1),
+        "data.augment.hue": _between(0, 1),
+        "data.augment.saturation": _at_least(1),
+        "data.augment.value": _at_least(1),
+        "loss.box": _one_of("giou", "iou", "diou", "ciou"),
+        "loss.ignore_iou": _between(0, 1),
+        "loss.label_smoothing": _between(0, 1),
+        "loss.assign_rule": _one_of("threshold", "best"),
+        "loss.assign_iou": _between(0, 1),
+        "optimizer.learning_rate": _positive,
+        "optimizer.end_learning_rate": _at_least(0),
+        "optimizer.warmup_epochs": _at_least(0),
+        "optimizer.b1": _below_one,
+        "optimizer.b2": _below_one,
+        "optimizer.clip_norm": _at_least(0),
+        "optimizer.ema_decay": _below_one,
+        "train.epochs": _positive,
+        "train.batch_size": _at_least(1),
+        "train.log_steps": _at_least(1),
+        "train.eval_epochs": _positive,
+        "train.checkpoint_steps": _at_least(1),
+        "eval.batch_size": _at_least(1),
+        "eval.score_threshold": _between(0, 1),
+        "eval.iou_threshold": _between(0, 1),
+        "eval.max_candidates": _at_least(1),
+        "eval.max_detections": _at_least(1),
+    }
+)

@@ -1,0 +1,182 @@
+"""Annotation files: each format becomes a list of `Record`, and each mistake an error with its file and line."""
+
+import dataclasses
+import os
+import re
+from collections.abc import Sequence
+
+import numpy as np
+
+from yolojax.errors import InputError
+
+_NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
+_BOX = rf"{_NUMBER},{_NUMBER},{_NUMBER},{_NUMBER},\d+"
+_BOXES = re.compile(rf"{_BOX}(?: {_BOX})*", re.ASCII)
+_FILE_ENDING = re.compile(r"\.[A-Za-z][A-Za-z0-9]*$")
+_FORM = "x1,y1,x2,y2,class"
+
+
+@dataclasses.dataclass(frozen=True)
+class Record:
+    """One picture and its boxes as its annotation file gives them.
+
+    path: of the picture, as to be opened; boxes: (n, 4) float32 xyxy, pixels of the original picture;
+    classes: (n,) int32, from 0; source: where the record was read, as "list.txt:12".
+    """
+
+    path: str
+    boxes: np.ndarray
+    classes: np.ndarray
+    source: str
+
+
+def read_names(path: str | os.PathLike) -> tuple[str, ...]:
+    """Read class names, one a line; class i is named on line i + 1.
+
+    Raises: InputError for a file that cannot be read or has no names, for an empty line between names (blank lines at
+    the end are fine) and for a name given twice.
+    """
+    names = [line.strip() for line in _read_lines(path)]
+    while names and not names[-1]:
+        names.pop()
+    if not names:
+        raise InputError(f"{path}: no class names; write one a line")
+    first_line = {}
+    for number, name in enumerate(names, 1):
+        if not name:
+            raise InputError(f"{path}:{number}: an empty line between class names; remove it")
+        if name in first_line:
+            raise InputError(f"{path}:{number}: {name!r} is already the name on line {first_line[name]}; rename one")
+        first_line[name] = number
+    return tuple(names)
+
+
+def read_text_list(path: str | os.PathLike, names: Sequence[str], check_files: bool = True) -> list[Record]:
+    """Read a text list, one picture a line: `path x1,y1,x2,y2,class x1,y1,x2,y2,class ...`.
+
+    Paths may hold spaces and commas; relative ones start from the list's folder. Corners are in pixels of the original
+    picture, classes count from 0. A line without boxes is a picture without objects; blank lines are skipped.
+
+    names: the class names, which bound the class numbers.
+    check_files: whether a picture that does not exist is an error.
+    Raises: InputError, with file and line, for a malformed, inverted or empty box, a class without a name, or a missing
+    picture; and for a list without pictures.
+    """
+    folder = os.path.dirname(path)
+    paths, sources, counts, values = [], [], [], []
+    for number, line in enumerate(_read_lines(path), 1):
+        if line := line.strip():
+            source = f"{path}:{number}"
+            picture, boxes = _split_line(line, folder, source, check_files)
+            paths.append(picture)
+            sources.append(source)
+            counts.append(len(boxes))
+            values.extend(map(float, ",".join(boxes).split(",") if boxes else ()))
+    if not paths:
+        raise InputError(f"{path}: no pictures in the list; write one a line: path {_FORM} {_FORM} ...")
+    table = np.array(values).reshape(-1, 5)
+    ends = np.cumsum(counts)
+    _check_boxes(table, names, lambda row: sources[np.searchsorted(ends, row, side="right")])
+    boxes, classes = table[:, :4].astype(np.float32), table[:, 4].astype(np.int32)
+    starts = ends - counts
+    return [
+        Record(picture, boxes[start:end], classes[start:end], source)
+        for picture, start, end, source in zip(paths, starts.tolist(), ends.tolist(), sources, strict=True)
+    ]
+
+
+def check_boxes_in_picture(record: Record, height: int, width: int) -> None:
+    """Refuse boxes that cannot belong to their picture, as labels made at another resolution do.
+
+    height, width: of the picture, pixels.
+    Raises: InputError, with the record's source, when more than half of a box's area lies outside the picture.
+    """
+    boxes = record.boxes.astype(np.float64)
+    inside = np.clip(boxes, 0, [[width, height, width, height]])
+    outside = 2 * np.prod(inside[:, 2:] - inside[:, :2], axis=1) < np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
+    if outside.any():
+        box = ",".join(f"{side:g}" for side in record.boxes[np.argmax(outside)])
+        raise InputError(
+            f"{record.source}: box {box} lies mostly outside {record.path}, which is {width} pixels wide and {height} "
+            "high; boxes must be in pixels of that very picture"
+        )
+
+
+def _read_lines(path):
+    """The lines of a UTF-8 text file, with or without byte order mark and carriage returns."""
+    try:
+        with open(path, encoding="utf-8-sig") as file:
+            return file.read().split("\n")
+    except (OSError, ValueError) as error:
+        if isinstance(error, UnicodeDecodeError):
+            raise InputError(f"{path}: not UTF-8 text (byte {error.start}); save it as UTF-8") from error
+        raise InputError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
+
+
+def _split_line(line, folder, source, check_files):
+    """The picture's path, joined to the list's folder, and the tokens of its boxes, all well-formed.
+
+    A path may look like anything, so boxes are taken from the right. Only where that fails do the files on disk decide.
+    """
+    tokens = line.split()
+    first_box = len(tokens)
+    while first_box > 1 and "," in tokens[first_box - 1]:
+        first_box -= 1
+    boxes = tokens[first_box:]
+    picture = os.path.join(folder, line.rsplit(None, len(boxes))[0])
+    well_formed = not boxes or _BOXES.fullmatch(" ".join(boxes))
+    if well_formed and (os.path.isfile(picture) if check_files else first_box == 1):
+        return picture, boxes
+
+    for count in range(len(boxes), -1, -1):
+        longer = os.path.join(folder, line.rsplit(None, count)[0])
+        rest = boxes[len(boxes) - count :]
+        if (not rest or _BOXES.fullmatch(" ".join(rest))) and os.path.isfile(longer):
+            return longer, rest
+    # No such file: the path ends at the last token that ends as file names do, and what follows is meant to be boxes.
+    last = max((i for i, token in enumerate(tokens) if _FILE_ENDING.search(token)), default=first_box - 1)
+    for token in tokens[last + 1 :]:
+        if not _BOXES.fullmatch(token):
+            raise InputError(f"{source}: {token!r} is not a box: {_explain(token)}; write {_FORM}")
+    picture = os.path.join(folder, line.rsplit(None, len(tokens) - 1 - last)[0])
+    if check_files:
+        raise InputError(f"{source}: there is no picture {picture}; relative paths start from the list's folder")
+    return picture, tokens[last + 1 :]
+
+
+def _explain(token):
+    """What is wrong with a token that should be a box."""
+    fields = token.split(",")
+    if len(fields) != 5:
+        return f"it has {len(fields)} value{'s' * (len(fields) > 1)}, not 5"
+    for field in fields[:4]:
+        if not re.fullmatch(_NUMBER, field, re.ASCII):
+            return f"{field!r} is not a number"
+    return f"class {fields[4]!r} is not a whole number from 0"
+
+
+def _check_boxes(table, names, source):
+    """Refuse rows (x1, y1, x2, y2, class) of all records that no picture can have; source(row) says where one stood."""
+    corners = table[:, :4]
+    # float32 holds these exactly enough; beyond, a box could lose its area on the way.
+    too_large = ~np.all(np.abs(corners) < 2**20, axis=1)
+    if too_large.any():
+        row = np.argmax(too_large)
+        raise InputError(f"{source(row)}: box {_show(corners[row])} is larger than any picture; write pixels")
+    flat = ~np.all(corners[:, 2:].astype(np.float32) > corners[:, :2].astype(np.float32), axis=1)
+    if flat.any():
+        row = np.argmax(flat)
+        raise InputError(
+            f"{source(row)}: box {_show(corners[row])} has no area; write {_FORM} with x1 < x2 and y1 < y2"
+        )
+    unnamed = table[:, 4] >= len(names)
+    if unnamed.any():
+        row = np.argmax(unnamed)
+        raise InputError(
+            f"{source(row)}: class {table[row, 4]:.0f} has no name: there are {len(names)} names, for classes 0 to "
+            f"{len(names) - 1}"
+        )
+
+
+def _show(corners):
+    return ",".join(f"{side:g}" for side in corners)

@@ -1,0 +1,130 @@
+"""One pass over a validation split: pictures in, detections, loss and metrics out."""
+
+import functools
+import time
+from typing import NamedTuple
+
+import jax
+import numpy as np
+
+from yolojax.data.images import unletterbox_boxes
+from yolojax.data.pipeline import val_batches
+from yolojax.decode import decode
+from yolojax.evaluation.report import summarize
+from yolojax.nms import postprocess
+
+
+class Evaluation(NamedTuple):
+    """The outcome of a pass over a split.
+
+    Attributes:
+        summary: as `summarize` makes it, with "loss" and its terms (means over the pictures), "images_per_second" and
+            "unreadable".
+        detections: for each picture (boxes_xyxy (k, 4), scores (k,), classes (k,)), in pixels of the original picture.
+        truths: for each picture (boxes_xyxy (n, 4), classes (n,)).
+        indices: the number of each picture in its split.
+    """
+
+    summary: dict
+    detections: list
+    truths: list
+    indices: list
+
+
+def compile_eval_step(replicated, split, *, model, grid, loss, config):
+    """Compiles (variables, batch) -> (Detections, LossTerms): forward pass, loss, decoding and suppression in one program.
+
+    Args:
+        replicated, split: shardings of the variables and of the batch.
+        model, grid: the network and its AnchorGrid.
+        loss: function of (raw heads, targets, grid) to LossTerms.
+        config: EvalConfig.
+    """
+    suppress = functools.partial(
+        postprocess,
+        score_threshold=config.score_threshold,
+        iou_threshold=config.iou_threshold,
+        max_candidates=config.max_candidates,
+        max_detections=config.max_detections,
+        multi_label=True,
+    )
+
+    def eval_step(variables, batch):
+        raw = model.apply(variables, batch.images, train=False)
+        return suppress(decode(raw, grid)), loss(raw, batch.targets, grid)
+
+    return jax.jit(eval_step, in_shardings=(replicated, split), out_shardings=split)
+
+
+def evaluate(eval_step, variables, source, config, grid, sharding, on_progress=None):
+    """Evaluates a network on a split.
+
+    Args:
+        eval_step: of `compile_eval_step`.
+        variables: {"params", "batch_stats"}.
+        source: of `open_split`.
+        config: Config.
+        grid: AnchorGrid.
+        sharding: of a batch.
+        on_progress: called with (pictures done, pictures in all).
+
+    Returns:
+        Evaluation.
+    """
+    began = time.perf_counter()
+    detections, truths, indices, terms = [], [], [], []
+    running = None
+
+    def collect(outcome, samples, picture_indices):
+        found, losses = jax.device_get(outcome)
+        for row, sample in enumerate(samples):
+            detections.append(to_original(found, row, sample.transform, sample.original.image.shape[:2]))
+            truths.append((sample.original.boxes, sample.original.classes))
+        terms.append(np.stack(losses, axis=1)[: len(samples)].astype(np.float64))
+        indices.extend(picture_indices)
+        if on_progress:
+            on_progress(len(indices), len(source))
+
+    devices = sharding.num_devices
+    batch_size = -(-config.eval.batch_size // devices) * devices  # every device gets as many pictures
+    for batch, samples, picture_indices in val_batches(source, config, grid, batch_size):
+        # The device works on this batch while the host collects the one before.
+        outcome = eval_step(variables, jax.device_put(batch, sharding))
+        if running:
+            collect(*running)
+        running = outcome, samples, picture_indices
+    if running:
+        collect(*running)
+    seconds = time.perf_counter() - began
+
+    box, objectness, classification = np.concatenate(terms).mean(0).tolist() if terms else [float("nan")] * 3
+    summary = {
+        "loss": box + objectness + classification,
+        "box": box,
+        "objectness": objectness,
+        "classification": classification,
+        **summarize(detections, truths, config.data.class_names),
+        "images_per_second": len(indices) / seconds,
+        "unreadable": len(source) - len(indices),
+    }
+    return Evaluation(summary, detections, truths, indices)
+
+
+def to_original(found, row, transform, original_size):
+    """The detections of one picture of a batch in pixels of the original, clipped to it; those outside it are left out.
+
+    Args:
+        found: Detections, NumPy arrays.
+        row: which picture.
+        transform: its Letterbox.
+        original_size: (height, width).
+
+    Returns:
+        (boxes_xyxy (k, 4) float32, scores (k,) float32, classes (k,) int32).
+    """
+    height, width = original_size
+    boxes = unletterbox_boxes(found.boxes[row], transform)
+    boxes = np.clip(boxes, 0, np.array([[width, height, width, height]], np.float32))
+    # What was found in the grey margin alone has no area left.
+    kept = found.valid[row] & (boxes[:, 2:] > boxes[:, :2]).all(1)
+    return boxes[kept], found.scores[row][kept], found.classes[row][kept]

@@ -1,0 +1,108 @@
+"""The static geometry of a detector: which slots an input size, strides and anchors give."""
+
+import dataclasses
+import functools
+import math
+
+import numpy as np
+
+YOLOV3_ANCHORS = (
+    ((10, 13), (16, 30), (33, 23)),
+    ((30, 61), (62, 45), (59, 119)),
+    ((116, 90), (156, 198), (373, 326)),
+)
+"""Width and height in pixels of YOLOv3's anchors, fine to coarse: Redmon and Farhadi 2018, arXiv:1804.02767, section 2.3."""
+
+TINY_ANCHORS = (
+    ((10, 14), (23, 27), (37, 58)),
+    ((81, 82), (135, 169), (344, 319)),
+)
+"""Width and height in pixels of YOLOv3-tiny's anchors, fine to coarse, three a scale as yolov3-tiny.cfg lists them."""
+
+
+@dataclasses.dataclass(frozen=True)
+class AnchorGrid:
+    """Input size, strides and anchors, which together number the slots of a detector.
+
+    A slot is one (scale, row, column, anchor); slots are numbered flat in that order, scales fine to coarse.
+    The grid is hashable, so that it can be a static argument of a compiled function.
+
+    Attributes:
+        size: (height, width) of the network's input in pixels.
+        strides: pixels of the input a cell, one number a scale.
+        anchors: for each scale the (width, height) of its anchors in pixels of the input; as many on every scale.
+
+    Raises:
+        ValueError: a size that a stride does not divide, or strides and anchors that do not fit each other.
+    """
+
+    size: tuple[int, int]
+    strides: tuple[int, ...] = (8, 16, 32)
+    anchors: tuple[tuple[tuple[float, float], ...], ...] = YOLOV3_ANCHORS
+
+    def __post_init__(self):
+        # Lists come from JSON and from users; only tuples are hashable.
+        object.__setattr__(self, "size", tuple(int(side) for side in self.size))
+        object.__setattr__(self, "strides", tuple(int(stride) for stride in self.strides))
+        anchors = tuple(tuple(tuple(float(side) for side in anchor) for anchor in scale) for scale in self.anchors)
+        object.__setattr__(self, "anchors", anchors)
+        if len(self.size) != 2 or min(self.size) <= 0:
+            raise ValueError(f"the size must be (height, width) in pixels, both positive, not {self.size}")
+        if not self.strides or min(self.strides) <= 0:
+            raise ValueError(f"strides must be positive, not {self.strides}")
+        for stride in self.strides:
+            if any(side % stride for side in self.size):
+                raise ValueError(f"height and width of {self.size} must be multiples of the stride {stride}")
+        if len(anchors) != len(self.strides):
+            raise ValueError(f"{len(self.strides)} strides need as many groups of anchors, not {len(anchors)}")
+        if not anchors[0] or any(len(scale) != len(anchors[0]) for scale in anchors):
+            raise ValueError(f"every scale needs the same number of anchors, at least one, not {[len(s) for s in anchors]}")
+        for anchor in (anchor for scale in anchors for anchor in scale):
+            if len(anchor) != 2 or not all(0 < side < math.inf for side in anchor):
+                raise ValueError(f"an anchor must be (width, height), both positive, not {anchor}")
+
+    @property
+    def num_scales(self) -> int:
+        """Number of scales S."""
+        return len(self.strides)
+
+    @property
+    def anchors_per_scale(self) -> int:
+        """Number of anchors A at a cell, the same on every scale."""
+        return len(self.anchors[0])
+
+    @property
+    def shapes(self) -> tuple[tuple[int, int], ...]:
+        """(rows, columns) of every scale."""
+        height, width = self.size
+        return tuple((height // stride, width // stride) for stride in self.strides)
+
+    @property
+    def slots_per_scale(self) -> tuple[int, ...]:
+        """Number of slots of every scale."""
+        return tuple(rows * columns * self.anchors_per_scale for rows, columns in self.shapes)
+
+    @property
+    def num_slots(self) -> int:
+        """Number of slots N over all scales; also the number that pads lists of slots."""
+        return sum(self.slots_per_scale)
+
+    @property
+    def offsets(self) -> tuple[int, ...]:
+        """First slot of every scale."""
+        return tuple(sum(self.slots_per_scale[:scale]) for scale in range(self.num_scales))
+
+    @functools.cached_property
+    def slot_geometry(self) -> np.ndarray:
+        """What decoding needs of every slot: (N, 5) float32 of column, row, stride, anchor width, anchor height.
+
+        Column and row count cells; stride and anchors are in pixels.
+        """
+        scales = []
+        for (rows, columns), stride, anchors in zip(self.shapes, self.strides, self.anchors, strict=True):
+            row, column, anchor = np.indices((rows, columns, len(anchors)), dtype=np.float32).reshape(3, -1)
+            sizes = np.asarray(anchors, np.float32)[anchor.astype(int)]
+            scales.append(np.column_stack([column, row, np.full_like(row, stride), sizes]))
+        geometry = np.concatenate(scales)
+        geometry.flags.writeable = False
+        return geometry

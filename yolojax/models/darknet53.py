@@ -1,0 +1,38 @@
+"""Darknet-53: Redmon and Farhadi 2018, arXiv:1804.02767, table 1."""
+
+import functools
+
+import flax.linen as nn
+import jax.numpy as jnp
+
+from yolojax.models.layers import ConvBN, scaled
+
+BLOCKS = (1, 2, 8, 8, 4)
+
+
+class Darknet53(nn.Module):
+    """The backbone of YOLOv3: (B, H, W, 3) -> features at strides 8, 16, 32 of 256, 512, 1024 channels (times `width`).
+
+    Five stages of a stride-2 convolution and 1, 2, 8, 8, 4 residual blocks (1x1 to half the channels, 3x3 back, addition
+    after the activation). Attributes as in `YOLOv3`.
+    """
+
+    width: float = 1.0
+    dtype: jnp.dtype = jnp.float32
+    momentum: float = 0.99
+    axis_name: str | None = None
+
+    @nn.compact
+    def __call__(self, x, *, train):
+        conv = functools.partial(ConvBN, dtype=self.dtype, momentum=self.momentum, axis_name=self.axis_name)
+        x = conv(scaled(32, self.width), 3, name="stem")(x, train=train)
+        features = []
+        for stage, blocks in enumerate(BLOCKS, start=1):
+            channels = scaled(32 * 2**stage, self.width)
+            half = scaled(16 * 2**stage, self.width)
+            x = conv(channels, 3, stride=2, name=f"stage{stage}_down")(x, train=train)
+            for block in range(1, blocks + 1):
+                y = conv(half, 1, name=f"stage{stage}_block{block}_reduce")(x, train=train)
+                x = x + conv(channels, 3, name=f"stage{stage}_block{block}_expand")(y, train=train)
+            features.append(x)
+        return features[-3:]

@@ -1,0 +1,1 @@
+"""Training: the optimizer, the compiled step, checkpoints and the loop around them."""

@@ -1,0 +1,238 @@
+"""Checkpoints of a run, and what is read back from them: the only place that knows Orbax."""
+
+import contextlib
+import functools
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+import flax.linen as nn
+import jax
+import orbax.checkpoint as ocp
+from absl import logging as absl_logging
+from orbax.checkpoint import checkpoint_managers
+
+from yolojax.config import Config, checked, to_dict
+from yolojax.errors import InputError
+from yolojax.grid import AnchorGrid
+from yolojax.models import build_grid, build_model, initialize
+
+BEST_BY = "ap50"
+
+
+class Checkpoints:
+    """The folder WORKDIR/checkpoints: the last two checkpoints and the best one by validation AP50.
+
+    A checkpoint is a folder named by its step with the state's arrays and meta.json-like values: configuration, class names,
+    anchors, the metrics of its evaluation if it had one. It appears whole or not at all. Writing goes on in the background.
+    """
+
+    def __init__(self, workdir, *, read_only=False):
+        self.folder = Path(workdir).absolute() / "checkpoints"
+        policies = checkpoint_managers
+        keep = policies.AnyPreservationPolicy(
+            [
+                policies.LatestN(2),
+                policies.BestN(
+                    get_metric_fn=lambda metrics: metrics[BEST_BY], n=1, keep_checkpoints_without_metrics=False
+                ),
+            ]
+        )
+        if read_only:
+            options = ocp.CheckpointManagerOptions(read_only=True, save_interval_steps=0, create=False)
+        else:
+            options = ocp.CheckpointManagerOptions(preservation_policy=keep, cleanup_tmp_directories=True)
+        with _quiet():
+            self._manager = ocp.CheckpointManager(
+                self.folder,
+                options=options,
+                item_handlers={"state": ocp.PyTreeCheckpointHandler(), "meta": ocp.JsonCheckpointHandler()},
+            )
+
+    def steps(self):
+        """The steps that have a checkpoint, ascending."""
+        return sorted(self._manager.all_steps())
+
+    def best_step(self):
+        """The step of the best AP50, the later one of equals; None where no checkpoint has been evaluated."""
+        scores = {step: self.meta(step)["metrics"].get(BEST_BY) for step in self.steps()}
+        evaluated = [step for step, score in scores.items() if score is not None]
+        return max(evaluated, key=lambda step: (scores[step], step), default=None)
+
+    def save(self, step, state, meta):
+        """Begins to write a checkpoint; does nothing if the step has one.
+
+        Raises:
+            InputError: this one, or the one before, cannot be written; what was written before is untouched.
+        """
+        if step in self.steps():
+            return
+        metrics = meta["metrics"] if meta["metrics"].get(BEST_BY) is not None else None
+        items = ocp.args.Composite(state=ocp.args.PyTreeSave(state), meta=ocp.args.JsonSave(meta))
+        with self._explained(step):
+            self._manager.save(step, args=items, metrics=metrics)
+
+    def wait(self):
+        """Returns when every checkpoint has been written.
+
+        Raises:
+            InputError: one cannot be written.
+        """
+        with self._explained(self._manager.latest_step()):
+            self._manager.wait_until_finished()
+
+    def meta(self, step):
+        """What was saved beside the arrays of a step."""
+        with _quiet():
+            return self._manager.restore(step, args=ocp.args.Composite(meta=ocp.args.JsonRestore())).meta
+
+    def restore(self, step, abstract):
+        """Reads the arrays of a checkpoint.
+
+        Args:
+            step: which one.
+            abstract: tree of jax.ShapeDtypeStruct with shardings; parts of the saved tree may be absent.
+
+        Returns:
+            The tree, with arrays.
+
+        Raises:
+            InputError: the checkpoint cannot be read or holds another network.
+        """
+        arguments = ocp.args.PyTreeRestore(
+            abstract, restore_args=ocp.checkpoint_utils.construct_restore_args(abstract), partial_restore=True
+        )
+        try:
+            with _quiet():
+                return self._manager.restore(step, args=ocp.args.Composite(state=arguments)).state
+        except (OSError, ValueError, KeyError) as error:
+            raise InputError(f"{self.folder / str(step)}: the checkpoint cannot be read: {_first_line(error)}") from error
+
+    def close(self):
+        """Waits for what is being written and lets go of the folder."""
+        with self._explained(self._manager.latest_step()):
+            self._manager.close()
+
+    @contextlib.contextmanager
+    def _explained(self, step):
+        # Orbax reports a failed write as many kinds of exception, some of them from another thread.
+        try:
+            with _quiet():
+                yield
+        except Exception as error:
+            raise InputError(
+                f"{self.folder}: the checkpoint of step {step} cannot be written: {_first_line(error)}; "
+                "earlier checkpoints are untouched; mend this and start again with the same command"
+            ) from error
+
+
+class Run(NamedTuple):
+    """A trained network as it is read back from a workdir.
+
+    Attributes:
+        config: the resolved Config.
+        model: the network.
+        grid: AnchorGrid of the configured input size.
+        variables: {"params", "batch_stats"} to evaluate, the averaged ones where the run averages.
+        step: of the checkpoint.
+    """
+
+    config: Config
+    model: nn.Module
+    grid: AnchorGrid
+    variables: dict
+    step: int
+
+
+def read_config(workdir):
+    """Reads WORKDIR/config.json.
+
+    Raises:
+        InputError: it is missing or not a configuration.
+    """
+    path = Path(workdir) / "config.json"
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist; train first: python train.py --workdir {workdir}") from None
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be read: {_first_line(error)}") from error
+    return checked(values)
+
+
+def load_run(workdir, checkpoint="best", sharding=None):
+    """Reads a trained network from a workdir.
+
+    Args:
+        workdir: as `train_and_evaluate` leaves it.
+        checkpoint: "best" (by validation AP50; the last one where none was evaluated), "last", or a step.
+        sharding: of the variables; one device by default.
+
+    Returns:
+        Run.
+
+    Raises:
+        InputError: no run there, no such checkpoint, or one that cannot be read.
+    """
+    config = read_config(workdir)
+    checkpoints = Checkpoints(workdir, read_only=True)
+    step = _find_step(checkpoints, checkpoint)
+    model = build_model(config.model)
+    sharding = sharding or jax.sharding.SingleDeviceSharding(jax.devices()[0])
+    abstract = abstract_arrays(jax.eval_shape(functools.partial(initialize, model), 0), sharding)
+    if config.optimizer.ema_decay:
+        variables = checkpoints.restore(step, {"ema": abstract})["ema"]
+    else:
+        variables = checkpoints.restore(step, abstract)
+    checkpoints.close()
+    return Run(config, model, build_grid(config.model, config.data.size), variables, step)
+
+
+def make_meta(config, metrics, pending):
+    """What goes beside the arrays of a checkpoint: {"config", "class_names", "anchors", "metrics", "pending"}.
+
+    Args:
+        config: resolved Config.
+        metrics: numbers of the validation at this step, {} where there was none.
+        pending: metrics of the steps since the last line of the log.
+    """
+    return {
+        "config": to_dict(config),
+        "class_names": list(config.data.class_names),
+        "anchors": [list(map(list, scale)) for scale in build_grid(config.model, config.data.size).anchors],
+        "metrics": metrics,
+        "pending": pending,
+    }
+
+
+def abstract_arrays(tree, sharding):
+    """Shapes and types of a tree, each with the sharding."""
+    return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding), tree)
+
+
+def _find_step(checkpoints, wanted):
+    steps = checkpoints.steps()
+    if not steps:
+        raise InputError(f"{checkpoints.folder} has no checkpoint yet; train first")
+    if wanted == "last":
+        return steps[-1]
+    if wanted == "best":
+        return checkpoints.best_step() or steps[-1]
+    if not str(wanted).isdigit() or int(wanted) not in steps:
+        raise InputError(f"{checkpoints.folder} has no checkpoint {wanted!r}: best, last, {', '.join(map(str, steps))}")
+    return int(wanted)
+
+
+def _first_line(error):
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+@contextlib.contextmanager
+def _quiet():
+    """Keeps Orbax's notes on its own workings off the terminal."""
+    before = absl_logging.get_verbosity()
+    absl_logging.set_verbosity(absl_logging.ERROR)
+    try:
+        yield
+    finally:
+        absl_logging.set_verbosity(before)

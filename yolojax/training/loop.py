@@ -1,0 +1,293 @@
+"""The training run, in order: resolve the configuration, resume or start, step, log, evaluate, save."""
+
+import contextlib
+import math
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import jax
+
+from yolojax.config import checked, differences, to_dict
+from yolojax.data.pipeline import class_names, open_split, step_samples, train_batches
+from yolojax.draw import draw_detections
+from yolojax.errors import InputError
+from yolojax.evaluation.evaluate import compile_eval_step, evaluate
+from yolojax.evaluation.report import write_json
+from yolojax.evaluation.workdir import write_evaluation
+from yolojax.loss import build_loss
+from yolojax.models import build_grid, build_model, count_floats, initialize
+from yolojax.training.checkpoints import Checkpoints, abstract_arrays, make_meta, read_config
+from yolojax.training.feed import feed
+from yolojax.training.logs import MetricsLog, Progress
+from yolojax.training.optimizer import make_optimizer, warmup_cosine
+from yolojax.training.step import (
+    check_batch_size,
+    compile_train_step,
+    create_state,
+    eval_variables,
+    make_mesh,
+    shardings,
+)
+
+BOARD_PICTURES = 4
+
+
+def train_and_evaluate(config, workdir):
+    """Trains a detector, evaluating and saving as it goes, and evaluates the best checkpoint at the end.
+
+    A workdir that has a checkpoint is resumed: the run goes on exactly as if it had never stopped. SIGTERM and Ctrl-C save a
+    checkpoint before leaving.
+
+    Args:
+        config: `Config`, or an ml_collections ConfigDict of the same fields.
+        workdir: folder of the run; made where it is missing. Nothing in it is ever deleted but superseded checkpoints.
+
+    Returns:
+        The dict of WORKDIR/eval/val/metrics.json.
+
+    Raises:
+        InputError: configuration or data that cannot be used, a workdir of another configuration, a loss that is not
+            finite, a checkpoint that cannot be written.
+        KeyboardInterrupt: SIGTERM or Ctrl-C, after a checkpoint has been saved.
+    """
+    config = resolve(config)
+    mesh = make_mesh()
+    check_batch_size(config.train.batch_size, mesh, "config.train.batch_size")
+    train_source, val_source = open_split(config, "train"), open_split(config, "val")
+    model, grid = build_model(config.model), build_grid(config.model, config.data.size)
+    loss = build_loss(config.loss)
+
+    steps_per_epoch = len(train_source) / config.train.batch_size
+    total_steps = max(1, round(config.train.epochs * steps_per_epoch))
+    schedule = warmup_cosine(
+        config.optimizer.learning_rate,
+        config.optimizer.end_learning_rate,
+        min(round(config.optimizer.warmup_epochs * steps_per_epoch), total_steps),
+        total_steps,
+    )
+    optimizer = make_optimizer(config.optimizer, schedule)
+    replicated, split = shardings(mesh)
+
+    # The resume cases, in order: a workdir without a checkpoint starts at step 0, even if a run was begun there; one with
+    # a checkpoint must have been made by this very configuration, and goes on from the last.
+    checkpoints = open_workdir(config, workdir)
+    start_step = (checkpoints.steps() or [0])[-1]
+    variables = jax.tree.map(jax.numpy.asarray, initialize(model, config.seed))
+    state = create_state(variables, optimizer, average=config.optimizer.ema_decay > 0)
+    pending = []
+    if start_step:
+        state = checkpoints.restore(start_step, abstract_arrays(state, replicated))
+        pending = checkpoints.meta(start_step)["pending"]
+    else:
+        state = jax.device_put(state, replicated)
+    log = MetricsLog(workdir, start_step)
+    progress = Progress("train", start_step, total_steps)
+
+    progress.say(
+        f"{config.model.name}, {len(config.data.class_names)} classes, {count_floats(variables):,} floats, "
+        f"{grid.size[0]} x {grid.size[1]} pixels; {len(train_source)} training and {len(val_source)} validation pictures; "
+        f"{total_steps} steps of {config.train.batch_size} on {mesh.size} {jax.devices()[0].platform.upper()} device(s)"
+    )
+    progress.say(f"resuming {workdir} at step {start_step}" if start_step else f"starting in {workdir}")
+
+    train_step = compile_train_step(
+        mesh, model=model, optimizer=optimizer, grid=grid, loss=loss, ema_decay=config.optimizer.ema_decay
+    )
+    eval_step = compile_eval_step(replicated, split, model=model, grid=grid, loss=loss, config=config.eval)
+    recorder = _Recorder(config, schedule, train_source, log, progress, pending)
+    eval_every = max(1, round(config.train.eval_epochs * steps_per_epoch))
+    outcome = evaluated_step = None
+
+    batches = train_batches(train_source, config, grid, start_step, total_steps)
+    try:
+        with _StopSignals() as stop, contextlib.closing(batches):
+            for step, (batch, counts) in enumerate(feed(batches, split), start=start_step + 1):
+                state, metrics = train_step(state, batch)
+                recorder.add(step, metrics, counts)
+                progress.advance(step)
+                evaluating = step % eval_every == 0 or step == total_steps
+                if not (evaluating or step % config.train.checkpoint_steps == 0 or stop.signal):
+                    continue
+                # Whatever the log says up to this step is on disk before the checkpoint that a resumed run starts from.
+                pending = recorder.flush(last=step == total_steps)
+                validation = {}
+                if evaluating:
+                    variables, evaluated_step = eval_variables(state), step
+                    outcome = evaluate(eval_step, variables, val_source, config, grid, split, progress.evaluating)
+                    validation = _log_validation(step, outcome, val_source, config, log, progress)
+                    recorder.restart_clock()
+                checkpoints.save(step, state, make_meta(config, validation, pending))
+                if stop.signal:
+                    checkpoints.wait()
+                    progress.say(f"stopped; step {step} is saved in {workdir}, and the same command goes on from there")
+                    raise KeyboardInterrupt if stop.signal == signal.SIGINT else SystemExit(128 + stop.signal)
+        checkpoints.wait()
+
+        best_step = checkpoints.best_step() or total_steps
+        if best_step != evaluated_step:
+            key = "ema" if config.optimizer.ema_decay else None
+            abstract = abstract_arrays(eval_variables(state), replicated)
+            best = checkpoints.restore(best_step, {key: abstract} if key else abstract)
+            best = best[key] if key else best
+            outcome = evaluate(eval_step, best, val_source, config, grid, split, progress.evaluating)
+    finally:
+        progress.close()
+        log.close()
+    print(f"the best checkpoint is that of step {best_step}:")
+    return write_evaluation(workdir, "val", best_step, outcome, val_source, config)
+
+
+def resolve(config):
+    """Completes a configuration: class names and their number from the data, absolute paths.
+
+    Raises:
+        InputError: fields that are wrong or do not fit each other, a names file that cannot be read.
+    """
+    config = checked(config)
+    for name in ("train", "val", "names"):
+        path = getattr(config.data, name)
+        setattr(config.data, name, os.path.abspath(path) if path else "")
+    config.data.class_names = class_names(config)
+    number = len(config.data.class_names)
+    if config.model.num_classes not in (0, number):
+        raise InputError(f"config.model.num_classes is {config.model.num_classes}, but the data has {number} class names")
+    config.model.num_classes = number
+    return config
+
+
+def open_workdir(config, workdir):
+    """Makes a workdir, or opens one again; returns its Checkpoints.
+
+    Raises:
+        InputError: it cannot be written, or its checkpoints were made by another configuration.
+    """
+    try:
+        Path(workdir).mkdir(parents=True, exist_ok=True)
+        checkpoints = Checkpoints(workdir)
+        if not checkpoints.steps():
+            write_json(Path(workdir) / "config.json", to_dict(config))
+            return checkpoints
+    except OSError as error:
+        raise InputError(f"{workdir} cannot be written: {error.strerror or error}") from error
+    changed = differences(read_config(workdir), config)
+    if changed:
+        raise InputError(
+            f"{workdir} holds a run of another configuration ({'; '.join(changed)}); "
+            "name another --workdir, or leave the configuration as it was to resume this run"
+        )
+    return checkpoints
+
+
+class _Recorder:
+    """Turns the metrics of steps into lines of the log, without making the devices wait.
+
+    The metrics of a group of steps are fetched when the next group has been handed to the devices.
+    """
+
+    def __init__(self, config, schedule, source, log, progress, pending):
+        self.config, self.schedule, self.source, self.log, self.progress = config, schedule, source, log, progress
+        self._group = pending
+        self._complete = None
+        self.restart_clock()
+
+    def restart_clock(self):
+        """What came before does not count as time of training."""
+        self._clock = time.monotonic()
+
+    def add(self, step, metrics, counts):
+        """Takes the metrics of a step, arrays that may still be computed."""
+        self._group.append({"step": step, **metrics, **counts})
+        if step % self.config.train.log_steps == 0:
+            self._write_complete()
+            now = time.monotonic()
+            rate = len(self._group) * self.config.train.batch_size / (now - self._clock)
+            self._clock = now
+            self._complete, self._group = (self._group, rate), []
+
+    def flush(self, last=False):
+        """Writes every complete group, or at the last step what there is; returns the rest, as numbers."""
+        if last and self._group:
+            rate = len(self._group) * self.config.train.batch_size / (time.monotonic() - self._clock)
+            self._write_complete()
+            self._complete, self._group = (self._group, rate), []
+        self._write_complete()
+        self._group = self._fetch(self._group)
+        return self._group
+
+    def _write_complete(self):
+        if self._complete is None:
+            return
+        group, rate = self._complete
+        self._complete = None
+        group = self._fetch(group)
+        step = group[-1]["step"]
+        values = {
+            name: sum(entry[name] for entry in group) / len(group)
+            for name in ("loss", "box", "objectness", "classification", "gradient_norm")
+        }
+        values["learning_rate"] = float(self.schedule(step))
+        values["images_per_second"] = rate
+        for name in ("dropped_small", "dropped_excess", "unreadable"):
+            values[name] = sum(entry[name] for entry in group)
+        self.log.write(step, "train", values)
+        self.progress.show(step, values)
+
+    def _fetch(self, group):
+        group = [{name: value.item() if hasattr(value, "item") else value for name, value in e.items()} for e in group]
+        for entry in group:
+            if not math.isfinite(entry["loss"]) or not math.isfinite(entry["gradient_norm"]):
+                raise InputError(self._explain(entry))
+        return group
+
+    def _explain(self, entry):
+        samples = step_samples(
+            self.config.seed, entry["step"] - 1, self.config.train.batch_size, len(self.source)
+        )
+        pictures = ", ".join(self.source.describe(index) for _, index in samples)
+        terms = ", ".join(f"{name} {entry[name]:g}" for name in ("box", "objectness", "classification", "gradient_norm"))
+        return (
+            f"step {entry['step']}: the loss is not finite ({terms}); its pictures: {pictures}; lower "
+            "config.optimizer.learning_rate or set config.optimizer.clip_norm; earlier checkpoints are untouched"
+        )
+
+
+def _log_validation(step, outcome, source, config, log, progress):
+    """Logs a validation and some of its pictures; returns its finite numbers."""
+    numbers = {name: value for name, value in outcome.summary.items() if isinstance(value, float)}
+    log.write(step, "val", numbers)
+    for place, index in enumerate(outcome.indices[:BOARD_PICTURES]):
+        boxes, scores, classes = (member[outcome.detections[place][1] > 0.3] for member in outcome.detections[place])
+        image = draw_detections(source.example(0, index).image, boxes, classes, config.data.class_names, scores)
+        log.write_picture(step, f"val/{index}", image)
+    progress.say(
+        f"step {step}: validation loss {numbers['loss']:.2f}, AP50 {numbers['ap50']:.3f}, AP {numbers['ap']:.3f} "
+        f"on {len(outcome.indices)} pictures, {numbers['images_per_second']:.0f} a second"
+    )
+    return {name: value for name, value in numbers.items() if math.isfinite(value)}
+
+
+class _StopSignals:
+    """While it is entered, the first SIGINT or SIGTERM is noted in `signal`; a second one acts as usual."""
+
+    def __enter__(self):
+        self.signal = None
+        self._before = {}
+        # Python allows only the main thread to handle signals; elsewhere the program's own handling stays.
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._before[number] = signal.signal(number, self._note)
+        return self
+
+    def _note(self, number, _):
+        self.signal = signal.Signals(number)
+        self._restore()
+
+    def _restore(self):
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def __exit__(self, *_):
+        self._restore()

@@ -1,0 +1,114 @@
+"""The training step: a pure function of global arrays, and its compiled form on a mesh of devices."""
+
+import functools
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax.sharding import AxisType, NamedSharding, PartitionSpec
+
+from yolojax.errors import InputError
+
+
+class TrainState(NamedTuple):
+    """Everything that training changes; arrays only.
+
+    Attributes:
+        step: scalar int32, updates made so far.
+        params: float32 parameters.
+        batch_stats: float32 running statistics of batch normalization.
+        opt_state: of the optimizer.
+        ema: {"params", "batch_stats"} averaged over the steps, or None where nothing is averaged.
+    """
+
+    step: jax.Array
+    params: dict
+    batch_stats: dict
+    opt_state: optax.OptState
+    ema: dict | None
+
+
+def create_state(variables, optimizer, *, average=False):
+    """The TrainState at step 0 of a network's initial variables, {"params", "batch_stats"}."""
+    params, batch_stats = variables["params"], variables["batch_stats"]
+    # Copies: the step donates the whole state, and one buffer cannot be given away twice.
+    ema = jax.tree.map(jnp.array, {"params": params, "batch_stats": batch_stats}) if average else None
+    return TrainState(jnp.zeros((), jnp.int32), params, batch_stats, optimizer.init(params), ema)
+
+
+def eval_variables(state):
+    """The variables of a TrainState to evaluate: the averaged ones where there are any."""
+    return state.ema or {"params": state.params, "batch_stats": state.batch_stats}
+
+
+def train_step(state, batch, *, model, optimizer, grid, loss, axis_name=None, ema_decay=0.0):
+    """Makes one update; a pure function.
+
+    Under `jax.jit` with the batch sharded over a mesh, the mean of the loss and the batch statistics are global by themselves.
+    Under `jax.pmap` or `jax.shard_map`, where each device sees only its part, `axis_name` makes them so.
+
+    Args:
+        state: TrainState.
+        batch: (images (B, H, W, 3), batched Targets).
+        model: the network.
+        optimizer: optax transformation.
+        grid: AnchorGrid of the pictures' size.
+        loss: function of (raw heads, targets, grid) to LossTerms, each (B,).
+        axis_name: axis over which gradients, metrics and batch statistics are averaged.
+        ema_decay: d of ema = d * ema + (1 - d) * new, for a state that has an ema.
+
+    Returns:
+        (state, metrics); metrics are scalars: "loss", "box", "objectness", "classification" (means over the pictures of the
+        batch) and "gradient_norm" (before any clipping).
+    """
+    images, targets = batch
+    if axis_name is not None:
+        model = model.clone(axis_name=axis_name)
+
+    def objective(params):
+        raw, updates = model.apply(
+            {"params": params, "batch_stats": state.batch_stats}, images, train=True, mutable=["batch_stats"]
+        )
+        terms = jax.tree.map(jnp.mean, loss(raw, targets, grid))
+        return terms.box + terms.objectness + terms.classification, (terms, updates["batch_stats"])
+
+    (total, (terms, batch_stats)), gradients = jax.value_and_grad(objective, has_aux=True)(state.params)
+    metrics = {"loss": total, **terms._asdict()}
+    if axis_name is not None:
+        gradients, metrics = jax.lax.pmean((gradients, metrics), axis_name)
+    metrics["gradient_norm"] = optax.tree.norm(gradients)
+
+    updates, opt_state = optimizer.update(gradients, state.opt_state, state.params)
+    params = optax.apply_updates(state.params, updates)
+    ema = state.ema
+    if ema is not None:
+        new = {"params": params, "batch_stats": batch_stats}
+        ema = jax.tree.map(lambda old, new: ema_decay * old + (1 - ema_decay) * new, ema, new)
+    return TrainState(state.step + 1, params, batch_stats, opt_state, ema), metrics
+
+
+def make_mesh(devices=None):
+    """A mesh of one axis, "data", over the given devices; all of them by default."""
+    devices = jax.devices() if devices is None else devices
+    return jax.make_mesh((len(devices),), ("data",), axis_types=(AxisType.Auto,), devices=devices)
+
+
+def shardings(mesh):
+    """(replicated, split over the first axis): how a state and a batch lie on a mesh."""
+    return NamedSharding(mesh, PartitionSpec()), NamedSharding(mesh, PartitionSpec("data"))
+
+
+def compile_train_step(mesh, *, model, optimizer, grid, loss, ema_decay=0.0):
+    """`train_step` compiled for a mesh: the state on every device and donated, the batch split over the devices."""
+    replicated, split = shardings(mesh)
+    step = functools.partial(
+        train_step, model=model, optimizer=optimizer, grid=grid, loss=loss, ema_decay=ema_decay
+    )
+    return jax.jit(step, in_shardings=(replicated, split), out_shardings=(replicated, replicated), donate_argnums=0)
+
+
+def check_batch_size(batch_size, mesh, field):
+    """Refuses a batch that the devices of a mesh cannot share evenly."""
+    if batch_size % mesh.size:
+        raise InputError(f"{field}={batch_size} must be a multiple of the number of devices, {mesh.size}")
