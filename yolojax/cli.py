@@ -1,6 +1,8 @@
 """What the programs share: flags, help, and errors as one line."""
 
+import asyncio
 import difflib
+import logging
 import os
 import re
 import sys
@@ -21,7 +23,7 @@ def run(main, define, doc):
         define: defines the flags; called once.
         doc: what the program does, for --help.
     """
-    absl_logging.set_verbosity(absl_logging.ERROR)
+    _report_failed_writes_once()
     try:
         arguments = _parse(define, doc)
     except Exception as error:  # the flag libraries raise many kinds; all of them mean a flag that cannot be used
@@ -90,6 +92,19 @@ def _print_help(doc):
 
         print("\nFields of the configuration, with the defaults that a config file starts from:")
         print("\n".join(help_text()))
+
+
+def _report_failed_writes_once():
+    # When an array of a checkpoint cannot be written, Orbax raises that where it becomes our one line. It logs it from its own
+    # threads too, asyncio logs the arrays beside it, and tensorstore prints a traceback for each that finds its loop closed.
+    absl_logging.set_verbosity(absl_logging.FATAL)
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+    call = asyncio.BaseEventLoop.call_soon_threadsafe
+
+    def call_if_open(loop, *arguments, **options):
+        return None if loop.is_closed() else call(loop, *arguments, **options)
+
+    asyncio.BaseEventLoop.call_soon_threadsafe = call_if_open
 
 
 def _fail(error, status):

@@ -47,7 +47,8 @@ def assign(boxes_xyxy, classes, grid, *, max_boxes=150, iou_threshold=0.3, rule=
         Targets of this picture, NumPy arrays.
 
     Raises:
-        ValueError: shapes that do not fit, boxes that are not finite, classes that are no whole numbers from 0, an unknown rule.
+        ValueError: shapes that do not fit, boxes that are not finite, classes that are no whole numbers from 0, an unknown
+            rule.
     """
     boxes, classes = _checked(boxes_xyxy, classes)
     if rule not in RULES:

@@ -1,20 +1,18 @@
 """The host pipeline: every sample a function of (seed, epoch, index), whatever the threads and wherever reading starts."""
 
 import itertools
-import re
 import subprocess
 import sys
-import threading
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.data.text_list import GRID, NAMES, PICTURES, assert_same, relist, write_list
 from yolojax.config import Config
-from yolojax.data import digits, pipeline
-from yolojax.data.augment import Example
-from yolojax.data.images import letterbox, read_image, write_image
+from yolojax.data import digits
+from yolojax.data.images import letterbox, read_image
 from yolojax.data.pipeline import (
     ListSource,
     class_names,
@@ -27,71 +25,12 @@ from yolojax.data.pipeline import (
     val_sample,
 )
 from yolojax.errors import InputError
-from yolojax.grid import AnchorGrid
 from yolojax.targets import assign
-
-NAMES = ("cat", "dog", "cow")
-GRID = AnchorGrid((64, 96), (16, 32), (((6, 8), (14, 10)), ((30, 24), (50, 60))))
-# (width, height) and boxes of each picture of the list; the fourth has none.
-PICTURES = (
-    ((80, 60), "10,10,50,40,0 20,20,70,55,1"),
-    ((40, 90), "5,50,35,85,2"),
-    ((120, 50), "0,0,120,50,1 60,10,90,40,0 3,3,20,20,2"),
-    ((64, 64), ""),
-    ((96, 64), "30.5,10.25,60,44,1"),
-    ((33, 47), "1,1,32,46,0"),
-    ((70, 30), "40,5,65,25,2 2,2,12,12,2"),
-)
 
 
 @pytest.fixture
 def config(tmp_path):
-    """A configuration whose training and validation lists both are a list of PICTURES, batches of 3."""
-    lines = []
-    for number, ((width, height), boxes) in enumerate(PICTURES):
-        noise = np.random.default_rng(number).integers(0, 256, (height, width, 3), dtype=np.uint8)
-        write_image(tmp_path / f"{number}.png", noise)
-        lines.append(f"{number}.png {boxes}".strip())
-    (tmp_path / "list.txt").write_text("\n".join(lines) + "\n")
-    config = Config(seed=11)
-    config.data.train = config.data.val = str(tmp_path / "list.txt")
-    config.data.class_names = NAMES
-    config.data.max_boxes = 5
-    config.data.threads = 2
-    config.train.batch_size = 3
-    return config
-
-
-def spoil(config, *indices):
-    """Makes files of the list unreadable."""
-    for index in indices:
-        with open(config.data.train.replace("list.txt", f"{index}.png"), "wb") as file:
-            file.write(b"\x89PNG\r\n\x1a\nno more")
-
-
-def relist(config, boxes, size=(100, 80)):
-    """Replaces the list by one picture with these boxes."""
-    path = config.data.train.replace("list.txt", "alone.png")
-    write_image(path, np.zeros((size[1], size[0], 3), np.uint8))
-    with open(config.data.train, "w") as file:
-        file.write(f"alone.png {boxes}")
-
-
-def assert_same(one, two):
-    """Two pytrees of arrays and numbers are equal to the bit."""
-    if isinstance(one, np.ndarray):
-        assert one.dtype == two.dtype
-        np.testing.assert_array_equal(one, two)
-    elif isinstance(one, tuple | list):
-        assert len(one) == len(two)
-        for left, right in zip(one, two, strict=True):
-            assert_same(left, right)
-    else:
-        assert one == two
-
-
-def loader_threads():
-    return [thread for thread in threading.enumerate() if thread.name.startswith("yolojax-data")]
+    return write_list(tmp_path)
 
 
 @settings(deadline=None, max_examples=60)
@@ -130,7 +69,7 @@ def test_batches_depend_neither_on_threads_nor_on_the_first_step(config):
     assert len(expected) == 8
     for threads, start in ((1, 3), (2, 0), (3, 7), (5, 2), (0, 1), (2, 8)):
         config.data.threads = threads
-        np.random.seed(threads)
+        np.random.seed(threads)  # noqa: NPY002 (no state outside may matter)
         assert_same(list(train_batches(open_split(config, "train"), config, GRID, start, 8)), expected[start:])
     images = [batch.images.tobytes() for batch, _ in expected]
     assert len(set(images)) == 8
@@ -229,70 +168,6 @@ def test_boxes_that_are_left_out_are_counted(config):
     assert counts == {"dropped_small": 3, "dropped_excess": 6, "unreadable": 0}
 
 
-def test_boxes_of_another_resolution_are_refused(config):
-    relist(config, "10,10,20,20,1 160,120,190,150,0")
-    config.data.on_unreadable = "skip"
-    for batches in (
-        train_batches(open_split(config, "train"), config, GRID, 0, 1),
-        val_batches(open_split(config, "val"), config, GRID, 2),
-    ):
-        with pytest.raises(InputError, match=r"list\.txt:1: box 160,120,190,150 lies mostly outside .*alone\.png"):
-            next(batches)
-
-
-def test_an_unreadable_picture_stops_the_run_by_name(config):
-    spoil(config, 4)
-    message = rf"^{re.escape(config.data.train)}:5: .*4\.png: .*damaged"
-    source = open_split(config, "train")
-    steps = [step for step in range(3) if 4 in [index for _, index in step_samples(config.seed, step, 3, 7)]]
-    batches = train_batches(source, config, GRID, 0, 3)
-    for _ in range(steps[0]):
-        next(batches)
-    with pytest.raises(InputError, match=message):
-        next(batches)
-    with pytest.raises(StopIteration):
-        next(batches)
-    batches = val_batches(source, config, GRID, 4)
-    assert next(batches)[2] == (0, 1, 2, 3)
-    with pytest.raises(InputError, match=message):
-        next(batches)
-
-
-def test_unreadable_pictures_are_replaced_and_counted(config):
-    config.data.on_unreadable = "skip"
-    source = open_split(config, "train")
-    stand_in = {index: train_sample(source, config, GRID, 1, index) for index in (3, 0)}
-    spoil(config, 1, 2, 6)
-    for index, instead in ((1, 3), (2, 3), (6, 0)):
-        sample = train_sample(source, config, GRID, 1, index)
-        assert_same(sample[:-1], stand_in[instead][:-1])
-        assert sample.unreadable == 1
-    assert train_sample(source, config, GRID, 1, 3).unreadable == 0
-    config.train.batch_size = len(PICTURES)
-    counts = [count["unreadable"] for _, count in train_batches(source, config, GRID, 0, 4)]
-    assert counts == [3, 3, 3, 3]
-
-
-def test_unreadable_pictures_are_left_out_of_a_validation(config):
-    config.data.on_unreadable = "skip"
-    source = open_split(config, "val")
-    spoil(config, 1, 2, 3, 6)
-    groups = list(val_batches(source, config, GRID, 2))
-    assert [indices for _, _, indices in groups] == [(0,), (4, 5)]  # 2 and 3 are a whole batch
-    batch, samples, _ = groups[0]
-    assert len(samples) == 1 and len(batch.images) == 2
-    assert_same(batch, collate([val_sample(source, config, GRID, 0)] * 2))
-
-
-def test_a_list_that_cannot_be_read_at_all(config):
-    config.data.on_unreadable = "skip"
-    spoil(config, *range(7))
-    source = open_split(config, "train")
-    with pytest.raises(InputError, match=r"list\.txt: none of the 7 pictures can be read"):
-        next(train_batches(source, config, GRID, 0, 1))
-    assert list(val_batches(source, config, GRID, 4)) == []
-
-
 def test_validation_batches_are_in_order_and_filled_up(config):
     source = open_split(config, "val")
     groups = list(val_batches(source, config, GRID, 3))
@@ -324,69 +199,6 @@ def test_types_and_shapes_of_a_batch(config):
     assert set(map(type, counts.values())) == {int}
 
 
-class Counting:
-    """A source of one picture; `limit` is the call from which it fails."""
-
-    def __init__(self, limit=10**9):
-        self.calls, self.limit, self.lock = 0, limit, threading.Lock()
-
-    def __len__(self):
-        return 100
-
-    def example(self, epoch, index):
-        with self.lock:
-            self.calls += 1
-            if self.calls >= self.limit:
-                raise RuntimeError("the disk is on fire")
-        return Example(np.zeros((8, 8, 3), np.uint8), np.zeros((0, 4), np.float32), np.zeros(0, np.int32))
-
-
-def iterations(source, config):
-    return train_batches(source, config, GRID, 0, 20), val_batches(source, config, GRID, 3)
-
-
-@pytest.mark.parametrize("kind", [0, 1], ids=["train", "val"])
-def test_reading_goes_ahead_a_little(config, kind):
-    source = Counting()
-    batches = iterations(source, config)[kind]
-    assert source.calls == 0
-    next(batches)
-    assert len(loader_threads()) == 2
-    batches.close()
-    assert 3 <= source.calls <= 9
-    assert loader_threads() == []
-
-
-@pytest.mark.parametrize("kind", [0, 1], ids=["train", "val"])
-def test_a_fault_in_a_thread_ends_the_iteration_and_the_threads(config, kind):
-    batches = iterations(Counting(limit=14), config)[kind]
-    with pytest.raises(RuntimeError, match="the disk is on fire"):
-        list(batches)
-    assert loader_threads() == []
-    assert list(batches) == []
-
-
-@pytest.mark.parametrize("kind", [0, 1], ids=["train", "val"])
-def test_a_fault_outside_the_threads_ends_them(config, kind, monkeypatch):
-    def fail(samples):
-        assert loader_threads()
-        raise MemoryError
-
-    monkeypatch.setattr(pipeline, "collate", fail)
-    batches = iterations(Counting(), config)[kind]
-    # The traceback is held on to, and with it all that the iteration had in hand.
-    with pytest.raises(MemoryError) as caught:
-        next(batches)
-    assert loader_threads() == []
-    assert caught.traceback
-
-
-def test_an_iteration_that_ends_leaves_no_threads(config):
-    for batches in iterations(Counting(), config):
-        assert list(batches)
-        assert loader_threads() == []
-
-
 @pytest.fixture
 def digits_config():
     config = Config(seed=3)
@@ -401,6 +213,8 @@ def test_digits_of_validation_are_held_out(digits_config):
     assert (len(train), len(val)) == (20, 10)
     for source, expected in zip((train, val), digits.split_digits(), strict=True):
         assert_same(list(source.glyphs), list(expected))
+    # Nor do scenes of the same number share their background and places.
+    assert any((train.example(0, n).image[0, 0] != val.example(0, n).image[0, 0]).any() for n in range(4))
     assert train.names == val.names == tuple("0123456789")
 
 

@@ -10,12 +10,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from tests.oracle.boxes import cxcywh_to_xyxy
+from yolojax.boxes import cxcywh_to_xyxy
 from yolojax.config import Config, EvalConfig
 from yolojax.data.augment import Example
 from yolojax.data.images import letterbox_boxes, letterbox_transform
 from yolojax.data.pipeline import UnreadablePicture, val_batches
-from yolojax.decode import decode
 from yolojax.evaluation.evaluate import compile_eval_step, evaluate, to_original
 from yolojax.evaluation.report import coco_results, format_table
 from yolojax.grid import AnchorGrid
@@ -66,7 +65,7 @@ def perfect(variables, batch):
     valid = batch.targets.classes >= 0
     number = batch.images[:, 32, 48, 0].astype(np.float32)
     return (
-        Detections(cxcywh_to_xyxy(batch.targets.boxes), np.where(valid, 0.9, 0), batch.targets.classes, valid),
+        Detections(cxcywh_to_xyxy(batch.targets.boxes), np.where(valid, np.float32(0.9), 0), batch.targets.classes, valid),
         LossTerms(number, 2 * number, np.float32(10) + number),
     )
 
@@ -100,7 +99,7 @@ def test_perfect_detections(length, batch_size):
         np.testing.assert_array_equal(truth[1], true_classes)
         np.testing.assert_allclose(boxes, true_boxes, atol=1e-3)
         np.testing.assert_array_equal(classes, true_classes)
-        assert boxes.dtype == scores.dtype == np.float32 or not len(boxes)
+        assert boxes.dtype == scores.dtype == np.float32 and classes.dtype == np.int32
     assert summary["images"] == length and summary["boxes"] == sum(index % 4 for index in range(length))
     # Over the pictures: copies that fill the last batch would raise the means.
     mean = (length - 1) / 2
@@ -222,46 +221,57 @@ def test_detections_in_pixels_of_the_original():
     assert (boxes.dtype, scores.dtype, classes.dtype) == (np.float32, np.float32, np.int32)
 
 
-class Bias(nn.Module):
-    """Says the same of every picture: a box around the cell in row 1, column 2, as cat and, less surely, as dog."""
+PAIR = AnchorGrid((64, 96), (32,), (((32, 32), (32, 24)),))
+
+
+class Same(nn.Module):
+    """Says the same of every picture: in row 1, column 2, boxes of both anchors, as cat and, less surely, as dog.
+
+    Brighter pictures are surer ones.
+    """
 
     @nn.compact
     def __call__(self, images, *, train):
-        heads = np.full((2, 3, 1, 8), -20, np.float32)
+        heads = np.full((2, 3, 2, 8), -20, np.float32)
         heads[..., :4] = 0
-        heads[1, 2, 0, 4:] = [4, 3, -1, -3]
-        bright = images.astype(jnp.float32).mean((1, 2, 3))
-        return (heads + self.param("shift", nn.initializers.zeros, ()) * bright[:, None, None, None, None],)
+        heads[1, 2, :, 4:] = [[4, 3, -1, -3], [3, 3, -1, -3]]
+        surer = self.param("gain", nn.initializers.zeros, ()) * images.astype(jnp.float32).mean((1, 2, 3))
+        return (jnp.broadcast_to(heads, (len(images), *heads.shape)).at[..., 4].add(surer[:, None, None, None]),)
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
 
 
 def test_the_compiled_step():
     mesh = make_mesh()
     replicated, split = shardings(mesh)
-    model, loss = Bias(), functools.partial(yolo_loss, ignore_iou=0.4)
-    config = EvalConfig(score_threshold=0.1, iou_threshold=0.5, max_candidates=5, max_detections=7)
-    step = compile_eval_step(replicated, split, model=model, grid=GRID, loss=loss, config=config)
+    model, loss = Same(), functools.partial(yolo_loss, ignore_iou=0.4)
+    config = EvalConfig(score_threshold=0.1, iou_threshold=0.8, max_candidates=3, max_detections=7)
+    step = compile_eval_step(replicated, split, model=model, grid=PAIR, loss=loss, config=config)
     settings = config_of(8)
-    ((batch, _, _),) = val_batches(Memory(8), settings, GRID, 8)
-    variables = {"params": {"shift": jnp.float32(0.001)}}
+    ((batch, _, _),) = val_batches(Memory(8), settings, PAIR, 8)
+    variables = {"params": {"gain": jnp.float32(0.001)}}
     found, terms = jax.device_get(step(jax.device_put(variables, replicated), jax.device_put(batch, split)))
 
-    raw = model.apply(variables, batch.images, train=False)
-    expected = jax.device_get(loss(raw, batch.targets, GRID))
+    expected = jax.jit(lambda images: loss(model.apply(variables, images, train=False), batch.targets, PAIR))(batch.images)
     for one, two in zip(terms, expected, strict=True):
         np.testing.assert_allclose(one, two, rtol=1e-5)
+    # The two boxes overlap by 0.75, and every class that scores more than 0.1 counts, which is no cow; the fourth (box, class),
+    # the second box as a dog, is beyond the candidates.
     assert found.boxes.shape == (8, 7, 4)
-    logits = np.asarray(decode(raw, GRID).objectness_logits).max(1) - 4
-    assert len(set(logits.tolist())) == 8
+    np.testing.assert_array_equal(found.valid.sum(1), 3)
+    np.testing.assert_array_equal(found.classes[:, :3], [[0, 0, 1]] * 8)
+    boxes = np.float32([[64, 32, 96, 64], [64, 36, 96, 60], [64, 32, 96, 64]])
+    np.testing.assert_allclose(found.boxes[:, :3], np.stack([boxes] * 8), atol=1e-4)
+    surer = 0.001 * batch.images.mean((1, 2, 3))[:, None]
+    assert len(set(surer.ravel().tolist())) == 8
+    np.testing.assert_allclose(
+        found.scores[:, :3], sigmoid(np.array([[4, 3, 4]]) + surer) * sigmoid(np.array([[3, 3, -1]])), rtol=1e-4
+    )
 
-    def sigmoid(x):
-        return 1 / (1 + np.exp(-x))
-
-    # Every class over the threshold of 0.1 is a detection: cow, at 0.05, is not.
-    np.testing.assert_array_equal(found.valid.sum(1), 2)
-    np.testing.assert_array_equal(found.classes[:, :2], [[0, 1]] * 8)
-    scores = sigmoid(4 + logits)[:, None] * sigmoid(np.array([3, -1]) + logits[:, None])
-    np.testing.assert_allclose(found.scores[:, :2], scores, rtol=1e-4)
-    xyxy = np.broadcast_to([64, 32, 96, 64], (8, 2, 4))
-    np.testing.assert_allclose(found.boxes[:, :2], xyxy, atol=2)
-    outcome = evaluate(step, variables, Memory(9), settings, GRID, split)
-    assert outcome.indices == list(range(9)) and [len(boxes) for boxes, _, _ in outcome.detections].count(2) >= 5
+    outcome = evaluate(step, variables, Memory(9), settings, PAIR, split)
+    # The boxes are no detections in a narrow picture, where they lie in the margin.
+    margins = [letterbox_transform(Memory(9).example(0, index).image.shape[:2], (64, 96)).left for index in range(9)]
+    assert [len(scores) for _, scores, _ in outcome.detections] == [3 if left < 32 else 0 for left in margins]
+    assert min(margins) < 32 <= max(margins)

@@ -9,7 +9,7 @@ import pytest
 
 from yolojax.config import ModelConfig
 from yolojax.errors import InputError
-from yolojax.models import YOLOv3, YOLOv3Tiny, build_grid, build_model, count_floats, initialize
+from yolojax.models import YOLOv3, YOLOv3Tiny, abstract_variables, build_grid, build_model, count_floats, initialize
 from yolojax.models.layers import ConvBN, halve, pool, scaled, upsample
 
 NETWORKS = {
@@ -29,13 +29,13 @@ NETWORKS = {
     ],
 )
 def test_floats_are_those_of_the_published_weights_files(model, floats):
-    assert count_floats(_abstract_variables(model)) == floats
+    assert count_floats(abstract_variables(model)) == floats
 
 
 @pytest.mark.parametrize("model, flops", [(YOLOv3(80), 65.86e9), (YOLOv3Tiny(80), 5.56e9)])
 def test_flops_of_the_convolutions_are_those_that_darknet_prints(model, flops):
     images = jax.ShapeDtypeStruct((1, 416, 416, 3), jnp.float32)
-    jaxpr = jax.make_jaxpr(lambda v, x: model.apply(v, x, train=False))(_abstract_variables(model), images)
+    jaxpr = jax.make_jaxpr(lambda v, x: model.apply(v, x, train=False))(abstract_variables(model), images)
     assert _convolution_flops(jaxpr.jaxpr) == pytest.approx(flops, rel=2e-3)
 
 
@@ -192,11 +192,6 @@ def test_wrong_model_configurations_are_refused_by_field(change, message):
     with pytest.raises(InputError, match=message):
         build_model(config)
         build_grid(config, 64)
-
-
-def _abstract_variables(model):
-    images = jax.ShapeDtypeStruct((1, 32, 32, 3), jnp.float32)
-    return jax.eval_shape(lambda x: model.init(jax.random.key(0), x, train=False), images)
 
 
 def _convolution_flops(jaxpr):

@@ -32,10 +32,10 @@ def _field(default, doc):
 class AugmentConfig:
     """How much training pictures are varied."""
 
-    flip_probability: float = _field(0.5, "of a picture to be mirrored left to right, 0..1")
-    crop_probability: float = _field(0.5, "of a picture to be cropped, every box kept whole, 0..1")
-    translate_probability: float = _field(0.5, "of a picture to be shifted, every box kept whole, 0..1")
-    hsv_probability: float = _field(0.5, "of a picture's colours to be varied, 0..1")
+    flip_probability: float = _field(0.5, "probability that a picture is mirrored left to right, 0..1")
+    crop_probability: float = _field(0.5, "probability that a picture is cropped, every box kept whole, 0..1")
+    translate_probability: float = _field(0.5, "probability that a picture is shifted, every box kept whole, 0..1")
+    hsv_probability: float = _field(0.5, "probability that a picture's colours are varied, 0..1")
     hue: float = _field(0.1, "the largest turn of the hue either way, as a part of the colour circle")
     saturation: float = _field(1.5, "the largest factor on the saturation, >= 1; its inverse is the smallest")
     value: float = _field(1.5, "the largest factor on the brightness, >= 1; its inverse is the smallest")

@@ -66,7 +66,7 @@ def evaluate(eval_step, variables, source, config, grid, sharding, on_progress=N
         config: Config.
         grid: AnchorGrid.
         sharding: of a batch.
-        on_progress: called with (pictures done, pictures in all).
+        on_progress: called with (pictures done or left out, pictures in all).
 
     Returns:
         Evaluation.
@@ -83,7 +83,7 @@ def evaluate(eval_step, variables, source, config, grid, sharding, on_progress=N
         terms.append(np.stack(losses, axis=1)[: len(samples)].astype(np.float64))
         indices.extend(picture_indices)
         if on_progress:
-            on_progress(len(indices), len(source))
+            on_progress(picture_indices[-1] + 1, len(source))
 
     devices = sharding.num_devices
     batch_size = -(-config.eval.batch_size // devices) * devices  # every device gets as many pictures
@@ -95,6 +95,8 @@ def evaluate(eval_step, variables, source, config, grid, sharding, on_progress=N
         running = outcome, samples, picture_indices
     if running:
         collect(*running)
+    if on_progress:
+        on_progress(len(source), len(source))  # whatever was left out at the end
     seconds = time.perf_counter() - began
 
     box, objectness, classification = np.concatenate(terms).mean(0).tolist() if terms else [float("nan")] * 3

@@ -112,6 +112,12 @@ def to_unit_range(images, dtype):
     return images.astype(dtype)
 
 
+def abstract_variables(model):
+    """Shapes and types of a network's variables, {"params", "batch_stats"}, from an abstract evaluation."""
+    images = jax.ShapeDtypeStruct((1, 32, 32, 3), jnp.float32)
+    return jax.eval_shape(lambda images: model.init(jax.random.key(0), images, train=False), images)
+
+
 def initialize(model, seed):
     """Draws the initial variables of a network on the host, without compiling or running it.
 
@@ -125,8 +131,6 @@ def initialize(model, seed):
     Returns:
         {"params", "batch_stats"}, trees of float32 NumPy arrays; the same for the same seed on every platform.
     """
-    images = jax.ShapeDtypeStruct((1, 32, 32, 3), jnp.float32)
-    shapes = jax.eval_shape(lambda key, images: model.init(key, images, train=False), jax.random.key(0), images)
     rng = np.random.default_rng(seed)
 
     def draw(path, leaf):
@@ -140,7 +144,7 @@ def initialize(model, seed):
             return np.asarray(_objectness_prior_bias(5 + model.num_classes)(None, leaf.shape))
         return (np.ones if name in ("scale", "var") else np.zeros)(leaf.shape, np.float32)
 
-    return jax.tree_util.tree_map_with_path(draw, shapes)
+    return jax.tree_util.tree_map_with_path(draw, abstract_variables(model))
 
 
 def count_floats(variables):

@@ -1,8 +1,8 @@
 """Checkpoints of a run, and what is read back from them: the only place that knows Orbax."""
 
 import contextlib
-import functools
 import json
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ from orbax.checkpoint import checkpoint_managers
 from yolojax.config import Config, checked, to_dict
 from yolojax.errors import InputError
 from yolojax.grid import AnchorGrid
-from yolojax.models import build_grid, build_model, initialize
+from yolojax.models import abstract_variables, build_grid, build_model
 
 BEST_BY = "ap50"
 
@@ -69,7 +69,7 @@ class Checkpoints:
             return
         metrics = meta["metrics"] if meta["metrics"].get(BEST_BY) is not None else None
         items = ocp.args.Composite(state=ocp.args.PyTreeSave(state), meta=ocp.args.JsonSave(meta))
-        with self._explained(step):
+        with self._explained():
             self._manager.save(step, args=items, metrics=metrics)
 
     def wait(self):
@@ -78,7 +78,7 @@ class Checkpoints:
         Raises:
             InputError: one cannot be written.
         """
-        with self._explained(self._manager.latest_step()):
+        with self._explained():
             self._manager.wait_until_finished()
 
     def meta(self, step):
@@ -106,23 +106,31 @@ class Checkpoints:
             with _quiet():
                 return self._manager.restore(step, args=ocp.args.Composite(state=arguments)).state
         except (OSError, ValueError, KeyError) as error:
-            raise InputError(f"{self.folder / str(step)}: the checkpoint cannot be read: {_first_line(error)}") from error
+            raise InputError(f"{self.folder / str(step)}: the checkpoint cannot be read: {_reason(error)}") from error
 
     def close(self):
         """Waits for what is being written and lets go of the folder."""
-        with self._explained(self._manager.latest_step()):
+        with self._explained():
             self._manager.close()
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *_):
+        # What is being written is finished even when the run has failed; then that failure is the one to report.
+        with contextlib.suppress(InputError) if kind else contextlib.nullcontext():
+            self.close()
+
     @contextlib.contextmanager
-    def _explained(self, step):
-        # Orbax reports a failed write as many kinds of exception, some of them from another thread.
+    def _explained(self):
+        # Orbax reports a failed write as many kinds of exception, and often that of the checkpoint before.
         try:
             with _quiet():
                 yield
         except Exception as error:
             raise InputError(
-                f"{self.folder}: the checkpoint of step {step} cannot be written: {_first_line(error)}; "
-                "earlier checkpoints are untouched; mend this and start again with the same command"
+                f"{self.folder}: a checkpoint cannot be written: {_reason(error)}; earlier checkpoints are untouched; "
+                "mend this and start again with the same command"
             ) from error
 
 
@@ -156,7 +164,7 @@ def read_config(workdir):
     except FileNotFoundError:
         raise InputError(f"{path} does not exist; train first: python train.py --workdir {workdir}") from None
     except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read: {_first_line(error)}") from error
+        raise InputError(f"{path} cannot be read: {_reason(error)}") from error
     return checked(values)
 
 
@@ -179,7 +187,7 @@ def load_run(workdir, checkpoint="best", sharding=None):
     step = _find_step(checkpoints, checkpoint)
     model = build_model(config.model)
     sharding = sharding or jax.sharding.SingleDeviceSharding(jax.devices()[0])
-    abstract = abstract_arrays(jax.eval_shape(functools.partial(initialize, model), 0), sharding)
+    abstract = abstract_arrays(abstract_variables(model), sharding)
     if config.optimizer.ema_decay:
         variables = checkpoints.restore(step, {"ema": abstract})["ema"]
     else:
@@ -223,15 +231,19 @@ def _find_step(checkpoints, wanted):
     return int(wanted)
 
 
-def _first_line(error):
+def _reason(error):
+    """What went wrong: the operating system's words where tensorstore quotes them, else the first line."""
+    quoted = re.search(r"([^:]+) \[os_error_code", str(error))
+    if quoted:
+        return quoted[1].strip()
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 @contextlib.contextmanager
 def _quiet():
-    """Keeps Orbax's notes on its own workings off the terminal."""
+    """Keeps Orbax's notes on its own workings off the terminal; what goes wrong reaches us as an exception."""
     before = absl_logging.get_verbosity()
-    absl_logging.set_verbosity(absl_logging.ERROR)
+    absl_logging.set_verbosity(absl_logging.FATAL)
     try:
         yield
     finally:

@@ -102,7 +102,7 @@ def train_and_evaluate(config, workdir):
     outcome = evaluated_step = None
 
     batches = train_batches(train_source, config, grid, start_step, total_steps)
-    try:
+    with contextlib.closing(progress), contextlib.closing(log), checkpoints:
         with _StopSignals() as stop, contextlib.closing(batches):
             for step, (batch, counts) in enumerate(feed(batches, split), start=start_step + 1):
                 state, metrics = train_step(state, batch)
@@ -133,9 +133,6 @@ def train_and_evaluate(config, workdir):
             best = checkpoints.restore(best_step, {key: abstract} if key else abstract)
             best = best[key] if key else best
             outcome = evaluate(eval_step, best, val_source, config, grid, split, progress.evaluating)
-    finally:
-        progress.close()
-        log.close()
     print(f"the best checkpoint is that of step {best_step}:")
     return write_evaluation(workdir, "val", best_step, outcome, val_source, config)
 
@@ -215,7 +212,8 @@ class _Recorder:
             self._complete, self._group = (self._group, rate), []
         self._write_complete()
         self._group = self._fetch(self._group)
-        return self._group
+        # A copy: it is written in the background while the group grows.
+        return list(self._group)
 
     def _write_complete(self):
         if self._complete is None:
@@ -256,7 +254,7 @@ class _Recorder:
 
 def _log_validation(step, outcome, source, config, log, progress):
     """Logs a validation and some of its pictures; returns its finite numbers."""
-    numbers = {name: value for name, value in outcome.summary.items() if isinstance(value, float)}
+    numbers = {name: value for name, value in outcome.summary.items() if isinstance(value, float) or name == "unreadable"}
     log.write(step, "val", numbers)
     for place, index in enumerate(outcome.indices[:BOARD_PICTURES]):
         boxes, scores, classes = (member[outcome.detections[place][1] > 0.3] for member in outcome.detections[place])

@@ -1,0 +1,304 @@
+"""The programs as a user types them: train, stop, resume, evaluate, detect; and every way to get it wrong."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+from tests.tiny_config import get_config
+from yolojax.data.digits import compose_scene, split_digits
+from yolojax.data.images import read_image, write_image
+from yolojax.training.checkpoints import Checkpoints, abstract_arrays
+from yolojax.training.loop import resolve
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+CONFIG = REPOSITORY / "tests" / "tiny_config.py"
+TOTAL_STEPS = 36
+
+
+@pytest.fixture(scope="session")
+def environment(tmp_path_factory):
+    """One CPU device, as users have it, and compiled programs shared between the processes of the tests."""
+    cache = tmp_path_factory.mktemp("compiled")
+    names = {"JAX_COMPILATION_CACHE_DIR": str(cache), "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.5"}
+    return {k: v for k, v in os.environ.items() if k != "XLA_FLAGS"} | names | {"JAX_PLATFORMS": "cpu"}
+
+
+def start(environment, *arguments, **options):
+    command = [sys.executable, *map(str, arguments)]
+    return subprocess.Popen(
+        command, cwd=REPOSITORY, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
+    )
+
+
+def run(environment, *arguments, **options):
+    process = start(environment, *arguments, **options)
+    out, err = process.communicate(timeout=300)
+    return process.returncode, out, err
+
+
+def succeed(environment, *arguments):
+    """Runs a program to its end, in silence on stderr; returns what it printed."""
+    status, out, err = run(environment, *arguments)
+    assert status == 0 and not err, err
+    return out
+
+
+@pytest.fixture(scope="session")
+def finished(environment, tmp_path_factory):
+    """The workdir of a run that was never stopped, and what it printed."""
+    workdir = tmp_path_factory.mktemp("finished") / "run"
+    return workdir, succeed(environment, "train.py", "--workdir", workdir, "--config", CONFIG)
+
+
+def metrics_lines(workdir):
+    lines = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
+    for line in lines:
+        assert line.pop("images_per_second") > 0
+    return lines
+
+
+def arrays(workdir, step):
+    checkpoints = Checkpoints(workdir, read_only=True)
+    on_one = jax.sharding.SingleDeviceSharding(jax.devices()[0])
+    saved = checkpoints._manager.item_metadata(step).state
+    tree = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), saved.tree)
+    return jax.tree.leaves(checkpoints.restore(step, abstract_arrays(tree, on_one)))
+
+
+def test_a_run_leaves_what_it_promises(finished):
+    workdir, out = finished
+    assert {path.name for path in workdir.iterdir()} == {
+        "config.json", "checkpoints", "metrics.jsonl", "tensorboard", "eval",
+    }  # fmt: skip
+    lines = metrics_lines(workdir)
+    assert [(line["step"], line["split"]) for line in lines] == [
+        (5, "train"), (10, "train"), (12, "val"), (15, "train"), (20, "train"), (24, "val"),
+        (25, "train"), (30, "train"), (35, "train"), (36, "train"), (36, "val"),
+    ]  # fmt: skip
+    for line in lines:
+        assert line["loss"] == pytest.approx(line["box"] + line["objectness"] + line["classification"], rel=1e-5)
+    evaluation = workdir / "eval" / "val"
+    metrics = json.loads((evaluation / "metrics.json").read_text())
+    best = max((line for line in lines if line["split"] == "val"), key=lambda line: (line["ap50"], line["step"]))
+    assert metrics["step"] == best["step"] and metrics["ap50"] == best["ap50"] and metrics["loss"] == best["loss"]
+    assert set(metrics["per_class"]) == set("0123456789") and metrics["images"] == 12
+    for result in json.loads((evaluation / "detections.json").read_text()):
+        assert set(result) == {"image_id", "category_id", "bbox", "score"} and 0 <= result["image_id"] < 12
+    assert read_image(evaluation / "sample_000.png").shape[1] > 900
+    assert "VOC 11-point" in out and str(evaluation) in out and "step 35/36  loss" in out
+    assert resolve(get_config()).data.class_names == tuple("0123456789")
+
+
+def test_eval_repeats_the_numbers_of_training(environment, finished):
+    workdir, out = finished
+    path = workdir / "eval" / "val" / "metrics.json"
+    before = json.loads(path.read_text())
+    printed = succeed(environment, "eval.py", "--workdir", workdir)
+    after = json.loads(path.read_text())
+    assert after.pop("images_per_second") > 0 and before.pop("images_per_second") > 0
+    assert after == before
+    table = out[out.index("class  ") : out.index("numbers, detections")]
+    assert table in printed
+
+
+def test_detect_draws_pictures_and_lists_boxes(environment, finished, tmp_path):
+    workdir, _ = finished
+    scene = compose_scene(np.random.default_rng(0), *split_digits()[1], size=160)
+    folder = tmp_path / "my pictures"
+    folder.mkdir()
+    write_image(folder / "a scene.png", scene.image)
+    write_image(folder / "wide.jpg", np.tile(scene.image, (1, 2, 1)))
+    out = tmp_path / "out"
+    printed = succeed(environment, "detect.py", "--workdir", workdir, "--out", out, "--score_threshold=0.001", folder)
+    results = json.loads((out / "detections.json").read_text())
+    assert [(Path(r["file"]).name, r["width"], r["height"]) for r in results] == [
+        ("a scene.png", 160, 160), ("wide.jpg", 320, 160),
+    ]  # fmt: skip
+    for result in results:
+        assert result["detections"]
+        for found in result["detections"]:
+            left, top, right, bottom = found["box"]
+            assert 0 <= left < right <= result["width"] and 0 <= top < bottom <= result["height"]
+            assert found["name"] == str(found["class"]) and 0.001 < found["score"] <= 1
+    drawn = read_image(out / "a scene.png")
+    assert drawn.shape == (480, 480, 3)  # enlarged, so that labels can be read
+    assert str(out) in printed
+
+
+def wait_for_step(process, workdir, step):
+    """Returns when the log has a line of that step or a later one."""
+    path = workdir / "metrics.jsonl"
+    for _ in range(3000):
+        if path.exists() and any(int(s) >= step for s in re.findall(r'"step": (\d+)', path.read_text())):
+            return
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.02)
+    raise AssertionError("the run makes no steps")
+
+
+def test_a_run_that_is_killed_and_resumed_ends_to_the_bit_as_one_that_was_not(environment, finished, tmp_path):
+    expected, _ = finished
+    workdir = tmp_path / "run"
+    command = ("train.py", "--workdir", workdir, "--config", CONFIG)
+    for stop, after_step, status in (
+        (signal.SIGKILL, 5, -signal.SIGKILL),
+        (signal.SIGTERM, 15, 128 + signal.SIGTERM),
+        (signal.SIGINT, 20, 130),
+    ):
+        process = start(environment, *command)
+        wait_for_step(process, workdir, after_step)
+        process.send_signal(stop)
+        out, err = process.communicate(timeout=120)
+        assert (process.returncode, err) == (status, ""), out
+        if stop != signal.SIGKILL:
+            saved = re.search(r"stopped; step (\d+) is saved", out)
+            assert saved and (workdir / "checkpoints" / saved[1]).is_dir()
+    out = succeed(environment, *command)
+    assert re.search(r"resuming .* at step \d+", out)
+
+    assert metrics_lines(workdir) == metrics_lines(expected)
+    for ours, theirs in zip(arrays(workdir, TOTAL_STEPS), arrays(expected, TOTAL_STEPS), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_finished_run_started_again_only_evaluates(environment, finished):
+    workdir, _ = finished
+    before = (workdir / "metrics.jsonl").read_bytes()
+    out = succeed(environment, "train.py", "--workdir", workdir, "--config", CONFIG)
+    assert "VOC 11-point" in out
+    assert (workdir / "metrics.jsonl").read_bytes() == before
+
+
+def make_list(tmp_path, line="picture.png 1,1,20,20,1"):
+    rng = np.random.default_rng(0)
+    for name in ("picture.png", "other.png"):
+        write_image(tmp_path / name, rng.integers(0, 256, (64, 64, 3), np.uint8))
+    write_image(tmp_path / "cut.jpg", rng.integers(0, 256, (64, 64, 3), np.uint8))
+    whole = (tmp_path / "cut.jpg").read_bytes()
+    (tmp_path / "cut.jpg").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    (tmp_path / "names").write_text("cat\ndog\n")
+    (tmp_path / "list.txt").write_text(f"other.png 2,2,30,30,0\n{line}\n")
+    return [
+        "--config.data.source=list",
+        f"--config.data.train={tmp_path}/list.txt",
+        f"--config.data.val={tmp_path}/list.txt",
+        f"--config.data.names={tmp_path}/names",
+        "--config.train.batch_size=2",
+    ]
+
+
+MISTAKES = {
+    "unknown flag": (["--wrkdir=x"], "Unknown command line flag 'wrkdir'"),
+    "unknown field": (["--config.optimizer.learning_rat=1"], "optimizer.learning_rat: there is no such field; did you mean"),
+    "wrong type": (["--config.train.batch_size=many"], "--config.train.batch_size=many: invalid literal for int"),
+    "out of range": (["--config.data.size=(100,100)"], "config.data.size must be (height, width), multiples of 32"),
+    "no config file": (["--config=nowhere.py"], "nowhere.py"),
+    "an argument": (["more"], "unexpected argument 'more'"),
+    "no list": (["--config.data.train=nowhere.txt"], "nowhere.txt"),
+    "malformed line": ("picture.png 1,1,20,1", "list.txt:2: '1,1,20,1' is not a box"),
+    "class out of range": ("picture.png 1,1,20,20,2", "list.txt:2: class 2 has no name"),
+    "inverted box": ("picture.png 20,1,1,20,0", "list.txt:2: box 20,1,1,20 has no area"),
+    "box outside": ("picture.png 70,70,90,90,0", "list.txt:2: box 70,70,90,90 lies mostly outside"),
+    "missing picture": ("nothing.png 1,1,20,20,1", "list.txt:2: there is no picture"),
+    "truncated picture": ("cut.jpg 1,1,20,20,1", "cut.jpg"),
+    "unreadable picture": ("broken.png 1,1,20,20,1", "list.txt:2"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_one_line_and_damages_nothing(mistake, environment, tmp_path):
+    what, message = MISTAKES[mistake]
+    lists = make_list(tmp_path, what) if isinstance(what, str) else make_list(tmp_path)
+    flags = what if isinstance(what, list) else []
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    config = [] if "--config=nowhere.py" in flags else [f"--config={CONFIG}"]
+    flags = [*config, *lists, *flags] if config else flags
+    status, _, err = run(environment, "train.py", "--workdir", tmp_path / "run", *flags)
+    assert status in (1, 2), err
+    assert err.count("\n") == 1 and err.startswith("train.py: error: "), err
+    assert message in err
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_unreadable_pictures_may_be_skipped_and_are_counted(environment, tmp_path):
+    flags = [*make_list(tmp_path, "broken.png 1,1,20,20,1"), "--config.data.on_unreadable=skip", "--config.train.epochs=3"]
+    out = succeed(environment, "train.py", "--workdir", tmp_path / "run", "--config", CONFIG, *flags)
+    lines = metrics_lines(tmp_path / "run")
+    assert [line["unreadable"] for line in lines] == [1, 1, 3, 1]  # three validations, and in the last line three steps
+    assert "1 unreadable pictures were left out" in out
+
+
+def test_another_configuration_is_refused_and_the_run_is_as_it_was(environment, finished):
+    workdir, _ = finished
+    before = {path: path.read_bytes() for path in workdir.rglob("*") if path.is_file()}
+    status, _, err = run(environment, "train.py", "--workdir", workdir, "--config", CONFIG, "--config.seed=7")
+    assert status == 1 and err.count("\n") == 1
+    assert "another configuration (seed: 0 -> 7)" in err
+    assert {path: path.read_bytes() for path in workdir.rglob("*") if path.is_file()} == before
+
+
+def test_a_disk_that_is_full_while_saving_is_one_line_and_the_run_goes_on_later(environment, finished, tmp_path):
+    expected, _ = finished
+    workdir = tmp_path / "run"
+    command = ("train.py", "--workdir", workdir, "--config", CONFIG)
+    # No file may grow over 8 KiB: the arrays of a checkpoint do not fit, as on a disk that is full.
+    shell = ["bash", "-c", 'ulimit -f 8; exec "$@"', "limited", sys.executable, *map(str, command)]
+    done = subprocess.run(shell, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=300)
+    status, err = done.returncode, done.stderr
+    assert status == 1, err
+    assert err.count("\n") == 1 and "a checkpoint cannot be written: File too large; earlier checkpoints are" in err, err
+    succeed(environment, *command)
+    assert metrics_lines(workdir) == metrics_lines(expected)
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_names_step_and_pictures(environment, tmp_path):
+    workdir = tmp_path / "run"
+    flags = ["--config.optimizer.learning_rate=1e30", "--config.optimizer.warmup_epochs=0"]
+    status, _, err = run(environment, "train.py", "--workdir", workdir, "--config", CONFIG, *flags)
+    assert status == 1 and err.count("\n") == 1
+    assert re.search(r"step \d+: the loss is not finite .*; its pictures: scene \d+ of the training digits", err)
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["eval.py", "--workdir", "nowhere"], "nowhere/config.json does not exist; train first"),
+        (["eval.py"], "workdir"),
+        (["detect.py", "--workdir", "nowhere"], "name at least one picture"),
+        (["detect.py", "--workdir", "nowhere", "README.md"], "nowhere/config.json does not exist"),
+    ],
+)
+def test_mistakes_of_evaluation_and_detection(arguments, message, environment):
+    status, _, err = run(environment, *arguments)
+    assert status in (1, 2) and err.count("\n") == 1 and message in err
+
+
+def test_wrong_checkpoints_splits_and_sources_are_named(environment, finished):
+    workdir, _ = finished
+    for arguments, message in (
+        (["eval.py", "--workdir", workdir, "--checkpoint=7"], "no checkpoint '7': best, last, "),
+        (["eval.py", "--workdir", workdir, "--split=test"], "no split 'test': one of train, val"),
+        (["detect.py", "--workdir", workdir, "no.png"], "no.png: there is no such picture or folder"),
+    ):
+        status, _, err = run(environment, *arguments)
+        assert status == 1 and err.count("\n") == 1 and message in err
+
+
+@pytest.mark.parametrize("program", ["train.py", "eval.py", "detect.py"])
+def test_help_names_every_flag_without_loading_jax(program, environment):
+    # A JAX that cannot be loaded shows that help does not need it.
+    status, out, err = run({**environment, "JAX_PLATFORMS": "nonsense"}, "-X", "importtime", program, "--help")
+    assert status == 0 and "--workdir" in out and f"python {program} --workdir" in out
+    assert "jax._src" not in err
+    if program == "train.py":
+        assert "--config.optimizer.learning_rate=0.0001  peak learning rate" in out

@@ -1,0 +1,150 @@
+"""Checkpoints: what is kept, what comes back, and what is said when it cannot."""
+
+import json
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from tests.tiny_config import get_config
+from yolojax.config import to_dict
+from yolojax.errors import InputError
+from yolojax.models import build_model, initialize
+from yolojax.training.checkpoints import Checkpoints, abstract_arrays, load_run, make_meta, read_config
+from yolojax.training.loop import open_workdir, resolve
+
+STATE = {"params": {"kernel": jnp.arange(6.0).reshape(2, 3)}, "step": jnp.asarray(3, jnp.int32), "ema": None}
+ON_ONE = jax.sharding.SingleDeviceSharding(jax.devices()[0])
+
+
+def save(checkpoints, step, ap50=None, state=STATE):
+    checkpoints.save(step, state, {"metrics": {} if ap50 is None else {"ap50": ap50}, "pending": [{"loss": 0.1}]})
+
+
+def test_the_last_two_and_the_best_are_kept(tmp_path):
+    checkpoints = Checkpoints(tmp_path)
+    assert checkpoints.steps() == [] and checkpoints.best_step() is None
+    for step, ap50 in ((1, 0.5), (2, 0.9), (3, 0.7), (4, None), (5, 0.8), (6, None)):
+        save(checkpoints, step, ap50)
+    checkpoints.wait()
+    assert checkpoints.steps() == [2, 5, 6]
+    assert checkpoints.best_step() == 2
+    checkpoints.close()
+    again = Checkpoints(tmp_path, read_only=True)
+    assert again.steps() == [2, 5, 6] and again.best_step() == 2
+    assert again.meta(5) == {"metrics": {"ap50": 0.8}, "pending": [{"loss": 0.1}]}
+
+
+def test_of_equally_good_checkpoints_the_later_is_the_best_and_a_step_is_saved_once(tmp_path):
+    checkpoints = Checkpoints(tmp_path)
+    save(checkpoints, 1, 0.5)
+    save(checkpoints, 2, 0.5)
+    save(checkpoints, 2, 0.1)
+    checkpoints.wait()
+    assert checkpoints.best_step() == 2
+    assert checkpoints.meta(2)["metrics"] == {"ap50": 0.5}
+    checkpoints.close()
+
+
+def test_arrays_come_back_to_the_bit_whole_or_in_part(tmp_path):
+    state = {"params": {"kernel": jax.random.normal(jax.random.key(0), (5, 7))}, "step": jnp.asarray(9, jnp.int32), "ema": None}
+    checkpoints = Checkpoints(tmp_path)
+    save(checkpoints, 9, state=state)
+    checkpoints.wait()
+    whole = checkpoints.restore(9, abstract_arrays(state, ON_ONE))
+    part = checkpoints.restore(9, abstract_arrays({"params": state["params"]}, ON_ONE))
+    np.testing.assert_array_equal(whole["params"]["kernel"], state["params"]["kernel"])
+    np.testing.assert_array_equal(part["params"]["kernel"], state["params"]["kernel"])
+    assert whole["step"] == 9 and whole["ema"] is None
+    other = {"params": {"kernel": jnp.zeros((5, 8))}}
+    with pytest.raises(InputError, match=r"checkpoints/9: the checkpoint cannot be read: .*\(5, 8\)"):
+        checkpoints.restore(9, abstract_arrays(other, ON_ONE))
+    checkpoints.close()
+
+
+def test_a_half_written_checkpoint_of_a_killed_run_is_not_seen(tmp_path):
+    checkpoints = Checkpoints(tmp_path)
+    save(checkpoints, 1, 0.5)
+    checkpoints.close()
+    (tmp_path / "checkpoints" / "2.orbax-checkpoint-tmp-7").mkdir()
+    (tmp_path / "checkpoints" / "2.orbax-checkpoint-tmp-7" / "state").mkdir()
+    checkpoints = Checkpoints(tmp_path)
+    assert checkpoints.steps() == [1]
+    save(checkpoints, 2)
+    checkpoints.close()
+    assert Checkpoints(tmp_path, read_only=True).steps() == [1, 2]
+
+
+def test_a_folder_that_cannot_be_written_is_one_clear_error_and_loses_nothing(tmp_path, monkeypatch):
+    checkpoints = Checkpoints(tmp_path)
+    save(checkpoints, 1, 0.5)
+    checkpoints.wait()
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(checkpoints._manager, "save", full)
+    with pytest.raises(InputError, match=r"checkpoints: a checkpoint cannot be written: .*No space left on device; earlier"):
+        save(checkpoints, 2)
+    monkeypatch.undo()
+    assert checkpoints.steps() == [1]
+    checkpoints.close()
+
+
+def test_a_run_is_loaded_by_best_last_or_step(tmp_path):
+    config = resolve(get_config())
+    model = build_model(config.model)
+    checkpoints = open_workdir(config, tmp_path)
+    states = {}
+    for step, ap50 in ((1, 0.9), (2, 0.3), (3, None)):
+        variables = jax.tree.map(jnp.asarray, initialize(model, step))
+        states[step] = variables
+        metrics = {} if ap50 is None else {"ap50": ap50}
+        checkpoints.save(step, {"ema": variables, "params": 0}, make_meta(config, metrics, []))
+    checkpoints.close()
+    for wanted, step in (("best", 1), ("last", 3), ("2", 2), (2, 2)):
+        run = load_run(tmp_path, wanted)
+        assert run.step == step and run.config == config and run.grid.size == (64, 64)
+        assert all(map(np.array_equal, jax.tree.leaves(run.variables), jax.tree.leaves(states[step])))
+    with pytest.raises(InputError, match="no checkpoint '7': best, last, 1, 2, 3"):
+        load_run(tmp_path, "7")
+
+
+def test_workdirs_without_a_run_are_refused(tmp_path):
+    with pytest.raises(InputError, match=r"config.json does not exist; train first"):
+        load_run(tmp_path / "nothing")
+    assert not (tmp_path / "nothing").exists()
+    (tmp_path / "config.json").write_text(json.dumps(to_dict(resolve(get_config()))))
+    with pytest.raises(InputError, match="has no checkpoint yet; train first"):
+        load_run(tmp_path)
+    (tmp_path / "config.json").write_text("{")
+    with pytest.raises(InputError, match=r"config.json cannot be read"):
+        read_config(tmp_path)
+    (tmp_path / "config.json").write_text('{"sed": 1}')
+    with pytest.raises(InputError, match=r"config.sed does not exist"):
+        read_config(tmp_path)
+
+
+def test_another_configuration_in_the_workdir_is_refused_by_its_fields(tmp_path):
+    config = resolve(get_config())
+    checkpoints = open_workdir(config, tmp_path)
+    checkpoints.save(1, STATE, make_meta(config, {}, []))
+    checkpoints.close()
+    before = (tmp_path / "config.json").read_bytes()
+    other = get_config()
+    other.optimizer.learning_rate = 0.5
+    other.data.size = (96, 64)
+    with pytest.raises(InputError) as error:
+        open_workdir(resolve(other), tmp_path)
+    assert "data.size: [64, 64] -> [96, 64]; optimizer.learning_rate: 0.001 -> 0.5" in str(error.value)
+    assert (tmp_path / "config.json").read_bytes() == before
+    open_workdir(resolve(get_config()), tmp_path).close()
+
+
+def test_a_workdir_without_a_checkpoint_takes_another_configuration(tmp_path):
+    open_workdir(resolve(get_config()), tmp_path).close()
+    other = get_config()
+    other.seed = 5
+    open_workdir(resolve(other), tmp_path).close()
+    assert read_config(tmp_path).seed == 5
