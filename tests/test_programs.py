@@ -170,6 +170,37 @@ def test_a_run_that_is_killed_and_resumed_ends_to_the_bit_as_one_that_was_not(en
         np.testing.assert_array_equal(ours, theirs)
 
 
+def test_eight_devices_train_as_one(environment, finished, tmp_path):
+    expected, _ = finished
+    eight = {**environment, "XLA_FLAGS": "--xla_force_host_platform_device_count=8"}
+    flags = ["--config.train.epochs=1"]
+    out = succeed(eight, "train.py", "--workdir", tmp_path / "run", "--config", CONFIG, *flags)
+    assert "on 8 CPU device(s)" in out
+    # The schedule is shorter, so that only the steps before the cosine are the same.
+    ours, theirs = (metrics_lines(workdir)[0] for workdir in (tmp_path / "run", expected))
+    assert ours["step"] == theirs["step"] == 5
+    for name in ("loss", "box", "objectness", "classification", "gradient_norm"):
+        assert ours[name] == pytest.approx(theirs[name], rel=1e-4), name
+
+
+def test_the_examples_of_the_readme_run(environment, finished, tmp_path):
+    blocks = re.findall(r"```python\n(.*?)```", (REPOSITORY / "README.md").read_text(), re.DOTALL)
+    assert len(blocks) == 2
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "digits").symlink_to(finished[0])
+    write_image(tmp_path / "scene.png", compose_scene(np.random.default_rng(0), *split_digits()[1]).image)
+    for block in blocks:
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-c", block],
+            cwd=tmp_path,
+            env={**environment, "PYTHONPATH": str(REPOSITORY)},
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        assert done.returncode == 0, done.stderr
+
+
 def test_a_finished_run_started_again_only_evaluates(environment, finished):
     workdir, _ = finished
     before = (workdir / "metrics.jsonl").read_bytes()
@@ -202,7 +233,7 @@ MISTAKES = {
     "unknown field": (["--config.optimizer.learning_rat=1"], "optimizer.learning_rat: there is no such field; did you mean"),
     "wrong type": (["--config.train.batch_size=many"], "--config.train.batch_size=many: invalid literal for int"),
     "out of range": (["--config.data.size=(100,100)"], "config.data.size must be (height, width), multiples of 32"),
-    "no config file": (["--config=nowhere.py"], "nowhere.py"),
+    "no config file": (["--config=nowhere.py"], "--config: there is no config file 'nowhere.py'"),
     "an argument": (["more"], "unexpected argument 'more'"),
     "no list": (["--config.data.train=nowhere.txt"], "nowhere.txt"),
     "malformed line": ("picture.png 1,1,20,1", "list.txt:2: '1,1,20,1' is not a box"),
@@ -221,9 +252,8 @@ def test_a_mistake_is_one_line_and_damages_nothing(mistake, environment, tmp_pat
     lists = make_list(tmp_path, what) if isinstance(what, str) else make_list(tmp_path)
     flags = what if isinstance(what, list) else []
     before = {path: path.read_bytes() for path in tmp_path.iterdir()}
-    config = [] if "--config=nowhere.py" in flags else [f"--config={CONFIG}"]
-    flags = [*config, *lists, *flags] if config else flags
-    status, _, err = run(environment, "train.py", "--workdir", tmp_path / "run", *flags)
+    config = [] if "--config=nowhere.py" in flags else ["--config", CONFIG]
+    status, _, err = run(environment, "train.py", "--workdir", tmp_path / "run", *lists, *flags, *config)
     assert status in (1, 2), err
     assert err.count("\n") == 1 and err.startswith("train.py: error: "), err
     assert message in err

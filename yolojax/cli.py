@@ -6,6 +6,7 @@ import logging
 import os
 import re
 import sys
+import warnings
 
 from absl import flags
 from absl import logging as absl_logging
@@ -56,6 +57,8 @@ def config_value():
 def _parse(define, doc):
     asked_for_help = any(re.fullmatch(r"--?(help|h)", argument) for argument in sys.argv[1:])
     if not asked_for_help:
+        # ml_collections reads sys.argv itself.
+        sys.argv[1:] = _config_file_first(sys.argv[1:])
         _check_config_fields(sys.argv[1:])
     define()
     if asked_for_help:
@@ -64,6 +67,20 @@ def _parse(define, doc):
     arguments = flags.FLAGS(sys.argv)[1:]
     if "config" in flags.FLAGS:
         config_value()
+    return arguments
+
+
+def _config_file_first(arguments):
+    """The arguments with --config before its overrides, as ml_collections wants them; a file that is not there is refused."""
+    for place, argument in enumerate(arguments):
+        match = re.fullmatch(r"--?config(?:=(.*))?", argument)
+        if match:
+            end = place + (2 if match[1] is None else 1)
+            value = "".join(arguments[place + 1 : end]) if match[1] is None else match[1]
+            path = value.rpartition(":")[0] if re.fullmatch(r".*\.py:.*", value) else value
+            if not os.path.isfile(path):
+                raise InputError(f"--config: there is no config file {path!r}")
+            return arguments[place:end] + arguments[:place] + arguments[end:]
     return arguments
 
 
@@ -96,9 +113,11 @@ def _print_help(doc):
 
 def _report_failed_writes_once():
     # When an array of a checkpoint cannot be written, Orbax raises that where it becomes our one line. It logs it from its own
-    # threads too, asyncio logs the arrays beside it, and tensorstore prints a traceback for each that finds its loop closed.
+    # threads too, asyncio logs and warns of the arrays beside it, and tensorstore prints a traceback for each that finds its
+    # loop closed.
     absl_logging.set_verbosity(absl_logging.FATAL)
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+    warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)
     call = asyncio.BaseEventLoop.call_soon_threadsafe
 
     def call_if_open(loop, *arguments, **options):

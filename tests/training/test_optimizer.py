@@ -27,8 +27,10 @@ def literal_rate(step, peak, end, warmup, total):
 @given(st.integers(1, 5000), st.floats(0, 1), st.floats(0, 1.2))
 def test_schedule_is_the_formula_and_is_held_at_the_end(total, warmup_share, step_share):
     warmup, step = int(warmup_share * total), max(1, int(step_share * total))
-    rate = float(warmup_cosine(1e-3, 1e-6, warmup, total)(step))
-    assert rate == pytest.approx(literal_rate(min(step, total), 1e-3, 1e-6, warmup, total), rel=1e-4, abs=1e-9)
+    schedule = warmup_cosine(1e-3, 1e-6, warmup, total)
+    for rate in (schedule(step), schedule(jnp.asarray(step))):
+        expected = literal_rate(min(step, total), 1e-3, 1e-6, warmup, total)
+        assert float(rate) == pytest.approx(expected, rel=1e-4, abs=1e-9)
 
 
 def test_schedule_by_hand():

@@ -187,13 +187,17 @@ def load_run(workdir, checkpoint="best", sharding=None):
     step = _find_step(checkpoints, checkpoint)
     model = build_model(config.model)
     sharding = sharding or jax.sharding.SingleDeviceSharding(jax.devices()[0])
-    abstract = abstract_arrays(abstract_variables(model), sharding)
-    if config.optimizer.ema_decay:
-        variables = checkpoints.restore(step, {"ema": abstract})["ema"]
-    else:
-        variables = checkpoints.restore(step, abstract)
+    variables = restore_variables(checkpoints, step, config, model, sharding)
     checkpoints.close()
     return Run(config, model, build_grid(config.model, config.data.size), variables, step)
+
+
+def restore_variables(checkpoints, step, config, model, sharding):
+    """Reads the variables to evaluate, {"params", "batch_stats"}: the averaged ones where the run averages."""
+    abstract = abstract_arrays(abstract_variables(model), sharding)
+    if config.optimizer.ema_decay:
+        return checkpoints.restore(step, {"ema": abstract})["ema"]
+    return checkpoints.restore(step, abstract)
 
 
 def make_meta(config, metrics, pending):

@@ -19,7 +19,7 @@ from yolojax.evaluation.report import write_json
 from yolojax.evaluation.workdir import write_evaluation
 from yolojax.loss import build_loss
 from yolojax.models import build_grid, build_model, count_floats, initialize
-from yolojax.training.checkpoints import Checkpoints, abstract_arrays, make_meta, read_config
+from yolojax.training.checkpoints import Checkpoints, abstract_arrays, make_meta, read_config, restore_variables
 from yolojax.training.feed import feed
 from yolojax.training.logs import MetricsLog, Progress
 from yolojax.training.optimizer import make_optimizer, warmup_cosine
@@ -51,7 +51,7 @@ def train_and_evaluate(config, workdir):
     Raises:
         InputError: configuration or data that cannot be used, a workdir of another configuration, a loss that is not
             finite, a checkpoint that cannot be written.
-        KeyboardInterrupt: SIGTERM or Ctrl-C, after a checkpoint has been saved.
+        KeyboardInterrupt, SystemExit: Ctrl-C or SIGTERM, after a checkpoint has been saved.
     """
     config = resolve(config)
     mesh = make_mesh()
@@ -76,6 +76,7 @@ def train_and_evaluate(config, workdir):
     checkpoints = open_workdir(config, workdir)
     start_step = (checkpoints.steps() or [0])[-1]
     variables = jax.tree.map(jax.numpy.asarray, initialize(model, config.seed))
+    floats = count_floats(variables)
     state = create_state(variables, optimizer, average=config.optimizer.ema_decay > 0)
     pending = []
     if start_step:
@@ -87,7 +88,7 @@ def train_and_evaluate(config, workdir):
     progress = Progress("train", start_step, total_steps)
 
     progress.say(
-        f"{config.model.name}, {len(config.data.class_names)} classes, {count_floats(variables):,} floats, "
+        f"{config.model.name}, {len(config.data.class_names)} classes, {floats:,} floats, "
         f"{grid.size[0]} x {grid.size[1]} pixels; {len(train_source)} training and {len(val_source)} validation pictures; "
         f"{total_steps} steps of {config.train.batch_size} on {mesh.size} {jax.devices()[0].platform.upper()} device(s)"
     )
@@ -128,10 +129,7 @@ def train_and_evaluate(config, workdir):
 
         best_step = checkpoints.best_step() or total_steps
         if best_step != evaluated_step:
-            key = "ema" if config.optimizer.ema_decay else None
-            abstract = abstract_arrays(eval_variables(state), replicated)
-            best = checkpoints.restore(best_step, {key: abstract} if key else abstract)
-            best = best[key] if key else best
+            best = restore_variables(checkpoints, best_step, config, model, replicated)
             outcome = evaluate(eval_step, best, val_source, config, grid, split, progress.evaluating)
     print(f"the best checkpoint is that of step {best_step}:")
     return write_evaluation(workdir, "val", best_step, outcome, val_source, config)
@@ -192,28 +190,29 @@ class _Recorder:
 
     def restart_clock(self):
         """What came before does not count as time of training."""
-        self._clock = time.monotonic()
+        self._clock, self._timed_steps = time.monotonic(), 0
 
     def add(self, step, metrics, counts):
         """Takes the metrics of a step, arrays that may still be computed."""
         self._group.append({"step": step, **metrics, **counts})
+        self._timed_steps += 1
         if step % self.config.train.log_steps == 0:
-            self._write_complete()
-            now = time.monotonic()
-            rate = len(self._group) * self.config.train.batch_size / (now - self._clock)
-            self._clock = now
-            self._complete, self._group = (self._group, rate), []
+            self._complete_group()
 
     def flush(self, last=False):
         """Writes every complete group, or at the last step what there is; returns the rest, as numbers."""
         if last and self._group:
-            rate = len(self._group) * self.config.train.batch_size / (time.monotonic() - self._clock)
-            self._write_complete()
-            self._complete, self._group = (self._group, rate), []
+            self._complete_group()
         self._write_complete()
         self._group = self._fetch(self._group)
         # A copy: it is written in the background while the group grows.
         return list(self._group)
+
+    def _complete_group(self):
+        self._write_complete()
+        rate = self._timed_steps * self.config.train.batch_size / (time.monotonic() - self._clock)
+        self.restart_clock()
+        self._complete, self._group = (self._group, rate), []
 
     def _write_complete(self):
         if self._complete is None:
@@ -234,6 +233,7 @@ class _Recorder:
         self.progress.show(step, values)
 
     def _fetch(self, group):
+        group = jax.device_get(group)
         group = [{name: value.item() if hasattr(value, "item") else value for name, value in e.items()} for e in group]
         for entry in group:
             if not math.isfinite(entry["loss"]) or not math.isfinite(entry["gradient_norm"]):

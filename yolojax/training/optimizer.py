@@ -1,6 +1,7 @@
 """The optimizer and its learning-rate schedule."""
 
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 
@@ -17,16 +18,18 @@ def warmup_cosine(learning_rate, end_learning_rate, warmup_steps, total_steps):
         total_steps: T.
 
     Returns:
-        A function of the step n (an integer or an integer array; the first step is 1) to its learning rate, float32.
+        A function of the step n (the first step is 1) to its learning rate, float32. For a Python integer it computes on the
+        host, so that a log does not wait for the device; for an array it is JAX.
     """
 
     def rate(step):
-        step = jnp.minimum(jnp.asarray(step, jnp.float32), total_steps)
+        xp = np if isinstance(step, int) else jnp
+        step = xp.minimum(xp.asarray(step, xp.float32), total_steps)
         rising = learning_rate * step / max(warmup_steps, 1)
         # A warm-up as long as the run leaves no step to the cosine but the last, which is then its end.
         phase = (step - warmup_steps) / max(total_steps - warmup_steps, 1)
-        falling = end_learning_rate + 0.5 * (learning_rate - end_learning_rate) * (1 + jnp.cos(jnp.pi * phase))
-        return jnp.where(step < warmup_steps, rising, falling)
+        falling = end_learning_rate + 0.5 * (learning_rate - end_learning_rate) * (1 + xp.cos(xp.pi * phase))
+        return xp.where(step < warmup_steps, rising, falling)
 
     return rate
 
