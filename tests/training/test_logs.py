@@ -8,8 +8,11 @@ import pty
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+from tensorboardX.proto.event_pb2 import Event
 
+from yolojax.data.images import cv2
 from yolojax.errors import InputError
 from yolojax.training.logs import MetricsLog, Progress
 
@@ -44,6 +47,28 @@ def test_lines_are_json_objects_and_what_is_not_finite_is_null(tmp_path):
     assert first == {"step": 20, "split": "train", **VALUES}
     assert second == {"step": 40, "split": "val", "ap50": None, "loss": None}
     assert list((tmp_path / "tensorboard").glob("events*"))
+
+
+def test_tensorboard_has_the_scalars_and_pictures(tmp_path):
+    image = np.random.default_rng(0).integers(0, 256, (6, 8, 3), np.uint8)
+    log = MetricsLog(tmp_path, 0)
+    log.write(20, "train", VALUES)
+    log.write_picture(20, "val/3", image)
+    log.close()
+    (path,) = (tmp_path / "tensorboard").glob("events*")
+    events = [Event.FromString(record) for record in records(path.read_bytes())]
+    values = {value.tag: value for event in events for value in event.summary.value}
+    assert values["train/loss"].simple_value == 3.0
+    png = np.frombuffer(values["val/3"].image.encoded_image_string, np.uint8)
+    np.testing.assert_array_equal(cv2.imdecode(png, cv2.IMREAD_COLOR)[..., ::-1], image)
+
+
+def records(data):
+    """The payloads of a TFRecord file: length (8 bytes), its checksum (4), payload, its checksum (4)."""
+    while data:
+        length = int.from_bytes(data[:8], "little")
+        yield data[12 : 12 + length]
+        data = data[16 + length :]
 
 
 @pytest.mark.parametrize("torn", [b"", b'{"step": 60, "spl', b"\x00\xff\n", b"[]\n", b'{"no": "step"}\n'])

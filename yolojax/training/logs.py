@@ -9,7 +9,9 @@ from pathlib import Path
 import rich.console
 import rich.progress
 from tensorboardX import SummaryWriter
+from tensorboardX.proto.summary_pb2 import Summary
 
+from yolojax.data.images import cv2
 from yolojax.errors import InputError
 
 
@@ -38,7 +40,10 @@ class MetricsLog:
 
     def write_picture(self, step, name, image):
         """Adds a picture, (H, W, 3) uint8 RGB, to TensorBoard."""
-        self._board.add_image(name, image, step, dataformats="HWC")
+        # Encoded here: tensorboardX's own add_image needs Pillow for it.
+        png = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1].tobytes()
+        picture = Summary.Image(height=image.shape[0], width=image.shape[1], colorspace=3, encoded_image_string=png)
+        self._board.file_writer.add_summary(Summary(value=[Summary.Value(tag=name, image=picture)]), step)
 
     def close(self):
         """Closes both files."""
