@@ -170,6 +170,30 @@ def test_a_run_that_is_killed_and_resumed_ends_to_the_bit_as_one_that_was_not(en
         np.testing.assert_array_equal(ours, theirs)
 
 
+@pytest.mark.slow
+def test_a_run_that_is_killed_at_random_moments_ends_to_the_bit_as_one_that_was_not(environment, finished, tmp_path):
+    expected, _ = finished
+    workdir = tmp_path / "run"
+    command = ("train.py", "--workdir", workdir, "--config", CONFIG)
+    rng = np.random.default_rng(0)
+    kills = 0
+    for _ in range(40):
+        process = start(environment, *command)
+        try:
+            process.communicate(timeout=rng.uniform(2, 14))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+            kills += 1
+            continue
+        assert process.returncode == 0
+        break
+    assert process.returncode == 0 and kills >= 3
+    assert metrics_lines(workdir) == metrics_lines(expected)
+    for ours, theirs in zip(arrays(workdir, TOTAL_STEPS), arrays(expected, TOTAL_STEPS), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
 def test_eight_devices_train_as_one(environment, finished, tmp_path):
     expected, _ = finished
     eight = {**environment, "XLA_FLAGS": "--xla_force_host_platform_device_count=8"}

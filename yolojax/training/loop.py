@@ -1,5 +1,6 @@
 """The training run, in order: resolve the configuration, resume or start, step, log, evaluate, save."""
 
+import collections
 import contextlib
 import math
 import os
@@ -33,6 +34,7 @@ from yolojax.training.step import (
 )
 
 BOARD_PICTURES = 4
+STEPS_IN_FLIGHT = 2
 
 
 def train_and_evaluate(config, workdir):
@@ -186,6 +188,7 @@ class _Recorder:
         self.config, self.schedule, self.source, self.log, self.progress = config, schedule, source, log, progress
         self._group = pending
         self._complete = None
+        self._in_flight = collections.deque()
         self.restart_clock()
 
     def restart_clock(self):
@@ -196,6 +199,11 @@ class _Recorder:
         """Takes the metrics of a step, arrays that may still be computed."""
         self._group.append({"step": step, **metrics, **counts})
         self._timed_steps += 1
+        # The device always has the next step waiting; without a bound the host would pile up batches there, and its clock would
+        # say nothing of the device.
+        self._in_flight.append(metrics["loss"])
+        if len(self._in_flight) > STEPS_IN_FLIGHT:
+            jax.block_until_ready(self._in_flight.popleft())
         if step % self.config.train.log_steps == 0:
             self._complete_group()
 
