@@ -99,7 +99,7 @@ def test_progress_is_plain_lines_where_there_is_no_terminal(capsys):
     progress.close()
     out, err = capsys.readouterr()
     first, second = out.splitlines()
-    assert first.startswith("step 120/400  loss 3.00 = box 1.00 + obj 0.50 + class 1.50  rate 1.0e-04  12 pictures/s")
+    assert first.startswith("step 120/400  loss 3.00 = box 1.00 + obj 0.50 + class 1.50  12 pictures/s  rate 1.0e-04")
     assert first.endswith("0:00 left")
     assert second == "[bold] is no markup"
     assert err == ""

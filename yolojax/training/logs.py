@@ -8,6 +8,7 @@ from pathlib import Path
 
 import rich.console
 import rich.progress
+from rich.table import Column
 from tensorboardX import SummaryWriter
 from tensorboardX.proto.summary_pb2 import Summary
 
@@ -77,11 +78,12 @@ class Progress:
         self._bar = None
         if console.is_terminal:
             self._bar = rich.progress.Progress(
-                rich.progress.TextColumn("{task.description}"),
-                rich.progress.BarColumn(),
-                rich.progress.MofNCompleteColumn(),
-                rich.progress.TimeRemainingColumn(),
-                rich.progress.TextColumn("{task.fields[note]}", markup=False),
+                # On a narrow terminal the note goes on below, and the others keep their places.
+                rich.progress.TextColumn("{task.description}", table_column=Column(no_wrap=True, min_width=5)),
+                rich.progress.BarColumn(bar_width=12),
+                rich.progress.MofNCompleteColumn(table_column=Column(no_wrap=True, min_width=2 * len(str(total)) + 1)),
+                rich.progress.TimeRemainingColumn(compact=True, table_column=Column(no_wrap=True, min_width=5)),
+                rich.progress.TextColumn("{task.fields[note]}", markup=False, table_column=Column(no_wrap=False)),
                 console=console,
             )
             self._task = self._bar.add_task(label, total=total, completed=start, note="")
@@ -96,8 +98,8 @@ class Progress:
         """New metrics of training: loss terms, learning rate, pictures a second."""
         note = (
             f"loss {values['loss']:.2f} = box {values['box']:.2f} + obj {values['objectness']:.2f} "
-            f"+ class {values['classification']:.2f}  rate {values['learning_rate']:.1e}  "
-            f"{values['images_per_second']:.0f} pictures/s"
+            f"+ class {values['classification']:.2f}  {values['images_per_second']:.0f} pictures/s  "
+            f"rate {values['learning_rate']:.1e}"
         )
         if self._bar:
             self._bar.update(self._task, note=note)

@@ -82,7 +82,7 @@ def train_step(state, batch, *, model, optimizer, grid, loss, axis_name=None, em
     updates, opt_state = optimizer.update(gradients, state.opt_state, state.params)
     params = optax.apply_updates(state.params, updates)
     ema = state.ema
-    if ema is not None:
+    if ema:
         new = {"params": params, "batch_stats": batch_stats}
         ema = jax.tree.map(lambda old, new: ema_decay * old + (1 - ema_decay) * new, ema, new)
     return TrainState(state.step + 1, params, batch_stats, opt_state, ema), metrics
