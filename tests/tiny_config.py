@@ -1,4 +1,4 @@
-"""A run small enough for tests: 36 steps of a narrow network on small scenes; also a config file for train.py."""
+"""A run small enough for tests: 60 steps of a narrow network on small scenes; also a config file for train.py."""
 
 from yolojax.config import Config
 
@@ -17,7 +17,7 @@ def get_config():
     config.optimizer.warmup_epochs = 0.5
     config.optimizer.ema_decay = 0.5
     config.train.batch_size = 8
-    config.train.epochs = 3.0
+    config.train.epochs = 5.0
     config.train.eval_epochs = 1.0
     config.train.log_steps = 5
     config.train.checkpoint_steps = 4
