@@ -217,7 +217,7 @@ def test_opencv_that_cannot_load_is_one_line(tmp_path):
 
 
 def test_the_host_side_does_not_import_jax():
-    modules = ", ".join(f"yolojax.data.{name}" for name in ("annotations", "images", "augment", "digits"))
+    modules = ", ".join(f"yolojax.data.{name}" for name in ("annotations", "images", "augment", "digits", "convert"))
     code = f"import sys, {modules}; assert 'jax' not in sys.modules and 'sklearn' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
 
