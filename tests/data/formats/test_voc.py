@@ -103,6 +103,7 @@ REFUSED = {
     "encoding": (b'<?xml version="1.0" encoding="gb2312"?><annotation/>', r"a\.xml"),
     "no name": (annotation(CAT.replace("<name> cat </name>", "")), r"a\.xml:2: the object has no name"),
     "empty name": (annotation(CAT.replace(" cat ", " ")), r"a\.xml:2: the object has no name"),
+    "deep": ("<a>" * 300_000, r"a\.xml:1: malformed XML"),
     "no bndbox": (annotation("\n<object><name>cat</name></object>"), r"a\.xml:3: the object has no bndbox"),
     "no side": (annotation(CAT.replace("ymax", "top")), r"a\.xml:4: the bndbox has no ymax"),
     "no number": (annotation(CAT.replace("4e1", "forty")), r"a\.xml:6: ymax 'forty' is not a number"),
@@ -130,8 +131,16 @@ def test_what_is_missing_is_named(voc, tmp_path):
             read_annotations(folder, split)
     with pytest.raises(InputError, match=r"a\.xml:2: there is no class 'cat'; the names are cow, dog"):
         read_annotations(folder, names=("cow", "dog"))
+    (folder / "ImageSets/Main/long.txt").write_text("x" * 300)
+    with pytest.raises(InputError, match=r"long\.txt:1: there is no .*x\.xml"):
+        read_annotations(folder, "long")
+    with pytest.raises(InputError, match="there is no such split"):
+        read_annotations(folder, "x" * 300)
     (folder / "JPEGImages/b.jpg").unlink()
     with pytest.raises(InputError, match=r"b\.xml: there is no picture .*b\.jpg"):
+        read_annotations(folder)
+    (folder / "Annotations/b.xml").write_text(annotation(filename="x" * 300))
+    with pytest.raises(InputError, match=r"b\.xml: there is no picture .*x"):
         read_annotations(folder)
     (tmp_path / "empty/Annotations").mkdir(parents=True)
     with pytest.raises(InputError, match=r"Annotations: there are no \.xml files"):

@@ -150,6 +150,8 @@ def test_refused_with_file_and_line(yolo, line, message):
         ("val: images/val\nnames: [cat, dog]", r"no split 'train' \(there: val\)"),
         ("train: 7\nnames: [cat, dog]", "no split 'train'"),
         ("train: nowhere\nnames: [cat, dog]", "train: there is no .*nowhere"),
+        (f"train: {'x' * 300}\nnames: [cat, dog]", "train: there is no .*x"),
+        (f"val: images\nextra: {'x' * 300}.txt\nnames: [cat, dog]", r"no split 'train' \(there: val\)"),
         ("train: labels\nnames: [cat, dog]", "train: no pictures in labels"),
         ("train: images/train/deep\nnames: [cat, dog]", "none of its 1 pictures has a label file; the first would be"),
         ("train: absent.txt\nnames: [cat, dog]", r"absent\.txt:1: there is no picture"),

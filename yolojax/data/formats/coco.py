@@ -13,9 +13,7 @@ from yolojax.data.formats.rows import Row, check_names, make_record
 from yolojax.errors import InputError
 
 
-def read_coco(
-    path: str | os.PathLike, names: Sequence[str] | None
-) -> tuple[tuple[str, ...], list[Record], list[str]]:
+def read_coco(path: str | os.PathLike, names: Sequence[str] | None) -> tuple[tuple[str, ...], list[Record], list[str]]:
     """Read a COCO file; boxes [x, y, width, height] become corners, images without annotations are kept.
 
     Pictures are looked for beside the file, in images/ beside it, and, for annotations/instances_val2017.json, in
@@ -141,6 +139,6 @@ def _picture_folder(path, file_name):
     above = path.absolute().parent.parent
     folders = (path.parent, path.parent / "images", above / subset, above / "images" / subset, above / "images")
     for folder in folders:
-        if (folder / file_name).is_file():
+        if os.path.isfile(folder / file_name):
             return folder
     raise InputError(f"{path}: there is no picture {file_name} in any of {', '.join(map(str, folders))}")

@@ -20,9 +20,7 @@ class Annotations(NamedTuple):
     left_out: list[str]
 
 
-def read_annotations(
-    data: str | os.PathLike, split: str | None = None, names: Sequence[str] | None = None
-) -> Annotations:
+def read_annotations(data: str | os.PathLike, split: str | None = None, names: Sequence[str] | None = None) -> Annotations:
     """Read annotations of whichever format.
 
     data: a text list; a folder with Annotations/ (VOC); a .json (COCO); a .yaml, or a folder with data.yaml (YOLO). With

@@ -32,13 +32,12 @@ def make_record(path: str, source: str, rows: Iterable[Row], left_out: list[str]
     kept = []
     for row in rows:
         x1, y1, x2, y2 = row.corners
-        shown = ",".join(f"{side:g}" for side in row.corners)
         if not all(abs(side) < LARGEST for side in row.corners):
-            raise InputError(f"{row.where}: box {shown} is larger than any picture; write pixels")
+            raise InputError(f"{row.where}: box {_show(row)} is larger than any picture; write pixels")
         if x2 < x1 or y2 < y1:
-            raise InputError(f"{row.where}: box {shown} is inverted: its right or lower edge comes before the other")
+            raise InputError(f"{row.where}: box {_show(row)} is inverted: its right or lower edge comes before the other")
         if np.float32(x1) == np.float32(x2) or np.float32(y1) == np.float32(y2):
-            left_out.append(f"{row.where}: box {shown} has no area")
+            left_out.append(f"{row.where}: box {_show(row)} has no area")
         else:
             kept.append(row)
     return Record(
@@ -49,6 +48,10 @@ def make_record(path: str, source: str, rows: Iterable[Row], left_out: list[str]
         np.array([row.difficult for row in kept], bool),
         np.array([row.crowd for row in kept], bool),
     )
+
+
+def _show(row):
+    return ",".join(f"{side:g}" for side in row.corners)
 
 
 def check_names(names: Sequence[str], where: str | os.PathLike) -> tuple[str, ...]:

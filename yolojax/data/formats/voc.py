@@ -56,7 +56,7 @@ def read_voc(
     records, left_out = [], []
     for name, source in wanted:
         path = folder / "Annotations" / f"{name}.xml"
-        if name not in trees and not path.is_file():
+        if name not in trees and not os.path.isfile(path):
             raise InputError(f"{source}: there is no {path}")
         tree = trees.get(name) or parse_xml(path)
         picture = _picture(folder, name, tree, pictures, path)
@@ -146,7 +146,7 @@ def _all_ids(folder):
 def _split_ids(folder, split):
     """[(ID, file and line)] of a split."""
     path = folder / "ImageSets/Main" / f"{split}.txt"
-    if not path.is_file():
+    if not os.path.isfile(path):
         there = ", ".join(voc_splits(folder)) or "none"
         raise InputError(f"{path}: there is no such split (there: {there}); write one name of Annotations a line")
     members = [(line.strip(), f"{path}:{number}") for number, line in enumerate(read_lines(path), 1) if line.strip()]
@@ -173,7 +173,7 @@ def _picture(folder, name, tree, pictures, path):
     named_alike = pictures.get(name, [])
     picture = stated if stated in named_alike or not named_alike else named_alike[0]
     picture = folder / "JPEGImages" / (picture or f"{name}.jpg")
-    if not picture.is_file():
+    if not os.path.isfile(picture):
         raise InputError(f"{path}: there is no picture {picture}")
     return str(picture)
 

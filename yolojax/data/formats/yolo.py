@@ -71,7 +71,7 @@ def yolo_splits(path: str | os.PathLike) -> tuple[str, ...]:
     root = _root(data, Path(path))
     return (
         *(key for key in _STANDARD_SPLITS if data.get(key)),
-        *(str(key) for key in others if (root / data[key]).suffix == ".txt" and (root / data[key]).is_file()),
+        *(str(key) for key in others if (root / data[key]).suffix == ".txt" and os.path.isfile(root / data[key])),
     )
 
 
@@ -144,13 +144,13 @@ def _split_pictures(data, path, split):
     found = {}
     for entry in entries:
         place = _root(data, path) / entry
-        if not place.exists() and entry.startswith("../"):
+        if not os.path.exists(place) and entry.startswith("../"):
             # Roboflow writes ../train/images into a data.yaml that lies beside train/; Ultralytics reads it as well.
             place = _root(data, path) / entry.removeprefix("../")
-        if place.is_dir():
+        if os.path.isdir(place):
             inside = sorted(file for file in place.rglob("*") if file.suffix.lower() in ENDINGS)
             found.update((str(file), str(file)) for file in inside)
-        elif place.is_file():
+        elif os.path.isfile(place):
             found.update(_listed(place))
         else:
             raise InputError(f"{path}: {split}: there is no {place}")
