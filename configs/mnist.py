@@ -12,6 +12,7 @@ from yolojax.config import Config
 def get_config(network="yolov3_tiny"):
     config = Config()
     config.model.name = network
+    config.data.source = "list"
     config.data.train = "data/mnist/train.txt"
     config.data.val = "data/mnist/val.txt"
     config.data.names = "data/mnist/digits.names"

@@ -225,6 +225,7 @@ def test_lists_need_class_names():
         checked(config)
     checked(valid(source="list", class_names=("a",)))
     checked(valid(source="list", names="classes.names"))
+    checked(valid(source="auto"))  # most other formats have names of their own
 
 
 def test_a_mistyped_field_cannot_be_set():

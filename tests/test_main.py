@@ -4,10 +4,12 @@ import shlex
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from yolojax.__main__ import main
-from yolojax.data.annotations import read_text_list
+from yolojax.data.annotations import read_names, read_text_list
+from yolojax.data.formats.read import read_annotations
 
 
 def test_digits(tmp_path, capsys):
@@ -45,7 +47,38 @@ def test_input_error_is_one_line_and_status_1(tmp_path):
     assert run.stderr.startswith(f"error: {absent}: ") and run.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize("arguments", [[], ["digit"], ["digits"], ["digits", "--out", "x", "--train", "many"]])
+def test_convert(tmp_path, capsys):
+    assert main(["digits", "--out", str(tmp_path / "digits"), "--train", "2", "--val", "1", "--size", "200"]) == 0
+    lists = [str(tmp_path / f"digits/{name}.txt") for name in ("train", "val")]
+    names = tmp_path / "digits/digits.names"
+    capsys.readouterr()
+    assert main(["convert", *lists, "--names", str(names), "--to", "yolo", "--out", str(tmp_path / "yolo")]) == 0
+    shown = capsys.readouterr()
+    assert "train: 2 pictures, " in shown.out and "val: 1 pictures, " in shown.out and shown.err == ""
+    assert shown.out.splitlines()[-1] == f"written to {tmp_path / 'yolo'}"
+    for split, path in zip(("train", "val"), lists, strict=True):
+        for record, original in zip(
+            read_annotations(tmp_path / "yolo", split).records, read_text_list(path, read_names(names)), strict=True
+        ):
+            np.testing.assert_allclose(record.boxes, original.boxes, atol=1e-4)
+    assert main(["convert", str(tmp_path / "yolo"), "--to", "text", "--out", str(tmp_path / "val"), "--split", "val"]) == 0
+    assert main(["convert", str(tmp_path / "yolo"), "--to", "coco", "--out", str(tmp_path / "digits")]) == 1
+    shown = capsys.readouterr()
+    assert shown.err == f"error: {tmp_path / 'digits'}: exists and is not an empty folder; give a new one\n"
+    assert sorted(path.name for path in (tmp_path / "val").iterdir()) == ["classes.names", "val.txt"]
+
+
+MISTYPED = [
+    [],
+    ["digit"],
+    ["digits"],
+    ["digits", "--out", "x", "--train", "many"],
+    ["convert", "--to", "voc", "--out", "x"],
+    ["convert", "a.json", "--to", "csv", "--out", "x"],
+]
+
+
+@pytest.mark.parametrize("arguments", MISTYPED)
 def test_mistyped_arguments_are_status_2(arguments, capsys):
     with pytest.raises(SystemExit) as caught:
         main(arguments)
@@ -54,7 +87,12 @@ def test_mistyped_arguments_are_status_2(arguments, capsys):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"), [(["--help"], ["digits"]), (["digits", "--help"], ["--out", "--mnist", "default: 416"])]
+    ("arguments", "words"),
+    [
+        (["--help"], ["digits", "convert"]),
+        (["digits", "--help"], ["--out", "--mnist", "default: 416"]),
+        (["convert", "--help"], ["DATA", "--to", "coco", "--split", "links"]),
+    ],
 )
 def test_help(arguments, words, capsys):
     with pytest.raises(SystemExit) as caught:

@@ -16,6 +16,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m yolojax", description="Tools around training YOLOv3 with yolojax.")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_digits(commands)
+    _add_convert(commands)
     options = parser.parse_args(arguments)
     try:
         options.run(options)
@@ -68,6 +69,33 @@ def _digits(options):
     flags = " ".join(f"--config.data.{field}={shlex.quote(str(path))}" for field, path in lists.items())
     print("To train on them:")
     print(f"python train.py --workdir runs/mnist --config configs/mnist.py {flags}")
+
+
+def _add_convert(commands):
+    parser = commands.add_parser(
+        "convert",
+        help="write annotations in another format",
+        description="Write annotations in another format, recognised by itself: a text list, a VOC folder (Annotations, "
+        "JPEGImages, ImageSets/Main), a COCO .json or a YOLO data.yaml. What the new format cannot say is said in a line.",
+        epilog="Pictures are not copied: text lists and COCO refer to them, VOC and YOLO get links in JPEGImages or images, "
+        "all by relative paths. Several DATA become several splits.",
+    )
+    parser.add_argument("data", nargs="+", metavar="DATA", help="what to read; DIR:SPLIT takes one split of a VOC folder")
+    parser.add_argument("--to", required=True, choices=("text", "voc", "coco", "yolo"), help="the format to write")
+    parser.add_argument("--out", required=True, metavar="DIR", help="the folder to write; new or empty, outside the data")
+    parser.add_argument("--split", help="only this split of a VOC folder or a data.yaml (default: all, each by its name)")
+    parser.add_argument("--names", metavar="FILE", help="class names, one a line; text lists need it (default: of the data)")
+    parser.set_defaults(run=_convert)
+
+
+def _convert(options):
+    from yolojax.data.annotations import read_names
+    from yolojax.data.convert import convert
+
+    names = read_names(options.names) if options.names else None
+    for line in convert(options.data, options.to, options.out, split=options.split, names=names):
+        print(line)
+    print(f"written to {options.out}")
 
 
 if __name__ == "__main__":

@@ -34,11 +34,11 @@ class ModelConfig:
 class DataConfig:
     """Where pictures and boxes come from, and how they are prepared."""
 
-    source: str = _field("list", "list: text lists, one picture a line; digits: the built-in scenes of handwritten digits")
-    train: str = _field("", "path of the training list")
-    val: str = _field("", "path of the validation list")
-    names: str = _field("", "path of the file with one class name a line")
-    class_names: tuple[str, ...] = _field((), "the class names; empty: read from the names file")
+    source: str = _field("auto", "auto: recognise the format of train and val; list: text lists; digits: built-in scenes")
+    train: str = _field("", "text list, VOC folder, COCO .json or YOLO data.yaml; DIR:SPLIT: that split instead of train")
+    val: str = _field("", "as train, for validation; of a VOC folder or a data.yaml it takes the split val")
+    names: str = _field("", "path of the file with one class name a line; empty: the names of the training data")
+    class_names: tuple[str, ...] = _field((), "the class names; empty: read from the names file or the training data")
     size: tuple[int, ...] = _field((416, 416), "(height, width) of the network's input in pixels, multiples of 32")
     max_boxes: int = _field(150, "boxes there is room for in a picture; of more, the largest are kept")
     on_unreadable: str = _field("stop", "stop: an unreadable picture ends the run; skip: it is counted and left out")
@@ -254,7 +254,7 @@ _CHECKS = types.MappingProxyType(
         "model.dtype": _one_of("float32", "bfloat16"),
         "model.batch_norm_momentum": _between(0, 1),
         "model.anchors": _anchors,
-        "data.source": _one_of("list", "digits"),
+        "data.source": _one_of("auto", "list", "digits"),
         "data.class_names": _distinct,
         "data.size": _input_size,
         "data.max_boxes": _at_least(1),

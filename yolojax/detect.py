@@ -4,14 +4,12 @@ import glob
 import os
 from pathlib import Path
 
-from yolojax.data.images import read_image, write_image
+from yolojax.data.images import ENDINGS, read_image, write_image
 from yolojax.draw import draw_detections
 from yolojax.errors import InputError
 from yolojax.evaluation.report import write_json
 from yolojax.predict import MAX_BATCH
 from yolojax.training.logs import Progress
-
-ENDINGS = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"}
 
 
 def find_pictures(sources):

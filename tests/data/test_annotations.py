@@ -51,6 +51,13 @@ def test_names_refused(tmp_path, text, message):
     assert str(path) in str(caught.value) and "\n" not in str(caught.value)
 
 
+def test_boxes_are_neither_difficult_nor_crowds_unless_a_format_says_so(listed):
+    records = read_text_list(listed("a.jpg 1,2,3,4,0 1,2,3,4,1\nb.jpg\n", "a.jpg", "b.jpg"), NAMES)
+    assert [record.difficult.tolist() for record in records] == [[False, False], []]
+    assert [record.crowd.tolist() for record in records] == [[False, False], []]
+    assert records[0].difficult.dtype == records[0].crowd.dtype == bool
+
+
 def test_missing_files_are_named(tmp_path):
     for read in (read_names, lambda path: read_text_list(path, NAMES)):
         with pytest.raises(InputError, match=r"absent\.txt: cannot be read: No such file"):

@@ -37,6 +37,12 @@ def with_segment(jpeg, marker, payload):
     return jpeg[:2] + b"\xff" + bytes([marker]) + struct.pack(">H", len(payload) + 2) + payload + jpeg[2:]
 
 
+def exif(orientation, order=">"):
+    """A TIFF header with nothing but the orientation."""
+    mark = {">": b"MM\0*", "<": b"II*\0"}[order]
+    return mark + struct.pack(order + "IHHHIHHI", 8, 1, 0x0112, 3, 1, orientation, 0, 0)
+
+
 def test_write_then_read(tmp_path):
     image = picture()
     for name in ("a.png", "b \u00e9\u6f22.PNG", "c.bmp"):
@@ -74,16 +80,59 @@ def test_grey_sixteen_bit_and_alpha(tmp_path):
         np.testing.assert_array_equal(back, expected, err_msg=name)
 
 
-@pytest.mark.parametrize(("orientation", "turns"), [(1, 0), (3, 2), (6, 3), (8, 1)])
-def test_exif_orientation_is_applied(tmp_path, orientation, turns):
-    image = picture()
-    entry = struct.pack(">HHIHH", 0x0112, 3, 1, orientation, 0)
-    exif = b"Exif\0\0MM\0*" + struct.pack(">IH", 8, 1) + entry + struct.pack(">I", 0)
-    jpeg = encoded(image, ".jpg", cv2.IMWRITE_JPEG_QUALITY, 95)
+UPRIGHT = {
+    1: lambda image: image,
+    2: lambda image: image[:, ::-1],
+    3: lambda image: image[::-1, ::-1],
+    4: lambda image: image[::-1],
+    5: lambda image: image.swapaxes(0, 1),
+    6: lambda image: np.rot90(image, 3),
+    7: lambda image: image.swapaxes(0, 1)[::-1, ::-1],
+    8: lambda image: np.rot90(image, 1),
+}
+
+
+@pytest.mark.parametrize("orientation", UPRIGHT)
+def test_exif_orientation_is_applied(tmp_path, orientation):
+    jpeg = encoded(picture(), ".jpg", cv2.IMWRITE_JPEG_QUALITY, 95)
     (tmp_path / "plain.jpg").write_bytes(jpeg)
-    (tmp_path / "turned.jpg").write_bytes(with_segment(jpeg, 0xE1, exif))
-    upright = np.rot90(read_image(tmp_path / "plain.jpg"), turns)
+    (tmp_path / "turned.jpg").write_bytes(with_segment(jpeg, 0xE1, b"Exif\0\0" + exif(orientation)))
+    upright = UPRIGHT[orientation](read_image(tmp_path / "plain.jpg"))
     np.testing.assert_array_equal(read_image(tmp_path / "turned.jpg"), upright)
+
+
+def cmyk_jpeg(blocks):
+    """A JPEG of 8 x 8 blocks side by side, each of one colour: inverted C, M, Y and K, as Photoshop stores them."""
+    bits, last = "", [0] * 4
+    for block in blocks:
+        for component, value in enumerate(block):
+            # Only DC: 8 * (value - 128), quantized by 8; its category has 4 bits, the end of the block 1.
+            difference, last[component] = value - 128 - last[component], value - 128
+            category = abs(difference).bit_length()
+            coded = difference if difference > 0 else difference + (1 << category) - 1
+            bits += f"{category:04b}" + (f"{coded:0{category}b}" if category else "") + "0"
+    bits += "1" * (-len(bits) % 8)
+    scan = int(bits, 2).to_bytes(len(bits) // 8, "big").replace(b"\xff", b"\xff\0")
+    jpeg = b"\xff\xd8"
+    for marker, payload in (
+        (0xEE, b"Adobe\0\x64\0\0\0\0\0"),
+        (0xDB, b"\0" + b"\x08" * 64),
+        (0xC0, struct.pack(">BHHB", 8, 8, 8 * len(blocks), 4) + b"".join(bytes([n, 0x11, 0]) for n in range(4))),
+        (0xC4, b"\0" + bytes([0, 0, 0, 12] + [0] * 12) + bytes(range(12))),
+        (0xC4, b"\x10" + bytes([1] + [0] * 15) + b"\0"),
+        (0xDA, b"\4" + b"".join(bytes([n, 0]) for n in range(4)) + b"\0\x3f\0"),
+    ):
+        jpeg += b"\xff" + bytes([marker]) + struct.pack(">H", len(payload) + 2) + payload
+    return jpeg + scan + b"\xff\xd9"
+
+
+def test_cmyk(tmp_path):
+    (tmp_path / "p.jpg").write_bytes(cmyk_jpeg([(200, 100, 50, 255), (255, 255, 255, 60), (0, 255, 255, 255)]))
+    image = read_image(tmp_path / "p.jpg")
+    assert image.shape == (8, 24, 3)
+    # Without black ink the inverted inks are red, green and blue; black alone is grey.
+    for block, colour in enumerate([(200, 100, 50), (60, 60, 60), (0, 255, 255)]):
+        np.testing.assert_allclose(image[:, 8 * block : 8 * block + 8].astype(int), np.broadcast_to(colour, (8, 8, 3)), atol=2)
 
 
 WHOLE = {
@@ -168,7 +217,7 @@ def test_opencv_that_cannot_load_is_one_line(tmp_path):
 
 
 def test_the_host_side_does_not_import_jax():
-    modules = ", ".join(f"yolojax.data.{name}" for name in ("annotations", "images", "augment", "digits"))
+    modules = ", ".join(f"yolojax.data.{name}" for name in ("annotations", "images", "augment", "digits", "convert"))
     code = f"import sys, {modules}; assert 'jax' not in sys.modules and 'sklearn' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
 

@@ -12,9 +12,11 @@ import pytest
 
 from yolojax.boxes import cxcywh_to_xyxy
 from yolojax.config import Config, EvalConfig
+from yolojax.data.annotations import Record
 from yolojax.data.augment import Example
-from yolojax.data.images import letterbox_boxes, letterbox_transform
-from yolojax.data.pipeline import UnreadablePicture, val_batches
+from yolojax.data.formats.read import Annotations
+from yolojax.data.images import letterbox_boxes, letterbox_transform, write_image
+from yolojax.data.pipeline import ListSource, UnreadablePicture, val_batches
 from yolojax.evaluation.evaluate import compile_eval_step, evaluate, to_original
 from yolojax.evaluation.report import coco_results, format_table
 from yolojax.grid import AnchorGrid
@@ -124,6 +126,23 @@ def test_what_a_detector_misses_or_confuses_costs():
     for step in (confused, moved, nothing):
         assert run(step, Memory(7), 4).summary["ap50"] == 0
     assert all(len(boxes) == 0 for boxes, _, _ in run(nothing, Memory(7), 4).detections)
+
+
+def test_difficult_and_crowd_boxes_may_be_found_or_missed(tmp_path):
+    boxes, classes = np.array([[2, 2, 30, 30], [40, 2, 90, 60]], np.float32), np.array([0, 1], np.int32)
+    records = []
+    for index, (difficult, crowd) in enumerate([([0, 0], [0, 0]), ([1, 0], [0, 0]), ([0, 0], [1, 0])]):
+        write_image(tmp_path / f"{index}.png", np.full((64, 96, 3), index, np.uint8))
+        flags = (np.array(difficult, bool), np.array(crowd, bool))
+        records.append(Record(str(tmp_path / f"{index}.png"), boxes, classes, "", *flags))
+
+    def misses_ignored(variables, batch):
+        found, losses = perfect(variables, batch)
+        return found._replace(valid=found.valid & ((batch.images[:, :1, 0, 0] == 0) | (found.classes == 1))), losses
+
+    for step in (perfect, misses_ignored):
+        summary = run(step, ListSource(Annotations(NAMES, records, [])), 3).summary
+        assert summary["ap50"] == summary["voc_ap50"] == pytest.approx(1.0)
 
 
 def test_each_picture_is_matched_with_its_own_truth():

@@ -21,13 +21,22 @@ class Record:
     """One picture and its boxes as its annotation file gives them.
 
     path: of the picture, as to be opened; boxes: (n, 4) float32 xyxy, pixels of the original picture;
-    classes: (n,) int32, from 0; source: where the record was read, as "list.txt:12".
+    classes: (n,) int32, from 0; source: where the record was read, as "list.txt:12";
+    difficult: (n,) bool, boxes that may be found or missed (VOC); crowd: (n,) bool, boxes round a group (COCO); where
+    left out, all False.
     """
 
     path: str
     boxes: np.ndarray
     classes: np.ndarray
     source: str
+    difficult: np.ndarray | None = None
+    crowd: np.ndarray | None = None
+
+    def __post_init__(self):
+        for name in ("difficult", "crowd"):
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, np.zeros(len(self.boxes), bool))
 
 
 def read_names(path: str | os.PathLike) -> tuple[str, ...]:
@@ -36,7 +45,7 @@ def read_names(path: str | os.PathLike) -> tuple[str, ...]:
     Raises: InputError for a file that cannot be read or has no names, for an empty line between names (blank lines at
     the end are fine) and for a name given twice.
     """
-    names = [line.strip() for line in _read_lines(path)]
+    names = [line.strip() for line in read_lines(path)]
     while names and not names[-1]:
         names.pop()
     if not names:
@@ -64,7 +73,7 @@ def read_text_list(path: str | os.PathLike, names: Sequence[str], check_files: b
     """
     folder = os.path.dirname(path)
     paths, sources, counts, values = [], [], [], []
-    for number, line in enumerate(_read_lines(path), 1):
+    for number, line in enumerate(read_lines(path), 1):
         if line := line.strip():
             source = f"{path}:{number}"
             picture, boxes = _split_line(line, folder, source, check_files)
@@ -102,8 +111,11 @@ def check_boxes_in_picture(record: Record, height: int, width: int) -> None:
         )
 
 
-def _read_lines(path):
-    """The lines of a UTF-8 text file, with or without byte order mark and carriage returns."""
+def read_lines(path: str | os.PathLike) -> list[str]:
+    """Read the lines of a UTF-8 text file, with or without byte order mark and carriage returns.
+
+    Raises: InputError, with the path, for a file that cannot be read or is not UTF-8.
+    """
     try:
         with open(path, encoding="utf-8-sig") as file:
             return file.read().split("\n")

@@ -23,6 +23,8 @@ except ImportError as error:
 (cv2.setLogLevel if hasattr(cv2, "setLogLevel") else cv2.utils.logging.setLogLevel)(0)
 
 GREY = 128
+# Of the files that folders are searched for.
+ENDINGS = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
 
 
 class Letterbox(NamedTuple):

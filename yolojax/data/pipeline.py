@@ -15,6 +15,7 @@ import numpy as np
 from yolojax.data import digits
 from yolojax.data.annotations import check_boxes_in_picture, read_names, read_text_list
 from yolojax.data.augment import Example, augment, clip_boxes
+from yolojax.data.formats.read import Annotations, read_annotations
 from yolojax.data.images import Letterbox, cv2, letterbox, letterbox_boxes, read_image
 from yolojax.errors import InputError
 from yolojax.targets import Targets, assign
@@ -53,28 +54,36 @@ class Sample(NamedTuple):
 
 
 class ListSource:
-    """Pictures of a text list; `example` reads one from its file."""
+    """Pictures of `Annotations`; `example` reads one from its file."""
 
-    def __init__(self, path, names):
-        self.names = tuple(names)
-        self.records = read_text_list(path, self.names)
+    def __init__(self, annotations):
+        self.names, self.records, self.left_out = annotations
 
     def __len__(self):
         return len(self.records)
+
+    def notes(self, split):
+        """A line for each kind of box that is not trained on or not in the records; split: what to call it."""
+        crowd = sum(int(record.crowd.sum()) for record in self.records)
+        notes = [f"{split}: {crowd} boxes round crowds are not trained on, and ignored in evaluation"] if crowd else []
+        if self.left_out:
+            notes.append(f"{split}: {len(self.left_out)} boxes without area were left out, the first at {self.left_out[0]}")
+        return notes
 
     def describe(self, index):
         """Names a picture for messages."""
         return f"{self.records[index].path} ({self.records[index].source})"
 
     def example(self, epoch, index):
-        """The picture and its boxes in pixels of the picture; the same in every epoch."""
+        """The picture and its boxes in pixels of the picture, without those round crowds; the same in every epoch."""
         record = self.records[index]
         try:
             image = read_image(record.path)
         except InputError as error:
             raise UnreadablePicture(f"{record.source}: {error}") from error
         check_boxes_in_picture(record, *image.shape[:2])
-        return Example(image, record.boxes, record.classes)
+        single = ~record.crowd
+        return Example(image, record.boxes[single], record.classes[single])
 
 
 class DigitsSource:
@@ -88,6 +97,10 @@ class DigitsSource:
 
     def __len__(self):
         return self.length
+
+    def notes(self, split):
+        """A line for each thing to be known about the split; there is none."""
+        return []
 
     def describe(self, index):
         """Names a scene for messages."""
@@ -114,7 +127,7 @@ def open_split(config, split):
         A ListSource or a DigitsSource.
 
     Raises:
-        InputError: a split that is not set, a missing or malformed list.
+        InputError: a split that is not set, annotations that are missing or malformed.
     """
     if split not in ("train", "val"):
         raise InputError(f"there is no split {split!r}: one of train, val")
@@ -122,17 +135,36 @@ def open_split(config, split):
     if data.source == "digits":
         length = data.digits_train if split == "train" else data.digits_val
         return DigitsSource(config.seed, length, min(data.size), held_out=split == "val")
-    path = getattr(data, split)
-    if not path:
-        raise InputError(f"config.data.{split} is not set: give the path of a list, one picture a line")
-    return ListSource(path, data.class_names)
+    return ListSource(_annotations(data, split))
 
 
 def class_names(config):
     """The class names that the data of a `Config` has."""
     if config.data.source == "digits":
         return digits.DIGIT_NAMES
-    return tuple(config.data.class_names) or read_names(config.data.names)
+    if config.data.class_names:
+        return tuple(config.data.class_names)
+    return read_names(config.data.names) if config.data.names else _annotations(config.data, "train").names
+
+
+def _annotations(data, split):
+    path = getattr(data, split)
+    if not path:
+        raise InputError(f"config.data.{split} is not set: give the path of a list or a data set")
+    if data.source == "list":
+        return Annotations(tuple(data.class_names), read_text_list(path, data.class_names), [])
+    return read_annotations(path, split, data.class_names)
+
+
+def truth(source, index, example):
+    """What should be found in a picture: (boxes_xyxy (n, 4), classes (n,), ignored (n,) bool).
+
+    Boxes that are difficult (VOC) or round a crowd (COCO) are ignored: finding them is neither right nor wrong.
+    """
+    if not isinstance(source, ListSource):
+        return example.boxes, example.classes, np.zeros(len(example.boxes), bool)
+    record = source.records[index]
+    return record.boxes, record.classes, record.difficult | record.crowd
 
 
 def step_samples(seed, step, batch_size, length):

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from yolojax.data.images import unletterbox_boxes
-from yolojax.data.pipeline import val_batches
+from yolojax.data.pipeline import truth, val_batches
 from yolojax.decode import decode
 from yolojax.evaluation.report import summarize
 from yolojax.nms import postprocess
@@ -21,7 +21,7 @@ class Evaluation(NamedTuple):
         summary: as `summarize` makes it, with "loss" and its terms (means over the pictures), "images_per_second" and
             "unreadable".
         detections: for each picture (boxes_xyxy (k, 4), scores (k,), classes (k,)), in pixels of the original picture.
-        truths: for each picture (boxes_xyxy (n, 4), classes (n,)).
+        truths: for each picture (boxes_xyxy (n, 4), classes (n,), ignored (n,) bool).
         indices: the number of each picture in its split.
     """
 
@@ -77,9 +77,9 @@ def evaluate(eval_step, variables, source, config, grid, sharding, on_progress=N
 
     def collect(outcome, samples, picture_indices):
         found, losses = jax.device_get(outcome)
-        for row, sample in enumerate(samples):
+        for row, (index, sample) in enumerate(zip(picture_indices, samples, strict=True)):
             detections.append(to_original(found, row, sample.transform, sample.original.image.shape[:2]))
-            truths.append((sample.original.boxes, sample.original.classes))
+            truths.append(truth(source, index, sample.original))
         terms.append(np.stack(losses, axis=1)[: len(samples)].astype(np.float64))
         indices.extend(picture_indices)
         if on_progress:

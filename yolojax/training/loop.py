@@ -94,6 +94,8 @@ def train_and_evaluate(config, workdir):
         f"{grid.size[0]} x {grid.size[1]} pixels; {len(train_source)} training and {len(val_source)} validation pictures; "
         f"{total_steps} steps of {config.train.batch_size} on {mesh.size} {jax.devices()[0].platform.upper()} device(s)"
     )
+    for note in (*train_source.notes("training"), *val_source.notes("validation")):
+        progress.say(note)
     progress.say(f"resuming {workdir} at step {start_step}" if start_step else f"starting in {workdir}")
 
     train_step = compile_train_step(

@@ -1,0 +1,44 @@
+"""Which format a path is taken for, and splits behind a colon."""
+
+import pytest
+
+from yolojax.data.formats.read import read_annotations, recognise, split_of, splits
+from yolojax.errors import InputError
+
+
+def test_formats_are_recognised(tmp_path):
+    for folder in ("voc/Annotations", "yolo", "other"):
+        (tmp_path / folder).mkdir(parents=True)
+    for file in ("yolo/data.yaml", "a.json", "B.JSON", "a.yml", "list.txt", "list"):
+        (tmp_path / file).touch()
+    forms = {name: recognise(tmp_path / name) for name in ("voc", "yolo", "a.json", "B.JSON", "a.yml", "list.txt", "list")}
+    assert list(forms.values()) == ["voc", "yolo", "coco", "coco", "yolo", "text", "text"]
+    assert splits(tmp_path / "a.json") == splits(tmp_path / "list.txt") == ()
+    with pytest.raises(InputError, match=r"other: a folder with neither Annotations/ \(VOC\) nor data\.yaml \(YOLO\)"):
+        recognise(tmp_path / "other")
+
+
+def test_the_split_behind_a_colon(tmp_path):
+    for name in ("voc", "odd:name"):
+        (tmp_path / name).mkdir()
+    assert split_of(tmp_path / "voc") == (str(tmp_path / "voc"), None)
+    assert split_of(f"{tmp_path}/voc:my split") == (str(tmp_path / "voc"), "my split")
+    assert split_of(f"{tmp_path}/odd:name") == (f"{tmp_path}/odd:name", None)
+    assert split_of(f"{tmp_path}/odd:name:val") == (f"{tmp_path}/odd:name", "val")
+    for missing in ("absent", "absent:train", "voc:", ":train", ""):
+        with pytest.raises(InputError, match=f"^{missing}: there is no such file or folder$"):
+            split_of(missing)
+
+
+def test_text_lists(tmp_path):
+    (tmp_path / "a.jpg").touch()
+    (tmp_path / "list.txt").write_text("a.jpg 1,2,3,4,0\n")
+    names, (record,), left_out = read_annotations(tmp_path / "list.txt", "train", names=["cat"])
+    assert names == ("cat",) and left_out == [] and record.boxes.tolist() == [[1, 2, 3, 4]]
+    with pytest.raises(InputError, match=r"list\.txt: a text list has no class names; .* \(--names, or config\.data\.names\)"):
+        read_annotations(tmp_path / "list.txt")
+    with pytest.raises(InputError, match=r"list\.txt has no splits; leave out :train"):
+        read_annotations(f"{tmp_path}/list.txt:train", names=["cat"])
+    (tmp_path / "list.txt").write_text("a.jpg 1,2,1,4,0\n")
+    with pytest.raises(InputError, match=r"list\.txt:1: box 1,2,1,4 has no area"):
+        read_annotations(tmp_path / "list.txt", names=["cat"])

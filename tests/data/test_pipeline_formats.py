@@ -1,0 +1,136 @@
+"""The pipeline on annotations of all formats: splits, class names, crowds and difficult boxes."""
+
+import json
+
+import numpy as np
+import pytest
+
+from tests.data.text_list import GRID, NAMES, PICTURES, assert_same, write_list
+from yolojax.data.convert import convert
+from yolojax.data.images import letterbox_boxes
+from yolojax.data.pipeline import class_names, open_split, train_sample, truth, val_sample
+from yolojax.errors import InputError
+
+WRITTEN = {"text": "list.txt", "voc": ":list", "coco": "list.json", "yolo": "data.yaml:list"}
+
+
+@pytest.fixture
+def listed(tmp_path):
+    return write_list(tmp_path)
+
+
+@pytest.fixture(params=WRITTEN)
+def converted(request, listed, tmp_path):
+    """The same data in each format: (configuration, its name)."""
+    convert([listed.data.train], request.param, tmp_path / "out", names=NAMES)
+    listed.data.train = listed.data.val = f"{tmp_path}/out/{WRITTEN[request.param]}".replace("/:", ":")
+    return listed, request.param
+
+
+def test_every_format_gives_the_same_samples(converted, tmp_path):
+    config, form = converted
+    original = open_split(write_list(tmp_path), "train")
+    source = open_split(config, "train")
+    assert len(source) == len(original) == len(PICTURES)
+    for index in range(len(source)):
+        for make in (lambda s, i: train_sample(s, config, GRID, 0, i), lambda s, i: val_sample(s, config, GRID, i)):
+            one, two = make(source, index), make(original, index)
+            np.testing.assert_array_equal(one.image, two.image)
+            np.testing.assert_allclose(one.targets.boxes, two.targets.boxes, atol=1e-4)
+            np.testing.assert_array_equal(one.targets.slots, two.targets.slots)
+            if form != "yolo":
+                assert_same(one, two)
+        boxes, classes, ignored = truth(source, index, source.example(0, index))
+        np.testing.assert_allclose(boxes, original.records[index].boxes, atol=1e-5)
+        np.testing.assert_array_equal(classes, original.records[index].classes)
+        assert not ignored.any()
+
+
+def test_class_names_come_from_the_training_data(converted, tmp_path):
+    config, form = converted
+    config.data.class_names = ()
+    if form == "text":
+        with pytest.raises(InputError, match=r"list\.txt: a text list has no class names; .* config\.data\.names"):
+            class_names(config)
+    else:
+        assert class_names(config) == (tuple(sorted(NAMES)) if form == "voc" else NAMES)
+    (tmp_path / "other.names").write_text("dog\ncow\ncat\n")
+    config.data.names = str(tmp_path / "other.names")
+    assert class_names(config) == ("dog", "cow", "cat")
+    config.data.names = config.data.train = ""
+    with pytest.raises(InputError, match=r"^config\.data\.train is not set: give the path of a list or a data set"):
+        class_names(config)
+
+
+def test_each_split_is_taken_from_the_same_folder(listed, tmp_path):
+    convert([listed.data.train], "voc", tmp_path / "voc", names=NAMES)
+    (tmp_path / "voc/ImageSets/Main/train.txt").write_text("0\n1\n")
+    (tmp_path / "voc/ImageSets/Main/val.txt").write_text("2\n")
+    listed.data.train = listed.data.val = str(tmp_path / "voc")
+    assert [len(open_split(listed, split)) for split in ("train", "val")] == [2, 1]
+    listed.data.val = f"{tmp_path}/voc:list"
+    assert len(open_split(listed, "val")) == len(PICTURES)
+
+
+def test_only_a_text_list_is_read_as_one_on_request(listed, tmp_path):
+    convert([listed.data.train], "coco", tmp_path / "coco", names=NAMES)
+    listed.data.source = "list"
+    assert len(open_split(listed, "train")) == len(PICTURES)
+    listed.data.train = str(tmp_path / "coco/list.json")
+    with pytest.raises(InputError, match=r"list\.json:1: "):
+        open_split(listed, "train")
+
+
+def test_crowds_are_not_trained_on_but_ignored_in_evaluation(listed, tmp_path):
+    convert([listed.data.train], "coco", tmp_path / "coco", names=NAMES)
+    path = tmp_path / "coco/list.json"
+    data = json.loads(path.read_text())
+    data["annotations"][0]["iscrowd"] = 1
+    data["annotations"].append({"id": 99, "image_id": 1, "category_id": 1, "bbox": [5, 5, 0, 5]})
+    path.write_text(json.dumps(data))
+    listed.data.train = str(path)
+    source = open_split(listed, "train")
+    for sample in (train_sample(source, listed, GRID, 0, 0), val_sample(source, listed, GRID, 0)):
+        assert sample.targets.classes.tolist() == [1, -1, -1, -1, -1]
+    sample = val_sample(source, listed, GRID, 0)
+    np.testing.assert_allclose(letterbox_boxes([[20, 20, 70, 55]], sample.transform)[0, :2], sample.targets.boxes[0, :2]
+                               - sample.targets.boxes[0, 2:] / 2, atol=1e-4)  # fmt: skip
+    boxes, classes, ignored = truth(source, 0, sample.original)
+    assert boxes.tolist() == [[10, 10, 50, 40], [20, 20, 70, 55]]
+    assert classes.tolist() == [0, 1] and ignored.tolist() == [True, False]
+    assert source.notes("training") == [
+        "training: 1 boxes round crowds are not trained on, and ignored in evaluation",
+        f"training: 1 boxes without area were left out, the first at {path}: annotation 99: box 5,5,5,10 has no area",
+    ]
+
+
+def test_difficult_boxes_are_trained_on_and_ignored_in_evaluation(listed, tmp_path):
+    convert([listed.data.train], "voc", tmp_path / "voc", names=NAMES)
+    path = tmp_path / "voc/Annotations/0.xml"
+    path.write_text(path.read_text().replace("<difficult>0", "<difficult>1", 1))
+    listed.data.val = f"{tmp_path}/voc:list"
+    source = open_split(listed, "val")
+    sample = val_sample(source, listed, GRID, 0)
+    assert sample.targets.classes.tolist() == [0, 1, -1, -1, -1]
+    assert truth(source, 0, sample.original)[2].tolist() == [True, False]
+    assert source.notes("validation") == []
+
+
+def test_unreadable_pictures_of_yolo_are_skipped_on_request(listed, tmp_path):
+    convert([listed.data.train], "yolo", tmp_path / "yolo", names=NAMES)
+    (tmp_path / "0.png").write_text("no picture")
+    listed.data.val = f"{tmp_path}/yolo:list"
+    source = open_split(listed, "val")
+    with pytest.raises(InputError, match=r"0\.png: not a picture"):
+        val_sample(source, listed, GRID, 0)
+    listed.data.on_unreadable = "skip"
+    assert val_sample(source, listed, GRID, 0) is None and val_sample(source, listed, GRID, 1) is not None
+
+
+def test_blood_cells(real_data, listed):
+    listed.data.class_names, listed.data.train = (), str(real_data / "bccd")
+    assert class_names(listed) == ("Platelets", "RBC", "WBC")
+    listed.data.class_names = class_names(listed)
+    source = open_split(listed, "train")
+    assert len(source) == 205 and "1 boxes without area were left out" in source.notes("training")[0]
+    assert source.example(0, 3).image.shape == (480, 640, 3)

@@ -1,0 +1,211 @@
+"""Pascal VOC: a folder with Annotations/ID.xml, JPEGImages/ID.jpg and ImageSets/Main/SPLIT.txt, one ID a line.
+
+Everingham et al. 2010, "The Pascal Visual Object Classes (VOC) Challenge". Corners are taken as they stand, without the shift
+by one pixel that counting from 1 would ask for.
+"""
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+from xml.parsers import expat
+from xml.sax.saxutils import escape
+
+import numpy as np
+
+from yolojax.data.annotations import Record, read_lines
+from yolojax.data.formats.rows import Row, check_names, make_record
+from yolojax.errors import InputError
+
+SIDES = ("xmin", "ymin", "xmax", "ymax")
+# The devkit's CLASS_SPLIT.txt, which say which pictures show a class, and a line of one.
+_CLASS_LIST = re.compile(r".+_(train|val|trainval|test)")
+_CLASS_LINE = re.compile(r"\S+ +(-1|0|1)")
+
+
+class Element(NamedTuple):
+    """An XML element: its name, line, children, and the pieces of its text."""
+
+    tag: str
+    line: int
+    children: list
+    text: list
+
+
+def read_voc(
+    folder: str | os.PathLike, split: str | None, names: Sequence[str] | None
+) -> tuple[tuple[str, ...], list[Record], list[str]]:
+    """Read a VOC folder.
+
+    split: reads ImageSets/Main/SPLIT.txt; None: every file of Annotations.
+    names: the class names; None: those of all of Annotations, sorted, so that every split counts the same classes.
+    Returns: names, records, and a line for each box without area, which is left out.
+    Raises: InputError, with file and line, for XML that is malformed or has a DTD, an object without name or bndbox, corners
+        that are no numbers or inverted, a name that is not in `names`, a missing file.
+    """
+    folder = Path(folder)
+    wanted = _all_ids(folder) if split is None else _split_ids(folder, split)
+    trees = {}
+    if names is None:
+        trees = {name: parse_xml(folder / "Annotations" / f"{name}.xml") for name, _ in _all_ids(folder)}
+        found = {_name(item, name, folder) for name, tree in trees.items() for item in tree.children if item.tag == "object"}
+        names = check_names(sorted(found), folder / "Annotations")
+    numbers = {name: number for number, name in enumerate(names)}
+    pictures = _pictures(folder)
+    records, left_out = [], []
+    for name, source in wanted:
+        path = folder / "Annotations" / f"{name}.xml"
+        if name not in trees and not os.path.isfile(path):
+            raise InputError(f"{source}: there is no {path}")
+        tree = trees.get(name) or parse_xml(path)
+        picture = _picture(folder, name, tree, pictures, path)
+        rows = [_row(item, path, numbers) for item in tree.children if item.tag == "object"]
+        records.append(make_record(picture, str(path), rows, left_out))
+    return tuple(names), records, left_out
+
+
+def voc_splits(folder: str | os.PathLike) -> tuple[str, ...]:
+    """The splits of a VOC folder, sorted: its ImageSets/Main/*.txt without the lists of single classes."""
+    paths = sorted((Path(folder) / "ImageSets/Main").glob("*.txt"))
+    return tuple(
+        path.stem
+        for path in paths
+        if not (_CLASS_LIST.fullmatch(path.stem) and _CLASS_LINE.fullmatch(read_lines(path)[0].strip()))
+    )
+
+
+def parse_xml(path: str | os.PathLike) -> Element:
+    """Read an XML file that has no DTD, so that nothing in it can expand or name other files.
+
+    Returns: its root.
+    Raises: InputError, with file and line, for a file that cannot be read, a DTD and malformed XML.
+    """
+    stack = [Element("", 0, [], [])]
+    parser = expat.ParserCreate()
+    parser.buffer_text = True
+
+    def refuse_dtd(*_):
+        raise InputError(f"{path}:{parser.CurrentLineNumber}: the file has a DTD; remove it, annotations need none")
+
+    def start(tag, _):
+        element = Element(tag, parser.CurrentLineNumber, [], [])
+        stack[-1].children.append(element)
+        stack.append(element)
+
+    parser.StartDoctypeDeclHandler = refuse_dtd
+    parser.StartElementHandler = start
+    parser.EndElementHandler = lambda _: stack.pop()
+    parser.CharacterDataHandler = lambda text: stack[-1].text.append(text)
+    try:
+        parser.Parse(Path(path).read_bytes(), True)
+    except expat.ExpatError as error:
+        raise InputError(f"{path}:{error.lineno}: malformed XML: {expat.ErrorString(error.code)}") from error
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+    except (ValueError, LookupError) as error:  # an encoding that expat cannot take
+        raise InputError(f"{path}: cannot be read: {error}; save it as UTF-8") from error
+    return stack[0].children[0]
+
+
+def write_voc(
+    out: Path, names: Sequence[str], pictures: dict[str, tuple[Record, tuple[int, int]]], splits: dict[str, list[str]]
+) -> None:
+    """Write Annotations and ImageSets; pictures: ID -> (record, (height, width)); splits: name -> IDs."""
+    (out / "Annotations").mkdir()
+    (out / "ImageSets/Main").mkdir(parents=True)
+    for name, (record, (height, width)) in pictures.items():
+        file_name = escape(name + os.path.splitext(record.path)[1])
+        lines = [
+            "<annotation>",
+            f"  <folder>JPEGImages</folder>\n  <filename>{file_name}</filename>",
+            f"  <size>\n    <width>{width}</width>\n    <height>{height}</height>\n    <depth>3</depth>\n  </size>",
+        ]
+        for box, class_id, difficult in zip(record.boxes, record.classes, record.difficult, strict=True):
+            corners = "".join(
+                f"<{side}>{np.format_float_positional(value, trim='-')}</{side}>"
+                for side, value in zip(SIDES, box, strict=True)
+            )
+            lines.append(
+                f"  <object>\n    <name>{escape(names[class_id])}</name>\n    <difficult>{difficult:d}</difficult>\n"
+                f"    <bndbox>{corners}</bndbox>\n  </object>"
+            )
+        (out / f"Annotations/{name}.xml").write_text("\n".join([*lines, "</annotation>\n"]), "utf-8")
+    for split, members in splits.items():
+        (out / f"ImageSets/Main/{split}.txt").write_text("".join(f"{name}\n" for name in members), "utf-8")
+
+
+def _all_ids(folder):
+    """[(ID, where it was found)] of all of Annotations, sorted."""
+    paths = sorted((folder / "Annotations").glob("*.xml"))
+    if not paths:
+        raise InputError(f"{folder / 'Annotations'}: there are no .xml files")
+    return [(path.stem, str(path)) for path in paths]
+
+
+def _split_ids(folder, split):
+    """[(ID, file and line)] of a split."""
+    path = folder / "ImageSets/Main" / f"{split}.txt"
+    if not os.path.isfile(path):
+        there = ", ".join(voc_splits(folder)) or "none"
+        raise InputError(f"{path}: there is no such split (there: {there}); write one name of Annotations a line")
+    members = [(line.strip(), f"{path}:{number}") for number, line in enumerate(read_lines(path), 1) if line.strip()]
+    if not members:
+        raise InputError(f"{path}: the split is empty; write one name of Annotations a line")
+    return members
+
+
+def _pictures(folder):
+    """{ID: [file names]} of JPEGImages."""
+    try:
+        listed = sorted(os.listdir(folder / "JPEGImages"))
+    except OSError as error:
+        raise InputError(f"{folder / 'JPEGImages'}: the folder of the pictures cannot be read: {error.strerror}") from error
+    pictures = {}
+    for name in listed:
+        pictures.setdefault(os.path.splitext(name)[0], []).append(name)
+    return pictures
+
+
+def _picture(folder, name, tree, pictures, path):
+    """The path of a picture: named as its annotation, whatever the ending; else as <filename> says."""
+    stated = next((_text(child) for child in tree.children if child.tag == "filename"), "")
+    named_alike = pictures.get(name, [])
+    picture = stated if stated in named_alike or not named_alike else named_alike[0]
+    picture = folder / "JPEGImages" / (picture or f"{name}.jpg")
+    if not os.path.isfile(picture):
+        raise InputError(f"{path}: there is no picture {picture}")
+    return str(picture)
+
+
+def _row(item, path, numbers):
+    """The box of an <object>."""
+    where = f"{path}:{item.line}"
+    fields = {child.tag: child for child in item.children}
+    name = _name(item, path.stem, path.parent.parent)
+    if name not in numbers:
+        raise InputError(f"{where}: there is no class {name!r}; the names are {', '.join(numbers)}")
+    if "bndbox" not in fields:
+        raise InputError(f"{where}: the object has no bndbox")
+    sides = {child.tag: child for child in fields["bndbox"].children}
+    corners = []
+    for side in SIDES:
+        if side not in sides:
+            raise InputError(f"{path}:{fields['bndbox'].line}: the bndbox has no {side}")
+        try:
+            corners.append(float(_text(sides[side])))
+        except ValueError:
+            raise InputError(f"{path}:{sides[side].line}: {side} {_text(sides[side])!r} is not a number") from None
+    difficult = "difficult" in fields and _text(fields["difficult"]) not in ("", "0")
+    return Row(tuple(corners), numbers[name], f"{path}:{fields['bndbox'].line}", difficult=difficult)
+
+
+def _name(item, file, folder):
+    name = next((_text(child) for child in item.children if child.tag == "name"), "")
+    if not name:
+        raise InputError(f"{folder / 'Annotations' / file}.xml:{item.line}: the object has no name")
+    return name
+
+
+def _text(element):
+    return "".join(element.text).strip()
