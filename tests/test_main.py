@@ -45,7 +45,17 @@ def test_input_error_is_one_line_and_status_1(tmp_path):
     assert run.stderr.startswith(f"error: {absent}: ") and run.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize("arguments", [[], ["digit"], ["digits"], ["digits", "--out", "x", "--train", "many"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["digit"],
+        ["digits"],
+        ["digits", "--out", "x", "--train", "many"],
+        ["check", "list.txt"],
+        ["anchors", "list.txt", "--names", "names", "--network", "yolov9"],
+    ],
+)
 def test_mistyped_arguments_are_status_2(arguments, capsys):
     with pytest.raises(SystemExit) as caught:
         main(arguments)
@@ -54,7 +64,13 @@ def test_mistyped_arguments_are_status_2(arguments, capsys):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"), [(["--help"], ["digits"]), (["digits", "--help"], ["--out", "--mnist", "default: 416"])]
+    ("arguments", "words"),
+    [
+        (["--help"], ["check", "anchors", "digits"]),
+        (["digits", "--help"], ["--out", "--mnist", "default: 416"]),
+        (["check", "--help"], ["--names", "--out", "Changes"]),
+        (["anchors", "--help"], ["--names", "--network", "--seed"]),
+    ],
 )
 def test_help(arguments, words, capsys):
     with pytest.raises(SystemExit) as caught:

@@ -78,8 +78,9 @@ def describe(
     network = network_boxes(*zip(*read, strict=True), grid.size) if read else np.zeros((0, 4))
     if len(network):
         fit = anchor_fit(network, grid)
-        lines.append(f"At {grid.size[1]} x {grid.size[0]} the network's anchors reach {fit.recall:.1%} (best possible recall);")
-        lines.append(f"the mean IoU of a box with its best anchor is {fit.mean_iou:.3f}, and {fit.close:.1%} have IoU > 0.5.")
+        at = f"{grid.size[1]} x {grid.size[0]}"
+        lines.append(f"At {at} the network's anchors reach {fit.recall:.1%} of the boxes (best possible recall).")
+        lines.append(f"The IoU of a box with its best anchor is {fit.mean_iou:.3f} on average, over 0.5 for {fit.close:.1%}.")
     else:
         lines.append("There are no boxes in readable pictures, so nothing to say about anchors.")
     lines += ["", f"{len(problems):,} problem{'s' * (len(problems) != 1)}{':' * bool(problems)}"]
