@@ -179,6 +179,14 @@ def test_refuses(image, boxes, classes, scores, message):
         draw_detections(image, boxes, classes, NAMES, scores)
 
 
+def test_side_by_side_puts_pictures_in_line_whatever_their_titles():
+    picture = np.zeros((60, 80, 3), np.uint8)
+    row = side_by_side([picture, picture], ["aaa", "gyp_"])
+    black = [(row[:, column] == 0).all(1).nonzero()[0] for column in (70, -10)]
+    assert len(black[0]) == 60
+    np.testing.assert_array_equal(*black)
+
+
 def test_side_by_side_keeps_the_pictures_under_their_titles():
     left, right = np.full((480, 640, 3), (30, 100, 60), np.uint8), np.full((500, 700, 3), 30, np.uint8)
     row = side_by_side([left, right], ["truth", "detections"])

@@ -75,6 +75,8 @@ MISTYPED = [
     ["digits", "--out", "x", "--train", "many"],
     ["convert", "--to", "voc", "--out", "x"],
     ["convert", "a.json", "--to", "csv", "--out", "x"],
+    ["check"],
+    ["anchors", "list.txt", "--names", "names", "--network", "yolov9"],
 ]
 
 
@@ -89,9 +91,11 @@ def test_mistyped_arguments_are_status_2(arguments, capsys):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--help"], ["digits", "convert"]),
+        (["--help"], ["check", "anchors", "digits", "convert"]),
         (["digits", "--help"], ["--out", "--mnist", "default: 416"]),
         (["convert", "--help"], ["DATA", "--to", "coco", "--split", "links"]),
+        (["check", "--help"], ["DATA", "--names", "--out", "Changes"]),
+        (["anchors", "--help"], ["--names", "--network", "--seed"]),
     ],
 )
 def test_help(arguments, words, capsys):

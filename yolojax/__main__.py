@@ -11,19 +11,125 @@ from yolojax.errors import InputError
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; arguments: without the program's name, by default those of the process.
 
-    Returns: the exit status: 0, or 1 after an InputError, which is shown as one line.
+    Returns: the exit status: 0, or 1 after an InputError, which is shown as one line, and where `check` finds problems.
     """
     parser = argparse.ArgumentParser(prog="python -m yolojax", description="Tools around training YOLOv3 with yolojax.")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_check(commands)
+    _add_anchors(commands)
     _add_digits(commands)
     _add_convert(commands)
     options = parser.parse_args(arguments)
     try:
-        options.run(options)
+        return options.run(options)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+
+
+def _add_check(commands):
+    parser = commands.add_parser(
+        "check",
+        help="examine a data set before training",
+        description="Read a data set and all its pictures and report counts, sizes, classes, what the anchors reach, and every "
+        "problem with file and line. Changes nothing. The exit status is 0 for a clean set and 1 for one with problems.",
+    )
+    _add_data_arguments(parser)
+    parser.add_argument(
+        "--out",
+        metavar="SHEET.png",
+        help="also draw some pictures with their boxes and the slots (cell and anchor) that answer for them",
+    )
+    parser.set_defaults(run=_check)
+
+
+def _add_anchors(commands):
+    parser = commands.add_parser(
+        "anchors",
+        help="find anchors that fit a data set",
+        description="Cluster the boxes of a data set by k-means with IoU distance and print the anchors beside the network's "
+        "own: the mean IoU of a box with its best anchor, the share of boxes that an anchor at their cell overlaps by more "
+        "than 0.3 (best possible recall), and the share whose shape an anchor matches by more than 0.5.",
+    )
+    _add_data_arguments(parser)
+    parser.add_argument("--seed", type=int, default=0, help="of the random numbers, from 0 (default: %(default)s)")
+    parser.set_defaults(run=_anchors)
+
+
+def _add_data_arguments(parser):
+    parser.add_argument(
+        "data", metavar="DATA", help="text list, VOC folder, COCO .json or YOLO data.yaml; DIR:SPLIT takes one split"
+    )
+    parser.add_argument("--names", metavar="FILE", help="class names, one a line; text lists need it (default: of the data)")
+    parser.add_argument(
+        "--size", type=int, default=416, metavar="PIXELS", help="height and width of the input (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--network", choices=("yolov3", "yolov3_tiny"), default="yolov3", help="whose anchors (default: %(default)s)"
+    )
+
+
+def _check(options):
+    from yolojax.contact_sheet import contact_sheet
+    from yolojax.data.check import Problem, describe, find_problems
+    from yolojax.data.formats.read import read_data
+    from yolojax.data.images import read_image, write_image
+    from yolojax.data.sizes import picture_sizes
+
+    grid = _grid(options)
+    problems = []
+    names, records = read_data(options.data, options.names, lambda *problem: problems.append(Problem(*problem)))
+    sizes = picture_sizes(records)
+    problems += find_problems(records, sizes, names)
+    print(describe(records, sizes, names, grid, problems))
+    if options.out:
+        shown = [record for record, size in zip(records, sizes, strict=True) if isinstance(size, tuple) and len(record.boxes)]
+        if not shown:
+            raise InputError(f"{options.out}: not written, as no picture that can be read has boxes")
+        # Evenly through the list: neighbours are often alike.
+        shown = [shown[i * len(shown) // 6] for i in range(6)] if len(shown) > 6 else shown
+        write_image(options.out, contact_sheet([(record, read_image(record.path)) for record in shown], names, grid))
+        print(f"\n{options.out}: {len(shown)} pictures with their boxes and slots")
+    return 1 if problems else 0
+
+
+def _anchors(options):
+    from yolojax.data.anchors import anchor_fit, find_anchors, network_boxes
+    from yolojax.data.annotations import read_names
+    from yolojax.data.formats.read import read_annotations
+    from yolojax.data.sizes import picture_sizes
+
+    if options.seed < 0:
+        raise InputError(f"--seed must be at least 0, not {options.seed}")
+    grid = _grid(options)
+    records = read_annotations(options.data, names=read_names(options.names) if options.names else None).records
+    sizes = picture_sizes(records)
+    for size in sizes:
+        if isinstance(size, InputError):
+            raise size
+    boxes = network_boxes(records, sizes, grid.size)
+    found = find_anchors(boxes, grid, options.seed)
+    print(f"{len(boxes):,} boxes of {len(records):,} pictures at {options.size} x {options.size}\n")
+    print("anchors    mean IoU  best possible recall  shape IoU > 0.5")
+    for name, of in (("default", grid), ("found", found)):
+        fit = anchor_fit(boxes, of)
+        print(f"{name:9}  {fit.mean_iou:8.3f}  {fit.recall:20.1%}  {fit.close:15.1%}")
+    for name, of in (("default", grid), ("found", found)):
+        print(f"\n{name}:")
+        for stride, anchors in zip(of.strides, of.anchors, strict=True):
+            print(f"  stride {stride:2}  " + "  ".join(f"{f'{w:g} x {h:g}':14}" for w, h in anchors).rstrip())
+    flag = f"--config.model.anchors={found.anchors}".replace(" ", "")
+    print(f"\nTo train {options.network} with them:\n{shlex.quote(flag)}")
     return 0
+
+
+def _grid(options):
+    from yolojax.config import ModelConfig
+    from yolojax.models import build_grid
+
+    if options.size < 32 or options.size % 32:
+        raise InputError(f"--size must be a multiple of 32, at least 32, not {options.size}")
+    return build_grid(ModelConfig(name=options.network), options.size)
 
 
 def _add_digits(commands):
@@ -69,6 +175,7 @@ def _digits(options):
     flags = " ".join(f"--config.data.{field}={shlex.quote(str(path))}" for field, path in lists.items())
     print("To train on them:")
     print(f"python train.py --workdir runs/mnist --config configs/mnist.py {flags}")
+    return 0
 
 
 def _add_convert(commands):
@@ -96,6 +203,7 @@ def _convert(options):
     for line in convert(options.data, options.to, options.out, split=options.split, names=names):
         print(line)
     print(f"written to {options.out}")
+    return 0
 
 
 if __name__ == "__main__":

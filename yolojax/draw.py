@@ -71,12 +71,13 @@ def side_by_side(pictures, titles):
     Returns:
         (H, W, 3) uint8, RGB.
     """
+    styles = [_style(*picture.shape[:2]) for picture in pictures]
+    texts = [_measure(title, style, p.shape[1]) for p, title, style in zip(pictures, titles, styles, strict=True)]
+    # Of one height, for the pictures to stand in line: a title with a descender is taller than one without.
+    top = max(text.height + 2 * style.padding for text, style in zip(texts, styles, strict=True))
     panels = []
-    for picture, title in zip(pictures, titles, strict=True):
+    for picture, title, style, text in zip(pictures, titles, styles, texts, strict=True):
         height, width = picture.shape[:2]
-        style = _style(height, width)
-        text = _measure(title, style, width)
-        top = text.height + 2 * style.padding
         panel = np.full((top + height, width + 2 * style.padding, 3), 255, np.uint8)
         panel[top:, :width] = picture
         place = (style.padding, style.padding + text.ascent)

@@ -60,24 +60,19 @@ def assign(boxes_xyxy, classes, grid, *, max_boxes=150, iou_threshold=0.3, rule=
 
     n, scales, anchors = len(boxes), grid.num_scales, grid.anchors_per_scale
     boxes = xyxy_to_cxcywh(boxes)
-    strides = np.asarray(grid.strides)
-    shapes = np.asarray(grid.shapes)
-    cells = np.floor(boxes[:, None, :2] / strides[:, None]).astype(np.int64)  # (n, S, 2): column, row
-    cells = np.clip(cells, 0, shapes[:, ::-1] - 1)
-    sizes = np.asarray(grid.anchors, np.float64)
+    cells, overlaps = overlaps_at_cells(boxes, grid)
     if rule == "threshold":
-        centres = (cells + 0.5) * strides[:, None]
-        overlaps = _iou_of_centred(boxes[:, None, None], centres[:, :, None], sizes)
         chosen = overlaps > iou_threshold
     else:
-        overlaps = _iou_of_centred(boxes[:, None, None], boxes[:, None, None, :2], sizes)
+        overlaps = _iou_of_centred(boxes[:, None, None], boxes[:, None, None, :2], np.asarray(grid.anchors, np.float64))
         chosen = np.zeros((n, scales, anchors), bool)
     unanswered = ~chosen.any((1, 2))
     best = overlaps.reshape(n, scales * anchors).argmax(-1)
     chosen.reshape(n, scales * anchors)[unanswered, best[unanswered]] = True
 
     columns, rows = cells[..., 0], cells[..., 1]
-    first = np.asarray(grid.offsets) + (rows * shapes[:, 1] + columns) * anchors  # (n, S)
+    grid_columns = np.asarray(grid.shapes)[:, 1]
+    first = np.asarray(grid.offsets) + (rows * grid_columns + columns) * anchors  # (n, S)
     slots = np.where(chosen, first[..., None] + np.arange(anchors), grid.num_slots).reshape(n, scales * anchors)
     owner = np.full(grid.num_slots + 1, -1)
     owner[slots] = np.arange(n)[:, None]  # of repeated indices NumPy keeps the last
@@ -94,6 +89,24 @@ def assign(boxes_xyxy, classes, grid, *, max_boxes=150, iou_threshold=0.3, rule=
     targets.slots[:n] = slots
     targets.on_scale[:n] = chosen.any(-1)
     return targets
+
+
+def overlaps_at_cells(boxes, grid):
+    """The IoU of boxes with every anchor of theirs, each anchor at the centre of the box's cell on its scale.
+
+    Args:
+        boxes: (n, 4) float64 cxcywh in pixels of the network's input.
+        grid: AnchorGrid.
+
+    Returns:
+        cells: (n, S, 2) int64, column and row of the cell that holds the box's centre, clipped into the grid.
+        overlaps: (n, S, A) float64 in [0, 1].
+    """
+    strides = np.asarray(grid.strides)
+    cells = np.floor(boxes[:, None, :2] / strides[:, None]).astype(np.int64)
+    cells = np.clip(cells, 0, np.asarray(grid.shapes)[:, ::-1] - 1)
+    centres = (cells + 0.5) * strides[:, None]
+    return cells, _iou_of_centred(boxes[:, None, None], centres[:, :, None], np.asarray(grid.anchors, np.float64))
 
 
 def densify(targets, grid, num_classes, *, label_smoothing=0.01):

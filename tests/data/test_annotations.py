@@ -210,3 +210,42 @@ def test_boxes_in_picture(box, fine):
         with pytest.raises(InputError, match=r"list\.txt:7: box .* lies mostly outside a\.jpg, which is 100 "):
             check_boxes_in_picture(record, 50, 100)
     check_boxes_in_picture(Record("a.jpg", np.zeros((0, 4), np.float32), np.zeros(0, np.int32), "list.txt:7"), 50, 100)
+
+
+@pytest.mark.parametrize(("boxes", "message"), BROKEN_BOXES)
+def test_a_tolerant_reader_reports_what_a_strict_one_refuses(listed, boxes, message):
+    path = listed(
+        f"a.jpg 1,2,3,4,0\nb.jpg 1,2,7,8,1 {boxes} 2,2,4,4,2\n\nc.jpg 5,5,6,6,1\n", "a.jpg", "b.jpg", "c.jpg"
+    )
+    problems = []
+    records = read_text_list(path, NAMES, on_problem=lambda *problem: problems.append(problem))
+    with pytest.raises(InputError) as caught:
+        read_text_list(path, NAMES)
+    assert str(caught.value) == problems[0][1]
+    assert all(text.startswith(f"{path}:2: ") and "\n" not in text for _, text in problems)
+    assert {kind for kind, _ in problems} <= {
+        "malformed box", "box too large", "box without area", "class without a name",
+    }  # fmt: skip
+    assert [record.source for record in records] == [f"{path}:{line}" for line in (1, 2, 4)]
+    assert [record.path for record in records] == [str(path.parent / f"{name}.jpg") for name in "abc"]
+    tokens = len(boxes.split())
+    assert len(records[1].boxes) == 2 + tokens - len(problems)
+    np.testing.assert_array_equal(records[1].boxes[[0, -1]], [[1, 2, 7, 8], [2, 2, 4, 4]])
+    np.testing.assert_array_equal(records[2].boxes, [[5, 5, 6, 6]])
+    np.testing.assert_array_equal(records[2].classes, [1])
+
+
+def test_a_tolerant_reader_reports_missing_pictures(listed, tmp_path):
+    path = listed("absent.jpg 1,2,3,4,0\na.jpg\n", "a.jpg")
+    problems = []
+    records = read_text_list(path, NAMES, on_problem=lambda *problem: problems.append(problem))
+    assert len(records) == 2 and len(records[0].boxes) == 1
+    assert [kind for kind, _ in problems] == ["missing picture"]
+    assert problems[0][1].startswith(f"{path}:1: there is no picture {tmp_path / 'absent.jpg'}")
+
+
+def test_a_tolerant_reader_without_files_resolves_paths_alike(listed, tmp_path):
+    path = listed("x 1,2,3,4,1 5,6,7,8,1\n", "x 1,2,3,4,1")
+    for check_files in (True, False):
+        record = read_text_list(path, NAMES, check_files)[0]
+        assert record.path == str(tmp_path / "x 1,2,3,4,1") and len(record.boxes) == 1

@@ -3,7 +3,7 @@
 import dataclasses
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -39,6 +39,11 @@ class Record:
                 object.__setattr__(self, name, np.zeros(len(self.boxes), bool))
 
 
+def refuse(kind: str, message: str) -> None:
+    """What a reader does with a mistake unless it is told otherwise: raise InputError with the message."""
+    raise InputError(message)
+
+
 def read_names(path: str | os.PathLike) -> tuple[str, ...]:
     """Read class names, one a line; class i is named on line i + 1.
 
@@ -60,7 +65,9 @@ def read_names(path: str | os.PathLike) -> tuple[str, ...]:
     return tuple(names)
 
 
-def read_text_list(path: str | os.PathLike, names: Sequence[str], check_files: bool = True) -> list[Record]:
+def read_text_list(
+    path: str | os.PathLike, names: Sequence[str], check_files: bool = True, on_problem: Callable = refuse
+) -> list[Record]:
     """Read a text list, one picture a line: `path x1,y1,x2,y2,class x1,y1,x2,y2,class ...`.
 
     Paths may hold spaces and commas; relative ones start from the list's folder. Corners are in pixels of the original
@@ -68,15 +75,16 @@ def read_text_list(path: str | os.PathLike, names: Sequence[str], check_files: b
 
     names: the class names, which bound the class numbers.
     check_files: whether a picture that does not exist is an error.
-    Raises: InputError, with file and line, for a malformed, inverted or empty box, a class without a name, or a missing
-    picture; and for a list without pictures.
+    on_problem: called with (kind, message), a word or two and a line with file and line number, for each malformed, inverted
+    or empty box, class without a name and missing picture; where it returns, the box is left out and the picture kept.
+    Raises: InputError for a list that cannot be read or has no pictures, and for the above where `on_problem` is `refuse`.
     """
     folder = os.path.dirname(path)
     paths, sources, counts, values = [], [], [], []
     for number, line in enumerate(read_lines(path), 1):
         if line := line.strip():
             source = f"{path}:{number}"
-            picture, boxes = _split_line(line, folder, source, check_files)
+            picture, boxes = _split_line(line, folder, source, check_files, on_problem)
             paths.append(picture)
             sources.append(source)
             counts.append(len(boxes))
@@ -85,9 +93,10 @@ def read_text_list(path: str | os.PathLike, names: Sequence[str], check_files: b
         raise InputError(f"{path}: no pictures in the list; write one a line: path {_FORM} {_FORM} ...")
     table = np.array(values).reshape(-1, 5)
     ends = np.cumsum(counts)
-    _check_boxes(table, names, lambda row: sources[np.searchsorted(ends, row, side="right")])
+    kept = _check_boxes(table, names, lambda row: sources[np.searchsorted(ends, row, side="right")], on_problem)
+    table, ends = table[kept], np.concatenate([[0], np.cumsum(kept)])[ends]
     boxes, classes = table[:, :4].astype(np.float32), table[:, 4].astype(np.int32)
-    starts = ends - counts
+    starts = np.concatenate([[0], ends[:-1]])
     return [
         Record(picture, boxes[start:end], classes[start:end], source)
         for picture, start, end, source in zip(paths, starts.tolist(), ends.tolist(), sources, strict=True)
@@ -100,15 +109,20 @@ def check_boxes_in_picture(record: Record, height: int, width: int) -> None:
     height, width: of the picture, pixels.
     Raises: InputError, with the record's source, when more than half of a box's area lies outside the picture.
     """
-    boxes = record.boxes.astype(np.float64)
-    inside = np.clip(boxes, 0, [[width, height, width, height]])
-    outside = 2 * np.prod(inside[:, 2:] - inside[:, :2], axis=1) < np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
+    outside = mostly_outside(record.boxes, height, width)
     if outside.any():
         box = ",".join(f"{side:g}" for side in record.boxes[np.argmax(outside)])
         raise InputError(
             f"{record.source}: box {box} lies mostly outside {record.path}, which is {width} pixels wide and {height} "
             "high; boxes must be in pixels of that very picture"
         )
+
+
+def mostly_outside(boxes: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Which boxes (n, 4) xyxy have more than half of their area outside a picture of this size in pixels; (n,) bool."""
+    boxes = boxes.astype(np.float64)
+    inside = np.clip(boxes, 0, [[width, height, width, height]])
+    return 2 * np.prod(inside[:, 2:] - inside[:, :2], axis=1) < np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
 
 
 def read_lines(path: str | os.PathLike) -> list[str]:
@@ -125,8 +139,8 @@ def read_lines(path: str | os.PathLike) -> list[str]:
         raise InputError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
 
 
-def _split_line(line, folder, source, check_files):
-    """The picture's path, joined to the list's folder, and the tokens of its boxes, all well-formed.
+def _split_line(line, folder, source, check_files, on_problem):
+    """The picture's path, joined to the list's folder, and those tokens of its boxes that are well-formed.
 
     A path may look like anything, so boxes are taken from the right. Only where that fails do the files on disk decide.
     """
@@ -136,8 +150,7 @@ def _split_line(line, folder, source, check_files):
         first_box -= 1
     boxes = tokens[first_box:]
     picture = os.path.join(folder, line.rsplit(None, len(boxes))[0])
-    well_formed = not boxes or _BOXES.fullmatch(" ".join(boxes))
-    if well_formed and (os.path.isfile(picture) if check_files else first_box == 1):
+    if (not boxes or _BOXES.fullmatch(" ".join(boxes))) and os.path.isfile(picture):
         return picture, boxes
 
     for count in range(len(boxes), -1, -1):
@@ -147,13 +160,18 @@ def _split_line(line, folder, source, check_files):
             return longer, rest
     # No such file: the path ends at the last token that ends as file names do, and what follows is meant to be boxes.
     last = max((i for i, token in enumerate(tokens) if _FILE_ENDING.search(token)), default=first_box - 1)
+    boxes = []
     for token in tokens[last + 1 :]:
-        if not _BOXES.fullmatch(token):
-            raise InputError(f"{source}: {token!r} is not a box: {_explain(token)}; write {_FORM}")
+        if _BOXES.fullmatch(token):
+            boxes.append(token)
+        else:
+            on_problem("malformed box", f"{source}: {token!r} is not a box: {_explain(token)}; write {_FORM}")
     picture = os.path.join(folder, line.rsplit(None, len(tokens) - 1 - last)[0])
-    if check_files:
-        raise InputError(f"{source}: there is no picture {picture}; relative paths start from the list's folder")
-    return picture, tokens[last + 1 :]
+    if check_files and not os.path.isfile(picture):
+        on_problem(
+            "missing picture", f"{source}: there is no picture {picture}; relative paths start from the list's folder"
+        )
+    return picture, boxes
 
 
 def _explain(token):
@@ -167,27 +185,30 @@ def _explain(token):
     return f"class {fields[4]!r} is not a whole number from 0"
 
 
-def _check_boxes(table, names, source):
-    """Refuse rows (x1, y1, x2, y2, class) of all records that no picture can have; source(row) says where one stood."""
+def _check_boxes(table, names, source, on_problem):
+    """Which rows (x1, y1, x2, y2, class) of all records a picture can have; source(row) says where one stood."""
     corners = table[:, :4]
     # float32 holds these exactly enough; beyond, a box could lose its area on the way.
     too_large = ~np.all(np.abs(corners) < 2**20, axis=1)
-    if too_large.any():
-        row = np.argmax(too_large)
-        raise InputError(f"{source(row)}: box {_show(corners[row])} is larger than any picture; write pixels")
-    flat = ~np.all(corners[:, 2:].astype(np.float32) > corners[:, :2].astype(np.float32), axis=1)
-    if flat.any():
-        row = np.argmax(flat)
-        raise InputError(
-            f"{source(row)}: box {_show(corners[row])} has no area; write {_FORM} with x1 < x2 and y1 < y2"
+    for row in np.flatnonzero(too_large):
+        on_problem(
+            "box too large", f"{source(row)}: box {_show(corners[row])} is larger than any picture; write pixels"
         )
-    unnamed = table[:, 4] >= len(names)
-    if unnamed.any():
-        row = np.argmax(unnamed)
-        raise InputError(
+    sides = corners.clip(-(2**20), 2**20).astype(np.float32)
+    flat = ~too_large & ~np.all(sides[:, 2:] > sides[:, :2], axis=1)
+    for row in np.flatnonzero(flat):
+        on_problem(
+            "box without area",
+            f"{source(row)}: box {_show(corners[row])} has no area; write {_FORM} with x1 < x2 and y1 < y2",
+        )
+    unnamed = ~too_large & ~flat & (table[:, 4] >= len(names))
+    for row in np.flatnonzero(unnamed):
+        on_problem(
+            "class without a name",
             f"{source(row)}: class {table[row, 4]:.0f} has no name: there are {len(names)} names, for classes 0 to "
-            f"{len(names) - 1}"
+            f"{len(names) - 1}",
         )
+    return ~(too_large | flat | unnamed)
 
 
 def _show(corners):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from yolojax.data.formats.read import read_annotations, recognise, split_of, splits
+from yolojax.data.formats.read import read_annotations, read_data, recognise, split_of, splits
 from yolojax.errors import InputError
 
 
@@ -42,3 +42,21 @@ def test_text_lists(tmp_path):
     (tmp_path / "list.txt").write_text("a.jpg 1,2,1,4,0\n")
     with pytest.raises(InputError, match=r"list\.txt:1: box 1,2,1,4 has no area"):
         read_annotations(tmp_path / "list.txt", names=["cat"])
+
+
+def test_reading_for_a_report_goes_on_after_each_problem(tmp_path, real_data):
+    problems = []
+    report = lambda *problem: problems.append(problem)  # noqa: E731
+    names, records = read_data(real_data / "bccd", None, report)
+    assert names == ("Platelets", "RBC", "WBC") and len(records) == 364
+    assert sum(len(record.boxes) for record in records) + len(problems) == 4888
+    assert [kind for kind, _ in problems] == ["box without area"] * 2
+
+    (tmp_path / "names").write_text("cat\n")
+    (tmp_path / "list.txt").write_text("absent.png 1,2,3,4,0 1,2,3,4,7\nother.png 4,3,2,1,0\n")
+    problems.clear()
+    names, records = read_data(tmp_path / "list.txt", tmp_path / "names", report)
+    assert names == ("cat",) and [len(record.boxes) for record in records] == [1, 0]
+    assert sorted(kind for kind, _ in problems) == ["box without area", "class without a name"]
+    with pytest.raises(InputError, match="has no class names"):
+        read_data(tmp_path / "list.txt", None, report)

@@ -1,11 +1,11 @@
 """Any annotation format in: it is recognised by what lies there, and comes out as the same records."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from yolojax.data.annotations import Record, read_text_list
+from yolojax.data.annotations import Record, read_names, read_text_list
 from yolojax.data.formats.coco import read_coco
 from yolojax.data.formats.voc import read_voc, voc_splits
 from yolojax.data.formats.yolo import read_yolo, yolo_splits
@@ -45,6 +45,26 @@ def read_annotations(data: str | os.PathLike, split: str | None = None, names: S
     if names is None:
         raise InputError(f"{path}: a text list has no class names; give a file with one a line (--names, or config.data.names)")
     return Annotations(names, read_text_list(path, names), [])
+
+
+def read_data(
+    data: str | os.PathLike, names: str | os.PathLike | None, on_problem: Callable[[str, str], None]
+) -> tuple[tuple[str, ...], list[Record]]:
+    """Read annotations of whichever format for a report of all their problems: class names and records.
+
+    data: as of `read_annotations`, all splits unless one is named; names: path of a file with one class name a line, or None.
+    on_problem: called with (kind, message) for each box that is left out, and for each malformed line of a text list. Pictures
+        of a text list need not exist.
+    Raises: InputError for what keeps a format from being read at all: a malformed file of VOC, COCO or YOLO among them.
+    """
+    class_names = read_names(names) if names else None
+    path, chosen = split_of(data)
+    if class_names and not chosen and recognise(path) == "text":
+        return class_names, read_text_list(path, class_names, check_files=False, on_problem=on_problem)
+    annotations = read_annotations(data, names=class_names)
+    for line in annotations.left_out:
+        on_problem("box without area", line)
+    return annotations.names, annotations.records
 
 
 def split_of(data: str | os.PathLike) -> tuple[str, str | None]:

@@ -1,0 +1,136 @@
+"""Examine a data set before training: numbers to compare with what one expects, and every problem with file and line."""
+
+import collections
+import os
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from yolojax.boxes import pairwise_iou
+from yolojax.data.anchors import anchor_fit, network_boxes
+from yolojax.data.annotations import Record, mostly_outside
+from yolojax.errors import InputError
+from yolojax.grid import AnchorGrid
+
+_DUPLICATE_IOU = 0.99
+
+
+class Problem(NamedTuple):
+    """What is wrong: kind, a few words that group problems; message, one line with file, line and what to do."""
+
+    kind: str
+    message: str
+
+
+def find_problems(
+    records: Sequence[Record], sizes: Sequence[tuple[int, int] | InputError], names: Sequence[str]
+) -> list[Problem]:
+    """Every problem of well-formed records that only shows beside their pictures, beside each other or in all.
+
+    sizes: of `picture_sizes`; names: of the classes.
+    Returns: problems of pictures that cannot be read or are listed twice, boxes outside or mostly outside their picture, boxes
+    given twice (same class, IoU > 0.99), and classes without a box.
+    """
+    problems = []
+    first = {}
+    for record, size in zip(records, sizes, strict=True):
+        if isinstance(size, InputError):
+            problems.append(Problem("unreadable picture", str(size)))
+        else:
+            problems += _boxes_outside(record, *size)
+        problems += _boxes_twice(record, names)
+        earlier = first.setdefault(os.path.abspath(record.path), record)
+        if earlier is not record:
+            message = f"{record.source}: picture {record.path} is already at {earlier.source}; keep one, with all boxes"
+            problems.append(Problem("picture twice", message))
+    counts = _boxes_of_classes(records, names)
+    for name in (name for name, count in zip(names, counts, strict=True) if not count):
+        problems.append(Problem("class without boxes", f"class {name!r} has no box; remove its name or add pictures of it"))
+    return problems
+
+
+def describe(
+    records: Sequence[Record],
+    sizes: Sequence[tuple[int, int] | InputError],
+    names: Sequence[str],
+    grid: AnchorGrid,
+    problems: Sequence[Problem],
+) -> str:
+    """The report on a data set, lines of text: counts, sizes, boxes a picture, classes, reach of the anchors, problems.
+
+    sizes: of `picture_sizes`; problems: those of reading the records and those of `find_problems`.
+    """
+    boxes = np.array([len(record.boxes) for record in records])
+    read = [(record, size) for record, size in zip(records, sizes, strict=True) if not isinstance(size, InputError)]
+    kinds = collections.Counter(problem.kind for problem in problems)
+    left_out = sum(kinds[kind] for kind in ("malformed box", "box too large", "box without area", "class without a name"))
+    lines = [f"pictures          {len(records):,}, of which {len(records) - len(read):,} cannot be read"]
+    lines.append(f"without boxes     {np.count_nonzero(boxes == 0):,}")
+    lines.append(f"boxes             {boxes.sum() + left_out:,}, of which {left_out:,} cannot be used")
+    lines.append(f"boxes a picture   {_spread(boxes)}")
+    if read:
+        heights, widths = np.array([size for _, size in read]).T
+        lines.append(f"picture width     {_spread(widths)} pixels")
+        lines.append(f"picture height    {_spread(heights)} pixels")
+        lines.append(f"different sizes   {len(set(zip(heights.tolist(), widths.tolist(), strict=True))):,}")
+    lines += ["", *_class_table(records, names), ""]
+    network = network_boxes(*zip(*read, strict=True), grid.size) if read else np.zeros((0, 4))
+    if len(network):
+        fit = anchor_fit(network, grid)
+        at = f"{grid.size[1]} x {grid.size[0]}"
+        lines.append(f"At {at} the network's anchors reach {fit.recall:.1%} of the boxes (best possible recall).")
+        lines.append(f"The IoU of a box with its best anchor is {fit.mean_iou:.3f} on average, over 0.5 for {fit.close:.1%}.")
+    else:
+        lines.append("There are no boxes in readable pictures, so nothing to say about anchors.")
+    lines += ["", f"{len(problems):,} problem{'s' * (len(problems) != 1)}{':' * bool(problems)}"]
+    for kind, count in kinds.items():
+        lines.append(f"  {kind} ({count:,})")
+        lines += [f"    {problem.message}" for problem in problems if problem.kind == kind]
+    return "\n".join(lines)
+
+
+def _boxes_outside(record, height, width):
+    for row in np.flatnonzero(mostly_outside(record.boxes, height, width)):
+        left, top, right, bottom = record.boxes[row].tolist()
+        wholly = left >= width or top >= height or right <= 0 or bottom <= 0
+        kind = "box outside its picture" if wholly else "box mostly outside its picture"
+        yield Problem(
+            kind,
+            f"{record.source}: box {_show(record.boxes[row])} lies {'' if wholly else 'mostly '}outside {record.path}, which "
+            f"is {width} pixels wide and {height} high; boxes must be in pixels of that very picture",
+        )
+
+
+def _boxes_twice(record, names):
+    alike = (pairwise_iou(record.boxes, record.boxes) > _DUPLICATE_IOU) & (record.classes[:, None] == record.classes)
+    earlier = np.triu(alike, 1)
+    for row in np.flatnonzero(earlier.any(axis=0)):
+        first = earlier[:, row].argmax()
+        yield Problem(
+            "box twice",
+            f"{record.source}: box {_show(record.boxes[row])} repeats {_show(record.boxes[first])}, both "
+            f"{names[record.classes[row]]!r}; remove one",
+        )
+
+
+def _boxes_of_classes(records, names):
+    return np.bincount(np.concatenate([record.classes for record in records]), minlength=len(names))
+
+
+def _class_table(records, names):
+    boxes = _boxes_of_classes(records, names)
+    pictures = np.bincount(np.concatenate([np.unique(record.classes) for record in records]), minlength=len(names))
+    width = max(map(len, ("class", *names)))
+    yield f"{'class':{width}}  {'boxes':>10}  {'pictures':>10}"
+    for row in np.argsort(-boxes, kind="stable"):
+        bar = "#" * round(30 * boxes[row] / max(1, boxes.max()))
+        yield f"{names[row]:{width}}  {boxes[row]:10,}  {pictures[row]:10,}  {bar}".rstrip()
+
+
+def _spread(values):
+    return f"{values.min():,} to {values.max():,}, median {np.median(values):,g}"
+
+
+def _show(box):
+    return ",".join(f"{side:g}" for side in box)
