@@ -7,9 +7,9 @@ A config file (`configs/*.py`) has a `get_config()` that returns a `Config`; any
 import dataclasses
 import json
 import sys
-import types
 import typing
 
+from yolojax.config_checks import CHECKS
 from yolojax.data.augment import AugmentConfig
 from yolojax.errors import InputError
 
@@ -181,7 +181,7 @@ def checked(config):
     if hasattr(config, "to_dict"):
         config = config.to_dict()
     config = from_dict(dataclasses.asdict(config) if isinstance(config, Config) else config)
-    for name, check in _CHECKS.items():
+    for name, check in CHECKS.items():
         value = config
         for part in name.split("."):
             value = getattr(value, part)
@@ -202,94 +202,3 @@ def help_text(config_class=Config, prefix="--config."):
         else:
             lines.append(f"  {prefix}{field.name}={field.default!r}  {field.metadata.get('doc', '')}".rstrip())
     return lines
-
-
-def _one_of(*choices):
-    return lambda value: None if value in choices else f"must be one of {', '.join(choices)}"
-
-
-def _at_least(minimum):
-    return lambda value: None if value >= minimum else f"must be at least {minimum}"
-
-
-def _between(low, high):
-    return lambda value: None if low <= value <= high else f"must lie between {low} and {high}"
-
-
-def _positive(value):
-    return None if value > 0 else "must be greater than 0"
-
-
-def _below_one(value):
-    return None if 0 <= value < 1 else "must be at least 0 and less than 1"
-
-
-def _anchors(value):
-    def is_side(side):
-        return isinstance(side, int | float) and 0 < side <= sys.float_info.max
-
-    def is_scale(scale):
-        return isinstance(scale, tuple) and scale and all(map(is_anchor, scale))
-
-    def is_anchor(anchor):
-        return isinstance(anchor, tuple) and len(anchor) == 2 and all(map(is_side, anchor))
-
-    return None if all(map(is_scale, value)) else "must hold ((width, height), ...) in pixels for each scale"
-
-
-def _distinct(value):
-    return None if len(set(value)) == len(value) else "must name every class differently"
-
-
-def _input_size(value):
-    return None if len(value) == 2 and all(v > 0 and v % 32 == 0 for v in value) else "must be (height, width), multiples of 32"
-
-
-_CHECKS = types.MappingProxyType(
-    {
-        "seed": _at_least(0),
-        "model.name": _one_of("yolov3", "yolov3_spp", "yolov3_tiny"),
-        "model.num_classes": _at_least(0),
-        "model.width": _positive,
-        "model.dtype": _one_of("float32", "bfloat16"),
-        "model.batch_norm_momentum": _between(0, 1),
-        "model.anchors": _anchors,
-        "data.source": _one_of("list", "digits"),
-        "data.class_names": _distinct,
-        "data.size": _input_size,
-        "data.max_boxes": _at_least(1),
-        "data.on_unreadable": _one_of("stop", "skip"),
-        "data.threads": _at_least(0),
-        "data.digits_train": _at_least(1),
-        "data.digits_val": _at_least(1),
-        "data.augment.flip_probability": _between(0, 1),
-        "data.augment.crop_probability": _between(0, 1),
-        "data.augment.translate_probability": _between(0, 1),
-        "data.augment.hsv_probability": _between(0, 1),
-        "data.augment.hue": _between(0, 1),
-        "data.augment.saturation": _at_least(1),
-        "data.augment.value": _at_least(1),
-        "loss.box": _one_of("giou", "iou", "diou", "ciou"),
-        "loss.ignore_iou": _between(0, 1),
-        "loss.label_smoothing": _between(0, 1),
-        "loss.assign_rule": _one_of("threshold", "best"),
-        "loss.assign_iou": _between(0, 1),
-        "optimizer.learning_rate": _positive,
-        "optimizer.end_learning_rate": _at_least(0),
-        "optimizer.warmup_epochs": _at_least(0),
-        "optimizer.b1": _below_one,
-        "optimizer.b2": _below_one,
-        "optimizer.clip_norm": _at_least(0),
-        "optimizer.ema_decay": _below_one,
-        "train.epochs": _positive,
-        "train.batch_size": _at_least(1),
-        "train.log_steps": _at_least(1),
-        "train.eval_epochs": _positive,
-        "train.checkpoint_steps": _at_least(1),
-        "eval.batch_size": _at_least(1),
-        "eval.score_threshold": _between(0, 1),
-        "eval.iou_threshold": _between(0, 1),
-        "eval.max_candidates": _at_least(1),
-        "eval.max_detections": _at_least(1),
-    }
-)
