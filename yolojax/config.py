@@ -9,7 +9,7 @@ import json
 import sys
 import typing
 
-from yolojax.config_checks import CHECKS
+from yolojax.config_checks import CHECKS, USED_WITH
 from yolojax.data.augment import AugmentConfig
 from yolojax.errors import InputError
 
@@ -61,15 +61,20 @@ class LossConfig:
 
 @dataclasses.dataclass(slots=True)
 class OptimizerConfig:
-    """Adam (Kingma and Ba 2015, arXiv:1412.6980) with linear warm-up and cosine decay."""
+    """The optimizer, its learning rate with linear warm-up and cosine decay, and the averaging of parameters."""
 
+    name: str = _field("adam", "adam, adamw (decoupled weight decay) or sgd (with momentum, as Darknet)")
     learning_rate: float = _field(1e-4, "peak learning rate")
     end_learning_rate: float = _field(1e-6, "learning rate at the end")
     warmup_epochs: float = _field(2.0, "epochs of linear warm-up from 0")
     b1: float = _field(0.9, "decay of Adam's first moment")
     b2: float = _field(0.999, "decay of Adam's second moment")
+    momentum: float = _field(0.9, "share of the last update in the next one of sgd")
+    nesterov: bool = _field(False, "sgd with Nesterov's momentum")
+    weight_decay: float = _field(5e-4, "decay of convolution kernels of adamw and sgd, a factor on the learning rate")
     clip_norm: float = _field(0.0, "gradients of a larger global norm are scaled down to it; 0: no clipping")
     ema_decay: float = _field(0.0, "decay per step of the averaged parameters that are evaluated; 0: no averaging")
+    ema_warmup_steps: float = _field(0.0, "s: at step n the decay is ema_decay * (1 - exp(-n / s)); 0: the same at all steps")
 
 
 @dataclasses.dataclass(slots=True)
@@ -176,20 +181,33 @@ def checked(config):
     """A copy of a configuration (a `Config`, an ml_collections ConfigDict or a dict) after a look at every field.
 
     Raises:
-        InputError: an unknown field, a wrong type or a value out of its range, by its dotted name.
+        InputError: an unknown field, a wrong type, a value out of its range, or one set where nothing uses it, by its dotted
+            name.
     """
     if hasattr(config, "to_dict"):
         config = config.to_dict()
     config = from_dict(dataclasses.asdict(config) if isinstance(config, Config) else config)
     for name, check in CHECKS.items():
-        value = config
-        for part in name.split("."):
-            value = getattr(value, part)
+        value = _value(config, name)
         problem = check(value)
         if problem:
             raise InputError(f"config.{name} {problem}, not {value!r}")
+    for name, (other, check) in USED_WITH.items():
+        value, default, chosen = _value(config, name), _value(Config(), name), _value(config, other)
+        problem = check(chosen)
+        if problem and value != default:
+            raise InputError(
+                f"config.{name} is {value!r}, which nothing uses: config.{other} {problem} for that, not {chosen!r}; "
+                f"set that, or leave this at {default!r}"
+            )
     if config.data.source == "list" and not config.data.class_names and not config.data.names:
         raise InputError("config.data.names is not set: give the path of a file with one class name a line")
+    return config
+
+
+def _value(config, name):
+    for part in name.split("."):
+        config = getattr(config, part)
     return config
 
 

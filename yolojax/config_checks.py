@@ -1,4 +1,4 @@
-"""What the values of a configuration must be, field by field."""
+"""What the values of a configuration must be, field by field: ranges, and which fields others make useless."""
 
 import sys
 import types
@@ -74,13 +74,17 @@ CHECKS = types.MappingProxyType(
         "loss.label_smoothing": _between(0, 1),
         "loss.assign_rule": _one_of("threshold", "best"),
         "loss.assign_iou": _between(0, 1),
+        "optimizer.name": _one_of("adam", "adamw", "sgd"),
         "optimizer.learning_rate": _positive,
         "optimizer.end_learning_rate": _at_least(0),
         "optimizer.warmup_epochs": _at_least(0),
         "optimizer.b1": _below_one,
         "optimizer.b2": _below_one,
+        "optimizer.momentum": _below_one,
+        "optimizer.weight_decay": _between(0, 1),
         "optimizer.clip_norm": _at_least(0),
         "optimizer.ema_decay": _below_one,
+        "optimizer.ema_warmup_steps": _at_least(0),
         "train.epochs": _positive,
         "train.batch_size": _at_least(1),
         "train.log_steps": _at_least(1),
@@ -94,3 +98,15 @@ CHECKS = types.MappingProxyType(
     }
 )
 """By dotted name, a function of the value to what is wrong with it, or None."""
+
+USED_WITH = types.MappingProxyType(
+    {
+        "optimizer.b1": ("optimizer.name", _one_of("adam", "adamw")),
+        "optimizer.b2": ("optimizer.name", _one_of("adam", "adamw")),
+        "optimizer.momentum": ("optimizer.name", _one_of("sgd")),
+        "optimizer.nesterov": ("optimizer.name", _one_of("sgd")),
+        "optimizer.weight_decay": ("optimizer.name", _one_of("adamw", "sgd")),
+        "optimizer.ema_warmup_steps": ("optimizer.ema_decay", _positive),
+    }
+)
+"""By dotted name, the field that decides whether this one is used, and the check that its value must then pass."""
