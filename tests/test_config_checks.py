@@ -9,6 +9,12 @@ from yolojax.errors import InputError
 
 # Field, value, the field that decides, a value of that with which the first is used, and one with which it is not.
 CASES = [
+    ("loss.box", "ciou", "loss.name", "yolo", "paper"),
+    ("loss.coord_weight", 1.0, "loss.name", "paper", "yolo"),
+    ("loss.noobject_weight", 1.0, "loss.name", "paper", "yolo"),
+    ("loss.wh", "log", "loss.name", "paper", "yolo"),
+    ("loss.objectness", "iou", "loss.name", "paper", "yolo"),
+    ("loss.class_scores", "softmax", "loss.name", "paper", "yolo"),
     ("optimizer.b1", 0.8, "optimizer.name", "adamw", "sgd"),
     ("optimizer.b2", 0.99, "optimizer.name", "adam", "sgd"),
     ("optimizer.momentum", 0.0, "optimizer.name", "sgd", "adam"),

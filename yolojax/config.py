@@ -52,7 +52,13 @@ class DataConfig:
 class LossConfig:
     """The loss and which slots answer for a box."""
 
-    box: str = _field("giou", "overlap of the box term: giou, iou, diou or ciou")
+    name: str = _field("yolo", "yolo: an overlap of the boxes, focal objectness; paper: squared errors of the boxes, BCE")
+    box: str = _field("giou", "overlap of the box term of yolo: giou, iou, diou or ciou")
+    coord_weight: float = _field(5.0, "weight of the box term of paper")
+    noobject_weight: float = _field(0.5, "weight of the objectness of background of paper")
+    wh: str = _field("sqrt", "sizes of paper: sqrt, roots of shares of the input; log, logarithms of anchors (Darknet)")
+    objectness: str = _field("bce", "objectness of paper at objects: bce, cross entropy; iou, squared error to the IoU")
+    class_scores: str = _field("sigmoid", "classes of paper: sigmoid, each by itself; softmax, they exclude each other")
     ignore_iou: float = _field(0.5, "IoU from which an unassigned prediction is not counted as background")
     label_smoothing: float = _field(0.01, "weight of the uniform distribution in the class labels")
     assign_rule: str = _field("threshold", "threshold: every anchor over assign_iou; best: the one of best shape (Darknet)")

@@ -69,7 +69,13 @@ CHECKS = types.MappingProxyType(
         "data.augment.hue": _between(0, 1),
         "data.augment.saturation": _at_least(1),
         "data.augment.value": _at_least(1),
+        "loss.name": _one_of("yolo", "paper"),
         "loss.box": _one_of("giou", "iou", "diou", "ciou"),
+        "loss.coord_weight": _at_least(0),
+        "loss.noobject_weight": _at_least(0),
+        "loss.wh": _one_of("sqrt", "log"),
+        "loss.objectness": _one_of("bce", "iou"),
+        "loss.class_scores": _one_of("sigmoid", "softmax"),
         "loss.ignore_iou": _between(0, 1),
         "loss.label_smoothing": _between(0, 1),
         "loss.assign_rule": _one_of("threshold", "best"),
@@ -101,6 +107,12 @@ CHECKS = types.MappingProxyType(
 
 USED_WITH = types.MappingProxyType(
     {
+        "loss.box": ("loss.name", _one_of("yolo")),
+        "loss.coord_weight": ("loss.name", _one_of("paper")),
+        "loss.noobject_weight": ("loss.name", _one_of("paper")),
+        "loss.wh": ("loss.name", _one_of("paper")),
+        "loss.objectness": ("loss.name", _one_of("paper")),
+        "loss.class_scores": ("loss.name", _one_of("paper")),
         "optimizer.b1": ("optimizer.name", _one_of("adam", "adamw")),
         "optimizer.b2": ("optimizer.name", _one_of("adam", "adamw")),
         "optimizer.momentum": ("optimizer.name", _one_of("sgd")),

@@ -103,7 +103,9 @@ def train_and_evaluate(config, workdir):
         ema_decay=config.optimizer.ema_decay,
         ema_warmup_steps=config.optimizer.ema_warmup_steps,
     )
-    eval_step = compile_eval_step(replicated, split, model=model, grid=grid, loss=loss, config=config.eval)
+    eval_step = compile_eval_step(
+        replicated, split, model=model, grid=grid, loss=loss, config=config.eval, class_scores=config.loss.class_scores
+    )
     recorder = _Recorder(config, schedule, train_source, log, progress, pending)
     eval_every = max(1, round(config.train.eval_epochs * steps_per_epoch))
     outcome = evaluated_step = None
