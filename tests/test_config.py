@@ -173,18 +173,28 @@ OUT_OF_RANGE = {
     "data.augment.hue": [-0.1, 1.1],
     "data.augment.saturation": [0.9, 0.0],
     "data.augment.value": [0.9, 0.0],
+    "loss.name": ["mse", ""],
     "loss.box": ["l2"],
+    "loss.coord_weight": [-1.0],
+    "loss.noobject_weight": [-0.5],
+    "loss.wh": ["linear"],
+    "loss.objectness": ["mse"],
+    "loss.class_scores": ["max"],
     "loss.ignore_iou": [-0.1, 1.1],
     "loss.label_smoothing": [-0.1, 1.1],
     "loss.assign_rule": ["nearest"],
     "loss.assign_iou": [-0.1, 1.1],
+    "optimizer.name": ["rmsprop", "Adam"],
     "optimizer.learning_rate": [0.0, -1.0],
     "optimizer.end_learning_rate": [-1e-9],
     "optimizer.warmup_epochs": [-1.0],
     "optimizer.b1": [-0.1, 1.0],
     "optimizer.b2": [-0.1, 1.0],
+    "optimizer.momentum": [-0.1, 1.0],
+    "optimizer.weight_decay": [-0.1, 1.1],
     "optimizer.clip_norm": [-1.0],
     "optimizer.ema_decay": [-0.1, 1.0],
+    "optimizer.ema_warmup_steps": [-1.0],
     "train.epochs": [0.0, -1.0],
     "train.batch_size": [0],
     "train.log_steps": [0],
@@ -208,9 +218,10 @@ def test_values_out_of_range_are_named(name):
         assert "\n" not in message
 
 
-def test_every_field_but_paths_has_a_range():
+def test_every_field_but_paths_and_switches_has_a_range():
     paths = {"data.train", "data.val", "data.names"}
-    assert set(flatten(Config())) - paths == set(OUT_OF_RANGE)
+    switches = {name for name, value in flatten(Config()).items() if isinstance(value, bool)}
+    assert set(flatten(Config())) - paths - switches == set(OUT_OF_RANGE)
 
 
 def test_the_ends_of_the_ranges_are_allowed():

@@ -12,7 +12,7 @@ from yolojax.decode import Predictions
 from yolojax.nms import nms, postprocess
 
 ROWS = 24
-STATIC = ("max_candidates", "max_detections", "class_agnostic", "multi_label", "method")
+STATIC = ("max_candidates", "max_detections", "class_agnostic", "multi_label", "method", "class_scores")
 COMBINATIONS = list(itertools.product((False, True), (False, True), ("hard", "soft")))
 nms_jitted = jax.jit(nms)
 postprocess_jitted = functools.partial(jax.jit, static_argnames=STATIC)(postprocess)
@@ -212,3 +212,22 @@ def test_more_survivors_than_room():
 def test_an_unknown_method_is_refused():
     with pytest.raises(ValueError, match="method"):
         postprocess(random_predictions(9), method="linear")
+    with pytest.raises(ValueError, match="unknown class scores 'max': one of sigmoid, softmax"):
+        postprocess(random_predictions(9), class_scores="max")
+
+
+def test_softmax_scores():
+    # Three boxes far apart: sigmoid(objectness) of 0.75, 0.8 and 0.5 times shares of the classes in tenths.
+    logits = np.log(np.array([[[6, 3, 1], [1, 2, 7], [3, 6, 1]]], np.float32)) + 5  # a shift changes nothing
+    boxes = np.array([[[10, 10, 5, 5], [30, 10, 5, 5], [50, 10, 5, 5]]], np.float32)
+    objectness = np.log(np.array([[3, 4, 1]], np.float32))
+    found = postprocess(
+        Predictions(boxes, objectness, logits),
+        score_threshold=0.04,
+        max_detections=10,
+        multi_label=True,
+        class_scores="softmax",
+    )
+    np.testing.assert_allclose(found.scores[0, :9], [0.56, 0.45, 0.3, 0.225, 0.16, 0.15, 0.08, 0.075, 0.05], rtol=1e-5)
+    np.testing.assert_array_equal(found.classes[0, :9], [2, 0, 1, 1, 1, 0, 0, 2, 2])
+    assert found.valid.sum() == 9

@@ -26,6 +26,7 @@ _HOME = {
     "initialize": "models",
     "iou": "boxes",
     "pairwise_iou": "boxes",
+    "paper_loss": "loss",
     "postprocess": "nms",
     "train_and_evaluate": "training.loop",
     "train_step": "training.step",

@@ -7,9 +7,9 @@ A config file (`configs/*.py`) has a `get_config()` that returns a `Config`; any
 import dataclasses
 import json
 import sys
-import types
 import typing
 
+from yolojax.config_checks import CHECKS, USED_WITH
 from yolojax.data.augment import AugmentConfig
 from yolojax.errors import InputError
 
@@ -52,7 +52,13 @@ class DataConfig:
 class LossConfig:
     """The loss and which slots answer for a box."""
 
-    box: str = _field("giou", "overlap of the box term: giou, iou, diou or ciou")
+    name: str = _field("yolo", "yolo: an overlap of the boxes, focal objectness; paper: squared errors of the boxes, BCE")
+    box: str = _field("giou", "overlap of the box term of yolo: giou, iou, diou or ciou")
+    coord_weight: float = _field(5.0, "weight of the box term of paper")
+    noobject_weight: float = _field(0.5, "weight of the objectness of background of paper")
+    wh: str = _field("sqrt", "sizes of paper: sqrt, roots of shares of the input; log, logarithms of anchors (Darknet)")
+    objectness: str = _field("bce", "objectness of paper at objects: bce, cross entropy; iou, squared error to the IoU")
+    class_scores: str = _field("sigmoid", "classes of paper: sigmoid, each by itself; softmax, they exclude each other")
     ignore_iou: float = _field(0.5, "IoU from which an unassigned prediction is not counted as background")
     label_smoothing: float = _field(0.01, "weight of the uniform distribution in the class labels")
     assign_rule: str = _field("threshold", "threshold: every anchor over assign_iou; best: the one of best shape (Darknet)")
@@ -61,15 +67,20 @@ class LossConfig:
 
 @dataclasses.dataclass(slots=True)
 class OptimizerConfig:
-    """Adam (Kingma and Ba 2015, arXiv:1412.6980) with linear warm-up and cosine decay."""
+    """The optimizer, its learning rate with linear warm-up and cosine decay, and the averaging of parameters."""
 
+    name: str = _field("adam", "adam, adamw (decoupled weight decay) or sgd (with momentum, as Darknet)")
     learning_rate: float = _field(1e-4, "peak learning rate")
     end_learning_rate: float = _field(1e-6, "learning rate at the end")
     warmup_epochs: float = _field(2.0, "epochs of linear warm-up from 0")
     b1: float = _field(0.9, "decay of Adam's first moment")
     b2: float = _field(0.999, "decay of Adam's second moment")
+    momentum: float = _field(0.9, "share of the last update in the next one of sgd")
+    nesterov: bool = _field(False, "sgd with Nesterov's momentum")
+    weight_decay: float = _field(5e-4, "decay of convolution kernels of adamw and sgd, a factor on the learning rate")
     clip_norm: float = _field(0.0, "gradients of a larger global norm are scaled down to it; 0: no clipping")
     ema_decay: float = _field(0.0, "decay per step of the averaged parameters that are evaluated; 0: no averaging")
+    ema_warmup_steps: float = _field(0.0, "s: at step n the decay is ema_decay * (1 - exp(-n / s)); 0: the same at all steps")
 
 
 @dataclasses.dataclass(slots=True)
@@ -176,20 +187,33 @@ def checked(config):
     """A copy of a configuration (a `Config`, an ml_collections ConfigDict or a dict) after a look at every field.
 
     Raises:
-        InputError: an unknown field, a wrong type or a value out of its range, by its dotted name.
+        InputError: an unknown field, a wrong type, a value out of its range, or one set where nothing uses it, by its dotted
+            name.
     """
     if hasattr(config, "to_dict"):
         config = config.to_dict()
     config = from_dict(dataclasses.asdict(config) if isinstance(config, Config) else config)
-    for name, check in _CHECKS.items():
-        value = config
-        for part in name.split("."):
-            value = getattr(value, part)
+    for name, check in CHECKS.items():
+        value = _value(config, name)
         problem = check(value)
         if problem:
             raise InputError(f"config.{name} {problem}, not {value!r}")
+    for name, (other, check) in USED_WITH.items():
+        value, default, chosen = _value(config, name), _value(Config(), name), _value(config, other)
+        problem = check(chosen)
+        if problem and value != default:
+            raise InputError(
+                f"config.{name} is {value!r}, which nothing uses: config.{other} {problem} for that, not {chosen!r}; "
+                f"set that, or leave this at {default!r}"
+            )
     if config.data.source == "list" and not config.data.class_names and not config.data.names:
         raise InputError("config.data.names is not set: give the path of a file with one class name a line")
+    return config
+
+
+def _value(config, name):
+    for part in name.split("."):
+        config = getattr(config, part)
     return config
 
 
@@ -202,94 +226,3 @@ def help_text(config_class=Config, prefix="--config."):
         else:
             lines.append(f"  {prefix}{field.name}={field.default!r}  {field.metadata.get('doc', '')}".rstrip())
     return lines
-
-
-def _one_of(*choices):
-    return lambda value: None if value in choices else f"must be one of {', '.join(choices)}"
-
-
-def _at_least(minimum):
-    return lambda value: None if value >= minimum else f"must be at least {minimum}"
-
-
-def _between(low, high):
-    return lambda value: None if low <= value <= high else f"must lie between {low} and {high}"
-
-
-def _positive(value):
-    return None if value > 0 else "must be greater than 0"
-
-
-def _below_one(value):
-    return None if 0 <= value < 1 else "must be at least 0 and less than 1"
-
-
-def _anchors(value):
-    def is_side(side):
-        return isinstance(side, int | float) and 0 < side <= sys.float_info.max
-
-    def is_scale(scale):
-        return isinstance(scale, tuple) and scale and all(map(is_anchor, scale))
-
-    def is_anchor(anchor):
-        return isinstance(anchor, tuple) and len(anchor) == 2 and all(map(is_side, anchor))
-
-    return None if all(map(is_scale, value)) else "must hold ((width, height), ...) in pixels for each scale"
-
-
-def _distinct(value):
-    return None if len(set(value)) == len(value) else "must name every class differently"
-
-
-def _input_size(value):
-    return None if len(value) == 2 and all(v > 0 and v % 32 == 0 for v in value) else "must be (height, width), multiples of 32"
-
-
-_CHECKS = types.MappingProxyType(
-    {
-        "seed": _at_least(0),
-        "model.name": _one_of("yolov3", "yolov3_spp", "yolov3_tiny"),
-        "model.num_classes": _at_least(0),
-        "model.width": _positive,
-        "model.dtype": _one_of("float32", "bfloat16"),
-        "model.batch_norm_momentum": _between(0, 1),
-        "model.anchors": _anchors,
-        "data.source": _one_of("auto", "list", "digits"),
-        "data.class_names": _distinct,
-        "data.size": _input_size,
-        "data.max_boxes": _at_least(1),
-        "data.on_unreadable": _one_of("stop", "skip"),
-        "data.threads": _at_least(0),
-        "data.digits_train": _at_least(1),
-        "data.digits_val": _at_least(1),
-        "data.augment.flip_probability": _between(0, 1),
-        "data.augment.crop_probability": _between(0, 1),
-        "data.augment.translate_probability": _between(0, 1),
-        "data.augment.hsv_probability": _between(0, 1),
-        "data.augment.hue": _between(0, 1),
-        "data.augment.saturation": _at_least(1),
-        "data.augment.value": _at_least(1),
-        "loss.box": _one_of("giou", "iou", "diou", "ciou"),
-        "loss.ignore_iou": _between(0, 1),
-        "loss.label_smoothing": _between(0, 1),
-        "loss.assign_rule": _one_of("threshold", "best"),
-        "loss.assign_iou": _between(0, 1),
-        "optimizer.learning_rate": _positive,
-        "optimizer.end_learning_rate": _at_least(0),
-        "optimizer.warmup_epochs": _at_least(0),
-        "optimizer.b1": _below_one,
-        "optimizer.b2": _below_one,
-        "optimizer.clip_norm": _at_least(0),
-        "optimizer.ema_decay": _below_one,
-        "train.epochs": _positive,
-        "train.batch_size": _at_least(1),
-        "train.log_steps": _at_least(1),
-        "train.eval_epochs": _positive,
-        "train.checkpoint_steps": _at_least(1),
-        "eval.batch_size": _at_least(1),
-        "eval.score_threshold": _between(0, 1),
-        "eval.iou_threshold": _between(0, 1),
-        "eval.max_candidates": _at_least(1),
-        "eval.max_detections": _at_least(1),
-    }
-)

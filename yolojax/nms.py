@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from yolojax.boxes import cxcywh_to_xyxy, pairwise_iou
 
 METHODS = ("hard", "soft")
+CLASS_SCORES = {"sigmoid": jax.nn.sigmoid, "softmax": jax.nn.softmax}
 SOFT_NMS_SIGMA = 0.5
 
 
@@ -50,7 +51,10 @@ def nms(boxes_xyxy, scores, *, iou_threshold):
     return jnp.zeros_like(kept).at[order].set(kept)
 
 
-@functools.partial(jax.jit, static_argnames=("max_candidates", "max_detections", "class_agnostic", "multi_label", "method"))
+@functools.partial(
+    jax.jit,
+    static_argnames=("max_candidates", "max_detections", "class_agnostic", "multi_label", "method", "class_scores"),
+)
 def postprocess(
     predictions,
     *,
@@ -61,6 +65,7 @@ def postprocess(
     class_agnostic=False,
     multi_label=False,
     method="hard",
+    class_scores="sigmoid",
 ):
     """Turns predictions into detections: scores, the best candidates, non-maximum suppression.
 
@@ -78,18 +83,22 @@ def postprocess(
         multi_label: a slot may be detected as every class over the threshold; else as its best class only.
         method: "hard", greedy suppression; or "soft", which multiplies the score of a box by exp(-IoU^2 / 0.5) for each better
             one instead of removing it (Bodla et al. 2017, arXiv:1704.04503, equation 4).
+        class_scores: "sigmoid" as above; or "softmax" over the classes in its place, for networks trained so (`paper_loss`).
 
     Returns:
         Detections.
 
     Raises:
-        ValueError: an unknown method.
+        ValueError: an unknown method, an unknown kind of class scores.
     """
     if method not in METHODS:
         raise ValueError(f"unknown suppression method {method!r}: one of {', '.join(METHODS)}")
+    if class_scores not in CLASS_SCORES:
+        raise ValueError(f"unknown class scores {class_scores!r}: one of {', '.join(CLASS_SCORES)}")
 
     def one_picture(boxes, objectness_logits, class_logits):
-        boxes, scores, classes = _candidates(boxes, objectness_logits, class_logits, max_candidates, multi_label)
+        scores = jax.nn.sigmoid(objectness_logits)[:, None] * CLASS_SCORES[class_scores](class_logits)
+        boxes, scores, classes = _candidates(boxes, scores, max_candidates, multi_label)
         overlaps = pairwise_iou(boxes, boxes)
         if not class_agnostic:
             overlaps = jnp.where(classes[:, None] == classes[None, :], overlaps, 0)
@@ -118,9 +127,8 @@ def postprocess(
     return jax.vmap(one_picture)(*predictions)
 
 
-def _candidates(boxes, objectness_logits, class_logits, max_candidates, multi_label):
+def _candidates(boxes, scores, max_candidates, multi_label):
     """The best (slot, class) pairs of one picture by falling score: boxes xyxy (k, 4), scores (k,), classes (k,)."""
-    scores = jax.nn.sigmoid(objectness_logits)[:, None] * jax.nn.sigmoid(class_logits)
     best = scores.max(-1)
     top, slots = jax.lax.top_k(best, min(max_candidates, len(best)))
     if multi_label:

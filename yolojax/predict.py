@@ -43,13 +43,18 @@ class Detector:
         size: (height, width) of the network's input in pixels.
     """
 
-    def __init__(self, model, variables, grid, names):
+    def __init__(self, model, variables, grid, names, class_scores="sigmoid"):
         self.names, self.size = tuple(names), grid.size
         self._variables = variables
 
         def predict(variables, images, score_threshold, iou_threshold):
             raw = model.apply(variables, images, train=False)
-            return postprocess(decode(raw, grid), score_threshold=score_threshold, iou_threshold=iou_threshold)
+            return postprocess(
+                decode(raw, grid),
+                score_threshold=score_threshold,
+                iou_threshold=iou_threshold,
+                class_scores=class_scores,
+            )
 
         self._predict = jax.jit(predict)
 
@@ -65,7 +70,9 @@ class Detector:
             InputError: no run there, or no such checkpoint.
         """
         run = load_run(workdir, checkpoint)
-        return cls(run.model, run.variables, run.grid, run.config.data.class_names)
+        return cls(
+            run.model, run.variables, run.grid, run.config.data.class_names, run.config.loss.class_scores
+        )
 
     def __call__(self, images, score_threshold=0.3, iou_threshold=0.45):
         """Finds the objects in pictures.

@@ -74,6 +74,61 @@ def terms(raw, labels, scale_boxes, size, strides, anchors, *, ignore_iou=0.5, b
     return tuple(total)
 
 
+def paper_terms(
+    raw,
+    labels,
+    scale_boxes,
+    size,
+    strides,
+    anchors,
+    *,
+    coord_weight,
+    noobject_weight,
+    ignore_iou,
+    wh,
+    objectness,
+    class_scores,
+    reference=None,
+):
+    """(box, objectness, classification) of one picture; reference: the raw heads that fix the IoU aimed at."""
+    height, width = size
+    reference = raw if reference is None else reference
+    total = [0.0, 0.0, 0.0]
+    for scale, head in enumerate(raw):
+        stride = strides[scale]
+        truths = [oracle_boxes.to_xyxy(b) for b in scale_boxes[scale] if b[2] > 0 or b[3] > 0]
+        for row, column, a in np.ndindex(head.shape[:3]):
+            slot, label = head[row, column, a], labels[scale][row, column, a]
+            place = (row, column, stride, anchors[scale][a])
+            x, y, w, h = decode_slot(slot, *place)
+            probability = sigmoid(float(slot[4]))
+            if label[4] == 1:
+                true_x, true_y, true_w, true_h = label[:4]
+                error = (x / stride - true_x / stride) ** 2 + (y / stride - true_y / stride) ** 2
+                if wh == "sqrt":
+                    error += (math.sqrt(w / width) - math.sqrt(true_w / width)) ** 2
+                    error += (math.sqrt(h / height) - math.sqrt(true_h / height)) ** 2
+                else:
+                    error += math.log(w / max(true_w, 1.0)) ** 2 + math.log(h / max(true_h, 1.0)) ** 2
+                total[0] += coord_weight * error
+                if objectness == "bce":
+                    total[1] += -math.log(probability)
+                else:
+                    box = decode_slot(reference[scale][row, column, a], *place)
+                    aim = oracle_boxes.iou(oracle_boxes.to_xyxy(box), oracle_boxes.to_xyxy(label[:4]))
+                    total[1] += (probability - aim) ** 2
+                if class_scores == "sigmoid":
+                    total[2] += sum(cross_entropy(float(s), float(t)) for s, t in zip(slot[5:], label[5:], strict=True))
+                else:
+                    whole = sum(math.exp(float(s)) for s in slot[5:])
+                    total[2] -= sum(
+                        float(t) * math.log(math.exp(float(s)) / whole) for s, t in zip(slot[5:], label[5:], strict=True)
+                    )
+            elif max((oracle_boxes.iou(oracle_boxes.to_xyxy((x, y, w, h)), t) for t in truths), default=0.0) < ignore_iou:
+                total[1] += -noobject_weight * math.log(1 - probability)
+    return tuple(total)
+
+
 def ignore_margin(raw, scale_boxes, strides, anchors, ignore_iou):
     """How near any slot's largest overlap comes to the step of the ignore test."""
     margin = math.inf

@@ -1,7 +1,8 @@
-"""The schedule against its formula, and Adam against its paper."""
+"""The schedule against its formula, and the optimizers against literal updates."""
 
 import math
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
@@ -10,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from yolojax.config import OptimizerConfig
-from yolojax.training.optimizer import make_optimizer, warmup_cosine
+from yolojax.models import YOLOv3, YOLOv3Tiny, abstract_variables
+from yolojax.training.optimizer import kernels_only, make_optimizer, warmup_cosine
 
 
 def literal_rate(step, peak, end, warmup, total):
@@ -71,3 +73,101 @@ def test_clipping_scales_large_gradients_down_to_the_norm():
         update_c, state_c = clipped.update(jnp.asarray(gradient), state_c)
         update_f, state_f = free.update(jnp.asarray(seen), state_f)
         np.testing.assert_allclose(update_c, update_f, rtol=1e-6)
+
+
+# A kernel and a bias of a convolution, and what batch normalization has.
+PARAMS = {
+    "head": {"kernel": [1.0, -2.0], "bias": [0.5, 3.0]},
+    "stem": {"conv": {"kernel": [0.3, 0.1]}, "bn": {"scale": [1.0, 2.0], "bias": [-1.0, 0.2]}},
+}
+# Leaves come sorted by name: head bias and kernel, stem bn bias and scale, stem conv kernel.
+KERNELS = [False, True, False, False, True]
+
+
+def literal_updates(config, rates):
+    """The leaves of PARAMS after an update at each rate; the gradient is (0.1, -0.2) + w / 2."""
+    leaves = []
+    for w, kernel in zip(jax.tree.leaves(PARAMS, is_leaf=lambda x: isinstance(x, list)), KERNELS, strict=True):
+        w, m, v = np.array(w), np.zeros(2), np.zeros(2)
+        decay = config.weight_decay if kernel else 0.0
+        for n, rate in enumerate(rates, 1):
+            g = np.array([0.1, -0.2]) + w / 2
+            if config.name == "sgd":
+                g = g + decay * w
+                v = g + config.momentum * v
+                w = w - rate * (g + config.momentum * v if config.nesterov else v)
+            else:
+                m = config.b1 * m + (1 - config.b1) * g
+                v = config.b2 * v + (1 - config.b2) * g**2
+                step = (m / (1 - config.b1**n)) / (np.sqrt(v / (1 - config.b2**n)) + 1e-8)
+                w = w - rate * (step + (decay * w if config.name == "adamw" else 0))
+        leaves.append(w)
+    return leaves
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        OptimizerConfig(),
+        OptimizerConfig(name="adamw", weight_decay=0.1, b1=0.8, b2=0.9),
+        OptimizerConfig(name="adamw", weight_decay=0.0),
+        OptimizerConfig(name="sgd", weight_decay=0.1, momentum=0.7),
+        OptimizerConfig(name="sgd", weight_decay=0.1, momentum=0.7, nesterov=True),
+        OptimizerConfig(name="sgd", weight_decay=0.0, momentum=0.0),
+        OptimizerConfig(name="sgd"),
+    ],
+    ids=lambda c: f"{c.name}-{c.weight_decay}-{c.momentum}-{c.nesterov}",
+)
+def test_updates_are_those_of_the_papers(config):
+    rates = [literal_rate(n, 0.2, 0.05, 2, 6) for n in range(1, 7)]
+    optimizer = make_optimizer(config, warmup_cosine(0.2, 0.05, 2, 6))
+    with jax.enable_x64(True):
+        params = jax.tree.map(jnp.asarray, PARAMS, is_leaf=lambda x: isinstance(x, list))
+        state = optimizer.init(params)
+        for _ in rates:
+            gradients = jax.tree.map(lambda w: jnp.asarray([0.1, -0.2]) + w / 2, params)
+            updates, state = optimizer.update(gradients, state, params)
+            params = optax.apply_updates(params, updates)
+    for ours, expected in zip(jax.tree.leaves(params), literal_updates(config, rates), strict=True):
+        np.testing.assert_allclose(ours, expected, rtol=1e-6)
+
+
+def test_every_kernel_of_the_networks_decays_and_nothing_else():
+    for model in (YOLOv3Tiny(3, width=0.125), YOLOv3(3, width=0.125, spp=True)):
+        params = abstract_variables(model)["params"]
+        decayed = kernels_only(params)
+        for (path, leaf), decays in zip(jax.tree_util.tree_leaves_with_path(params), jax.tree.leaves(decayed), strict=True):
+            assert decays == (leaf.ndim == 4), jax.tree_util.keystr(path)
+        assert 0 < sum(jax.tree.leaves(decayed)) < len(jax.tree.leaves(decayed))
+
+
+def test_clipping_comes_before_the_decay():
+    config = OptimizerConfig(name="sgd", weight_decay=0.5, momentum=0.0, clip_norm=1.0)
+    optimizer = make_optimizer(config, lambda n: 1.0)
+    params = {"kernel": jnp.asarray([40.0, 0.0])}
+    updates, _ = optimizer.update({"kernel": jnp.asarray([30.0, 40.0])}, optimizer.init(params), params)
+    np.testing.assert_allclose(updates["kernel"], [-20.6, -0.8], rtol=1e-6)
+
+
+@pytest.mark.parametrize("clip_norm", [0.0, 1.0])
+def test_the_default_is_adam_to_the_bit_with_the_same_state(clip_norm):
+    schedule = warmup_cosine(0.1, 0.01, 2, 5)
+    adam = optax.adam(lambda count: schedule(count + 1), b1=0.9, b2=0.999)
+    expected = optax.chain(optax.clip_by_global_norm(clip_norm), adam) if clip_norm else adam
+    optimizer = make_optimizer(OptimizerConfig(clip_norm=clip_norm), schedule)
+    params = {"kernel": jnp.asarray([1.0, -2.0]), "bias": jnp.asarray([3.0])}
+    ours, theirs = optimizer.init(params), expected.init(params)
+    for n in range(4):
+        gradients = jax.tree.map(lambda w: w * (n + 0.3), params)  # noqa: B023
+        (updates, ours), (wanted, theirs) = (
+            o.update(gradients, state, params) for o, state in ((optimizer, ours), (expected, theirs))
+        )
+        assert jax.tree.structure(ours) == jax.tree.structure(theirs)
+        for a, b in zip(jax.tree.leaves((updates, ours)), jax.tree.leaves((wanted, theirs)), strict=True):
+            np.testing.assert_array_equal(a, b)
+        params = optax.apply_updates(params, updates)
+
+
+def test_an_unknown_optimizer_is_refused():
+    with pytest.raises(ValueError, match="unknown optimizer 'rmsprop': adam, adamw or sgd"):
+        make_optimizer(OptimizerConfig(name="rmsprop"), lambda n: 1.0)

@@ -158,6 +158,30 @@ def test_averages_follow_parameters_and_statistics_and_are_what_is_evaluated():
     assert set(plain) == {"params", "batch_stats"}
 
 
+def test_a_warm_up_of_the_averages_forgets_the_initial_values():
+    step = jax.jit(functools.partial(train_step, ema_decay=0.75, ema_warmup_steps=2.0, **STEP))
+    state = new_state(average=True)
+    expected = jax.device_get(state.ema)
+    for n in (1, 2, 3):
+        state, _ = step(state, make_batch())
+        d = 0.75 * (1 - np.exp(-n / 2))
+        new = {"params": state.params, "batch_stats": state.batch_stats}
+        expected = jax.tree.map(lambda old, new: d * old + (1 - d) * np.asarray(new), expected, new)  # noqa: B023
+        assert_close(state.ema, expected, 1e-5)
+
+
+def test_the_averaged_network_of_a_constant_network_is_that_network():
+    # Parameters that stand still: the averages of running statistics then belong to exactly these parameters.
+    still = STEP | {"optimizer": optax.set_to_zero()}
+    step = jax.jit(functools.partial(train_step, ema_decay=0.5, **still))
+    state = create_state(jax.tree.map(jnp.asarray, initialize(MODEL, 0)), still["optimizer"], average=True)
+    params = jax.device_get(state.params)
+    for _ in range(150):
+        state, _ = step(state, make_batch())
+    assert_close(state.ema["params"], params, 1e-6)
+    assert_close(state.ema["batch_stats"], state.batch_stats, 1e-4)
+
+
 def test_the_state_is_donated_and_the_program_is_compiled_once():
     mesh = make_mesh(jax.devices()[:1])
     step = compile_train_step(mesh, **STEP)

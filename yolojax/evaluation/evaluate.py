@@ -31,7 +31,7 @@ class Evaluation(NamedTuple):
     indices: list
 
 
-def compile_eval_step(replicated, split, *, model, grid, loss, config):
+def compile_eval_step(replicated, split, *, model, grid, loss, config, class_scores="sigmoid"):
     """Compiles (variables, batch) -> (Detections, LossTerms): forward pass, loss, decoding and suppression in one program.
 
     Args:
@@ -39,6 +39,7 @@ def compile_eval_step(replicated, split, *, model, grid, loss, config):
         model, grid: the network and its AnchorGrid.
         loss: function of (raw heads, targets, grid) to LossTerms.
         config: EvalConfig.
+        class_scores: of `postprocess`, as the loss trains them.
     """
     suppress = functools.partial(
         postprocess,
@@ -47,6 +48,7 @@ def compile_eval_step(replicated, split, *, model, grid, loss, config):
         max_candidates=config.max_candidates,
         max_detections=config.max_detections,
         multi_label=True,
+        class_scores=class_scores,
     )
 
     def eval_step(variables, batch):

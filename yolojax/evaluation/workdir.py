@@ -33,7 +33,13 @@ def evaluate_workdir(workdir, checkpoint="best", split="val"):
     run = load_run(workdir, checkpoint, replicated)
     source = open_split(run.config, split)
     step = compile_eval_step(
-        replicated, batch_sharding, model=run.model, grid=run.grid, loss=build_loss(run.config.loss), config=run.config.eval
+        replicated,
+        batch_sharding,
+        model=run.model,
+        grid=run.grid,
+        loss=build_loss(run.config.loss),
+        config=run.config.eval,
+        class_scores=run.config.loss.class_scores,
     )
     progress = Progress("evaluate", 0, len(source))
     try:

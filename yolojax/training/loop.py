@@ -99,9 +99,17 @@ def train_and_evaluate(config, workdir):
     progress.say(f"resuming {workdir} at step {start_step}" if start_step else f"starting in {workdir}")
 
     train_step = compile_train_step(
-        mesh, model=model, optimizer=optimizer, grid=grid, loss=loss, ema_decay=config.optimizer.ema_decay
+        mesh,
+        model=model,
+        optimizer=optimizer,
+        grid=grid,
+        loss=loss,
+        ema_decay=config.optimizer.ema_decay,
+        ema_warmup_steps=config.optimizer.ema_warmup_steps,
     )
-    eval_step = compile_eval_step(replicated, split, model=model, grid=grid, loss=loss, config=config.eval)
+    eval_step = compile_eval_step(
+        replicated, split, model=model, grid=grid, loss=loss, config=config.eval, class_scores=config.loss.class_scores
+    )
     recorder = _Recorder(config, schedule, train_source, log, progress, pending)
     eval_every = max(1, round(config.train.eval_epochs * steps_per_epoch))
     outcome = evaluated_step = None

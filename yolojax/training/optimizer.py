@@ -1,5 +1,6 @@
-"""The optimizer and its learning-rate schedule."""
+"""The optimizers and their learning-rate schedule."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
@@ -34,13 +35,43 @@ def warmup_cosine(learning_rate, end_learning_rate, warmup_steps, total_steps):
     return rate
 
 
+def kernels_only(params):
+    """Which parameters weight decay acts on: True at convolution kernels, False at biases and batch normalization's scales.
+
+    The same tree as the parameters; Darknet's `update_convolutional_layer` decays its weights alone in the same way.
+    """
+    return jax.tree_util.tree_map_with_path(lambda path, _: path[-1].key == "kernel", params)
+
+
 def make_optimizer(config, schedule):
-    """Builds the optax transformation of an `OptimizerConfig`: clipping by global norm, then Adam.
+    """Builds the optax transformation of an `OptimizerConfig`: clipping by global norm, then the named optimizer.
+
+    adam: Kingma and Ba 2015, arXiv:1412.6980, algorithm 1. adamw: the same, and kernels shrink by rate * weight_decay of
+    themselves (Loshchilov and Hutter 2019, arXiv:1711.05101, algorithm 2). sgd: v = g + weight_decay * w + momentum * v,
+    w = w - rate * v, as in Darknet; with Nesterov w = w - rate * (g + weight_decay * w + momentum * v) of the new v
+    (Sutskever et al. 2013, section 3, in the form of YOLOX). Decay comes after clipping, and acts on kernels only.
 
     Args:
         config: OptimizerConfig.
         schedule: step, counted from 1, -> learning rate.
+
+    Raises:
+        ValueError: an unknown name.
     """
+
     # optax counts updates from 0.
-    adam = optax.adam(lambda count: schedule(count + 1), b1=config.b1, b2=config.b2)
-    return optax.chain(optax.clip_by_global_norm(config.clip_norm), adam) if config.clip_norm else adam
+    def rate(count):
+        return schedule(count + 1)
+
+    if config.name == "adam":
+        optimizer = optax.adam(rate, b1=config.b1, b2=config.b2)
+    elif config.name == "adamw":
+        optimizer = optax.adamw(rate, b1=config.b1, b2=config.b2, weight_decay=config.weight_decay, mask=kernels_only)
+    elif config.name == "sgd":
+        optimizer = optax.chain(
+            optax.add_decayed_weights(config.weight_decay, mask=kernels_only),
+            optax.sgd(rate, momentum=config.momentum, nesterov=config.nesterov),
+        )
+    else:
+        raise ValueError(f"unknown optimizer {config.name!r}: adam, adamw or sgd")
+    return optax.chain(optax.clip_by_global_norm(config.clip_norm), optimizer) if config.clip_norm else optimizer

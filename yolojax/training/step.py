@@ -42,7 +42,7 @@ def eval_variables(state):
     return state.ema or {"params": state.params, "batch_stats": state.batch_stats}
 
 
-def train_step(state, batch, *, model, optimizer, grid, loss, axis_name=None, ema_decay=0.0):
+def train_step(state, batch, *, model, optimizer, grid, loss, axis_name=None, ema_decay=0.0, ema_warmup_steps=0.0):
     """Makes one update; a pure function.
 
     Under `jax.jit` with the batch sharded over a mesh, the mean of the loss and the batch statistics are global by themselves.
@@ -57,6 +57,8 @@ def train_step(state, batch, *, model, optimizer, grid, loss, axis_name=None, em
         loss: function of (raw heads, targets, grid) to LossTerms, each (B,).
         axis_name: axis over which gradients, metrics and batch statistics are averaged.
         ema_decay: d of ema = d * ema + (1 - d) * new, for a state that has an ema.
+        ema_warmup_steps: s; where it is not 0, update n (from 1) uses d * (1 - exp(-n / s)) in place of d, so that the average
+            does not keep the initial values (Ge et al. 2021, arXiv:2107.08430, use s = 2000 in their program).
 
     Returns:
         (state, metrics); metrics are scalars: "loss", "box", "objectness", "classification" (means over the pictures of the
@@ -84,6 +86,8 @@ def train_step(state, batch, *, model, optimizer, grid, loss, axis_name=None, em
     ema = state.ema
     if ema:
         new = {"params": params, "batch_stats": batch_stats}
+        if ema_warmup_steps:
+            ema_decay = ema_decay * -jnp.expm1(-(state.step + 1) / ema_warmup_steps)
         ema = jax.tree.map(lambda old, new: ema_decay * old + (1 - ema_decay) * new, ema, new)
     return TrainState(state.step + 1, params, batch_stats, opt_state, ema), metrics
 
@@ -99,11 +103,17 @@ def shardings(mesh):
     return NamedSharding(mesh, PartitionSpec()), NamedSharding(mesh, PartitionSpec("data"))
 
 
-def compile_train_step(mesh, *, model, optimizer, grid, loss, ema_decay=0.0):
+def compile_train_step(mesh, *, model, optimizer, grid, loss, ema_decay=0.0, ema_warmup_steps=0.0):
     """`train_step` compiled for a mesh: the state on every device and donated, the batch split over the devices."""
     replicated, split = shardings(mesh)
     step = functools.partial(
-        train_step, model=model, optimizer=optimizer, grid=grid, loss=loss, ema_decay=ema_decay
+        train_step,
+        model=model,
+        optimizer=optimizer,
+        grid=grid,
+        loss=loss,
+        ema_decay=ema_decay,
+        ema_warmup_steps=ema_warmup_steps,
     )
     return jax.jit(step, in_shardings=(replicated, split), out_shardings=(replicated, replicated), donate_argnums=0)
 

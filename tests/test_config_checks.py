@@ -1,0 +1,47 @@
+"""Fields that only some choice of another field uses."""
+
+import pytest
+
+from tests.test_config import default_of, with_field
+from yolojax.config import checked, flatten
+from yolojax.config_checks import USED_WITH
+from yolojax.errors import InputError
+
+# Field, value, the field that decides, a value of that with which the first is used, and one with which it is not.
+CASES = [
+    ("loss.box", "ciou", "loss.name", "yolo", "paper"),
+    ("loss.coord_weight", 1.0, "loss.name", "paper", "yolo"),
+    ("loss.noobject_weight", 1.0, "loss.name", "paper", "yolo"),
+    ("loss.wh", "log", "loss.name", "paper", "yolo"),
+    ("loss.objectness", "iou", "loss.name", "paper", "yolo"),
+    ("loss.class_scores", "softmax", "loss.name", "paper", "yolo"),
+    ("optimizer.b1", 0.8, "optimizer.name", "adamw", "sgd"),
+    ("optimizer.b2", 0.99, "optimizer.name", "adam", "sgd"),
+    ("optimizer.momentum", 0.0, "optimizer.name", "sgd", "adam"),
+    ("optimizer.nesterov", True, "optimizer.name", "sgd", "adamw"),
+    ("optimizer.weight_decay", 0.0, "optimizer.name", "sgd", "adam"),
+    ("optimizer.weight_decay", 0.05, "optimizer.name", "adamw", "adam"),
+    ("optimizer.ema_warmup_steps", 100.0, "optimizer.ema_decay", 0.99, 0.0),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "other", "used_with", "unused_with"), CASES)
+def test_what_nothing_uses_is_refused(name, value, other, used_with, unused_with):
+    section, field = name.split(".")
+    config = with_field(name, value)
+    group = getattr(config, section)
+    setattr(group, other.split(".")[1], used_with)
+    assert flatten(checked(config))[name] == value
+    setattr(group, other.split(".")[1], unused_with)
+    with pytest.raises(InputError) as caught:
+        checked(config)
+    message = str(caught.value)
+    assert message.startswith(f"config.{name} is {value!r}, which nothing uses: config.{other} must ")
+    assert message.endswith(f", not {unused_with!r}; set that, or leave this at {default_of(name)!r}")
+    assert "\n" not in message
+    setattr(group, field, default_of(name))
+    checked(config)
+
+
+def test_every_such_field_has_a_case():
+    assert {name for name, *_ in CASES} == set(USED_WITH)

@@ -1,0 +1,222 @@
+"""paper_loss against a literal loop, finite differences, and by hand."""
+
+import functools
+import itertools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.oracle import loss as oracle
+from tests.test_loss import DEGENERATE, GRID, NUM_CLASSES, SMALL, dense_of, random_case, stack
+from yolojax.config import LossConfig
+from yolojax.loss import build_loss, paper_loss, yolo_loss
+from yolojax.targets import assign
+
+OPTIONS = [
+    {"wh": wh, "objectness": objectness, "class_scores": class_scores}
+    for wh, objectness, class_scores in itertools.product(("sqrt", "log"), ("bce", "iou"), ("sigmoid", "softmax"))
+]
+WEIGHTS = {"coord_weight": 5.0, "noobject_weight": 0.5, "ignore_iou": 0.5}
+
+
+@functools.partial(jax.jit, static_argnames=("grid", "options"))
+def compiled(raw, targets, grid, options, weights, label_smoothing):
+    """The terms stacked to (3, B), and the gradient of their sum with respect to the raw heads."""
+
+    def total(raw):
+        stacked = jnp.stack(paper_loss(raw, targets, grid, label_smoothing=label_smoothing, **dict(options), **weights))
+        return stacked.sum(), stacked
+
+    (_, terms), gradient = jax.value_and_grad(total, has_aux=True)(raw)
+    return terms, gradient
+
+
+def terms_and_gradient(raw, targets, grid, options=None, label_smoothing=0.01, **weights):
+    return compiled(raw, targets, grid, tuple(sorted((options or {}).items())), WEIGHTS | weights, label_smoothing)
+
+
+@pytest.mark.parametrize("x64", [False, True])
+@pytest.mark.parametrize("options", OPTIONS, ids=lambda o: "-".join(o.values()))
+def test_terms_equal_a_loop_over_slots(options, x64):
+    for seed, weights, label_smoothing in (
+        (0, {}, 0.01),
+        (1, {"coord_weight": 1.0, "noobject_weight": 2.0, "ignore_iou": 0.3}, 0.3),
+    ):
+        weights = WEIGHTS | weights
+        raw, pictures, targets = random_case(seed, GRID, counts=(0, 3, 8))
+        with jax.enable_x64(x64):
+            heads = tuple(head.astype(np.float64 if x64 else np.float32) for head in raw)
+            terms, gradient = terms_and_gradient(heads, targets, GRID, options, label_smoothing, **weights)
+        assert terms.dtype == gradient[0].dtype == heads[0].dtype
+        for b, picture in enumerate(pictures):
+            labels, scale_boxes = dense_of(picture, GRID, label_smoothing)
+            head = [h[b].astype(np.float64) for h in raw]
+            margin = oracle.ignore_margin(head, scale_boxes, GRID.strides, GRID.anchors, weights["ignore_iou"])
+            assert margin > 1e-5
+            place = (GRID.size, GRID.strides, GRID.anchors)
+            expected = oracle.paper_terms(head, labels, scale_boxes, *place, **options, **weights)
+            np.testing.assert_allclose(terms[:, b], expected, rtol=1e-9 if x64 else 2e-5)
+
+
+@pytest.mark.parametrize("options", [OPTIONS[0], OPTIONS[-1]], ids=lambda o: "-".join(o.values()))
+def test_gradient_matches_finite_differences(options):
+    raw, pictures, targets = random_case(5, SMALL, counts=(4,))
+    labels, scale_boxes = dense_of(pictures[0], SMALL)
+    place = (SMALL.size, SMALL.strides, SMALL.anchors)
+    with jax.enable_x64(True):
+        _, gradient = terms_and_gradient(tuple(h.astype(np.float64) for h in raw), targets, SMALL, options)
+        gradient = [np.asarray(g[0]) for g in gradient]
+    reference = [h[0].astype(np.float64) for h in raw]
+    # The ignore test is a step: no difference may reach over it.
+    assert oracle.ignore_margin(reference, scale_boxes, SMALL.strides, SMALL.anchors, 0.5) > 1e-3
+    step = 1e-6
+    for scale, head in enumerate(reference):
+        slopes = np.zeros_like(head)
+        for index in np.ndindex(head.shape):
+            values = []
+            for sign in (1, -1):
+                moved = [h.copy() for h in reference]
+                moved[scale][index] += sign * step
+                terms = oracle.paper_terms(moved, labels, scale_boxes, *place, **options, **WEIGHTS, reference=reference)
+                values.append(sum(terms))
+            slopes[index] = (values[0] - values[1]) / (2 * step)
+        np.testing.assert_allclose(gradient[scale], slopes, rtol=1e-5, atol=1e-7)
+    assert sum(np.count_nonzero(g[..., :4]) for g in gradient) > 0
+
+
+def one_slot(raw_slot, box=(18.0, 9.0, 46.0, 57.0), **options):
+    """Terms of a 64 x 64 picture with one cell, one anchor (20, 40) and one box of class 1 of 3."""
+    grid = type(SMALL)((64, 64), (64,), (((20, 40),),))
+    targets = stack([assign(np.array([box]), np.array([1]), grid, rule="best", max_boxes=2)])
+    raw = (np.asarray(raw_slot, np.float32).reshape(1, 1, 1, 1, 8),)
+    loss = jax.jit(functools.partial(paper_loss, grid=grid, label_smoothing=0.0, **options))
+    return [float(term[0]) for term in loss(raw, targets)]
+
+
+def test_by_hand():
+    # The prediction: centre (32, 32), the anchor's size. The truth: centre (32, 33), 28 x 48.
+    slot = [0, 0, 0, 0, np.log(3), 0, np.log(2), 0]
+    xy = (1 / 64) ** 2
+    roots = ((20 / 64) ** 0.5 - (28 / 64) ** 0.5) ** 2 + ((40 / 64) ** 0.5 - (48 / 64) ** 0.5) ** 2
+    box, objectness, classification = one_slot(slot)
+    assert box == pytest.approx(5 * (xy + roots), rel=1e-5)
+    assert objectness == pytest.approx(-np.log(3 / 4), rel=1e-5)
+    assert classification == pytest.approx(np.log(3 / 2) + 2 * np.log(2), rel=1e-5)
+
+    box, objectness, classification = one_slot(slot, wh="log", objectness="iou", class_scores="softmax", coord_weight=2)
+    assert box == pytest.approx(2 * (xy + np.log(28 / 20) ** 2 + np.log(48 / 40) ** 2), rel=1e-5)
+    assert objectness == pytest.approx((3 / 4 - 20 * 40 / (28 * 48)) ** 2, rel=1e-4)
+    assert classification == pytest.approx(-np.log(2 / 4), rel=1e-5)
+
+
+@pytest.mark.parametrize("wh", ["sqrt", "log"])
+def test_a_perfect_answer_costs_nothing(wh):
+    slot = [0, np.log(33 / 31), np.log(28 / 20), np.log(48 / 40), 30, -30, 30, -30]
+    for options in ({"objectness": "bce"}, {"objectness": "iou", "class_scores": "softmax"}):
+        np.testing.assert_allclose(one_slot(slot, wh=wh, **options), 0, atol=1e-6)
+
+
+def test_background_is_weighted_and_ignored_predictions_are_free():
+    raw, _, targets = random_case(6, GRID, counts=(0, 0, 5))
+    half, whole = (terms_and_gradient(raw, targets, GRID, noobject_weight=w)[0] for w in (0.5, 1.0))
+    np.testing.assert_allclose(whole[1, :2], 2 * half[1, :2], rtol=1e-6)
+    np.testing.assert_array_equal(half[jnp.array([0, 2])][:, :2], 0)
+    rising = np.array([terms_and_gradient(raw, targets, GRID, ignore_iou=t)[0][1] for t in (0.1, 0.3, 0.5, 0.7)])
+    assert np.all(rising[:, :2] == rising[0, :2])  # no boxes, nothing to ignore
+    assert np.all(np.diff(rising[:, 2]) > 0)
+
+
+def test_the_iou_is_a_constant_in_the_gradient():
+    raw, _, targets = random_case(7, GRID, counts=(4, 1, 4))
+    _, gradient = terms_and_gradient(raw, targets, GRID, {"objectness": "iou"}, coord_weight=0.0)
+    for g in gradient:
+        np.testing.assert_array_equal(g[..., :4], 0)
+    assert any(np.any(g[..., 4] != 0) for g in gradient)
+
+
+@pytest.mark.parametrize("x64", [False, True])
+@pytest.mark.parametrize("options", [OPTIONS[0], OPTIONS[-1]], ids=lambda o: "-".join(o.values()))
+def test_extreme_heads_and_degenerate_boxes_stay_finite(options, x64):
+    rng = np.random.default_rng(11)
+    targets = stack(
+        [
+            assign(np.array(DEGENERATE), np.arange(8) % NUM_CLASSES, GRID, max_boxes=8),
+            assign(np.array(DEGENERATE[:2]), np.array([0, 1]), GRID, max_boxes=8),
+            assign(np.zeros((0, 4)), np.zeros(0, int), GRID, max_boxes=8),
+        ]
+    )
+    extremes = [0.0, 50.0, -50.0, 1e4, -1e4]
+    with jax.enable_x64(x64):
+        for trial in range(len(extremes) + 20):
+            # First every number the same, then any mixture.
+            among = [extremes[trial]] if trial < len(extremes) else extremes
+            raw = tuple(
+                rng.choice(among, (3, h, w, 3, 5 + NUM_CLASSES)).astype(np.float64 if x64 else np.float32)
+                for h, w in GRID.shapes
+            )
+            terms, gradient = terms_and_gradient(raw, targets, GRID, options)
+            assert np.isfinite(terms).all() and np.all(np.asarray(terms) >= 0)
+            assert all(np.isfinite(g).all() for g in gradient)
+
+
+@settings(deadline=None, max_examples=25)
+@given(
+    boxes=st.lists(st.tuples(*[st.floats(-100, 200, width=32)] * 4), max_size=4),
+    seed=st.integers(0, 1000),
+    spread=st.sampled_from([0.1, 3.0, 100.0, 1e4]),
+    options=st.sampled_from([OPTIONS[0], OPTIONS[-1]]),
+)
+def test_any_boxes_and_heads_give_finite_terms_that_are_not_negative(boxes, seed, spread, options):
+    corners = np.array(boxes).reshape(-1, 2, 2)
+    corners = np.concatenate([corners.min(1), corners.max(1)], 1)
+    targets = stack([assign(corners, np.arange(len(corners)) % NUM_CLASSES, SMALL, max_boxes=4)])
+    rng = np.random.default_rng(seed)
+    shape = (SMALL.anchors_per_scale, 5 + NUM_CLASSES)
+    raw = tuple((spread * rng.standard_normal((1, h, w, *shape))).astype(np.float32) for h, w in SMALL.shapes)
+    terms, gradient = terms_and_gradient(raw, targets, SMALL, options)
+    assert np.isfinite(terms).all() and np.all(np.asarray(terms) >= 0)
+    assert all(np.isfinite(g).all() for g in gradient)
+    positive = np.zeros(SMALL.num_slots + 1, bool)
+    positive[targets.slots.ravel()] = True
+    moved = np.concatenate([np.reshape(g, (-1, 5 + NUM_CLASSES)) for g in gradient])
+    assert not moved[~positive[:-1]][:, [0, 1, 2, 3, 5, 6, 7]].any()  # only slots that answer for a box learn box and class
+
+
+def test_gradient_descent_on_the_heads_finds_the_boxes():
+    raw, _, targets = random_case(13, SMALL, counts=(2, 3))
+    for options in (OPTIONS[0], OPTIONS[-1]):
+        heads, first = raw, None
+        for _ in range(200):
+            terms, gradient = terms_and_gradient(heads, targets, SMALL, options, label_smoothing=0.0)
+            first = terms if first is None else first
+            heads = jax.tree.map(lambda h, g: h - 0.1 * g, heads, gradient)
+        assert np.all(np.sum(terms, axis=0) < 0.25 * np.sum(first, axis=0)), options
+
+
+def test_build_loss_passes_every_option():
+    raw, _, targets = random_case(3, SMALL, counts=(4,))
+    for config, expected in (
+        (LossConfig(), yolo_loss),
+        (LossConfig(box="ciou", ignore_iou=0.3, label_smoothing=0.2), functools.partial(
+            yolo_loss, box="ciou", ignore_iou=0.3, label_smoothing=0.2)),
+        (LossConfig(name="paper"), paper_loss),
+        (LossConfig("paper", coord_weight=2.0, noobject_weight=0.7, wh="log", objectness="iou", class_scores="softmax",
+                    ignore_iou=0.3, label_smoothing=0.2), functools.partial(
+            paper_loss, coord_weight=2.0, noobject_weight=0.7, wh="log", objectness="iou", class_scores="softmax",
+            ignore_iou=0.3, label_smoothing=0.2)),
+    ):  # fmt: skip
+        ours, theirs = (jax.jit(loss, static_argnums=2)(raw, targets, SMALL) for loss in (build_loss(config), expected))
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_what_is_refused():
+    raw, _, targets = random_case(12, SMALL, counts=(1,))
+    for name in ("wh", "objectness", "class_scores"):
+        with pytest.raises(ValueError, match=f"unknown {name} 'l1': one of "):
+            paper_loss(raw, targets, SMALL, **{name: "l1"})
+    with pytest.raises(ValueError, match="do not fit the grid"):
+        paper_loss(raw[:1], targets, SMALL)

@@ -1,0 +1,70 @@
+"""A short run with the second loss and the other optimizer: every choice reaches training, evaluation and the detector."""
+
+import json
+import math
+
+import jax
+import numpy as np
+import pytest
+
+from tests.tiny_config import get_config
+from yolojax.data.images import letterbox
+from yolojax.data.pipeline import open_split
+from yolojax.decode import decode
+from yolojax.evaluation.workdir import evaluate_workdir
+from yolojax.models import abstract_variables
+from yolojax.predict import Detector
+from yolojax.training.checkpoints import Checkpoints, abstract_arrays, load_run
+from yolojax.training.loop import train_and_evaluate
+
+
+@pytest.fixture(scope="module")
+def workdir(tmp_path_factory):
+    config = get_config()
+    config.data.digits_train, config.data.digits_val = 24, 4
+    config.train.epochs = config.train.eval_epochs = 3.0
+    config.loss.name, config.loss.objectness, config.loss.class_scores = "paper", "iou", "softmax"
+    config.optimizer.name, config.optimizer.nesterov, config.optimizer.clip_norm = "sgd", True, 10.0
+    config.optimizer.ema_decay, config.optimizer.ema_warmup_steps = 0.999, 1e9
+    workdir = tmp_path_factory.mktemp("choices") / "run"
+    train_and_evaluate(config, workdir)
+    return workdir
+
+
+def test_the_run_ends_with_finite_numbers_and_is_evaluated_the_same_again(workdir):
+    lines = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines if line["split"] == "train"] == [5, 9]
+    assert all(math.isfinite(line["loss"]) and line["box"] > 0 for line in lines)
+    before = json.loads((workdir / "eval" / "val" / "metrics.json").read_text())
+    detections = json.loads((workdir / "eval" / "val" / "detections.json").read_text())
+    again = evaluate_workdir(workdir)
+    for name in ("loss", "box", "objectness", "classification", "ap50"):
+        assert again[name] == pytest.approx(before[name], rel=1e-5)
+    repeated = json.loads((workdir / "eval" / "val" / "detections.json").read_text())
+    np.testing.assert_allclose([d["score"] for d in repeated], [d["score"] for d in detections], rtol=1e-3)
+
+
+def test_the_warm_up_of_the_averages_reaches_the_step(workdir):
+    # Its decay is still all but 0 after nine steps, where 0.999 would have kept the initial values.
+    checkpoints = Checkpoints(workdir, read_only=True)
+    run = load_run(workdir)
+    one_device = jax.sharding.SingleDeviceSharding(jax.devices()[0])
+    last = checkpoints.restore(run.step, abstract_arrays(abstract_variables(run.model), one_device))
+    for averaged, parameter in zip(jax.tree.leaves(run.variables), jax.tree.leaves(last), strict=True):
+        np.testing.assert_allclose(averaged, parameter, rtol=1e-4, atol=1e-6)
+
+
+def test_evaluation_and_detector_score_classes_by_softmax(workdir):
+    run = load_run(workdir)
+    example = open_split(run.config, "val").example(0, 0)
+    image, _ = letterbox(example.image, run.grid.size)
+    raw = jax.jit(run.model.apply, static_argnames="train")(run.variables, image[None], train=False)
+    predictions = jax.device_get(decode(raw, run.grid))
+    odds = np.exp(predictions.class_logits[0].astype(np.float64))
+    shares = odds / odds.sum(-1, keepdims=True)
+    best = (shares.max(-1) / (1 + np.exp(-predictions.objectness_logits[0].astype(np.float64)))).max()
+
+    (found,) = Detector.from_workdir(workdir)([example.image], score_threshold=0.0)
+    assert found.scores[0] == pytest.approx(best, rel=1e-4)
+    detections = json.loads((workdir / "eval" / "val" / "detections.json").read_text())
+    assert max(d["score"] for d in detections if d["image_id"] == 0) == pytest.approx(best, rel=1e-3)

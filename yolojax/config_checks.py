@@ -1,0 +1,124 @@
+"""What the values of a configuration must be, field by field: ranges, and which fields others make useless."""
+
+import sys
+import types
+
+
+def _one_of(*choices):
+    return lambda value: None if value in choices else f"must be one of {', '.join(choices)}"
+
+
+def _at_least(minimum):
+    return lambda value: None if value >= minimum else f"must be at least {minimum}"
+
+
+def _between(low, high):
+    return lambda value: None if low <= value <= high else f"must lie between {low} and {high}"
+
+
+def _positive(value):
+    return None if value > 0 else "must be greater than 0"
+
+
+def _below_one(value):
+    return None if 0 <= value < 1 else "must be at least 0 and less than 1"
+
+
+def _anchors(value):
+    def is_side(side):
+        return isinstance(side, int | float) and 0 < side <= sys.float_info.max
+
+    def is_scale(scale):
+        return isinstance(scale, tuple) and scale and all(map(is_anchor, scale))
+
+    def is_anchor(anchor):
+        return isinstance(anchor, tuple) and len(anchor) == 2 and all(map(is_side, anchor))
+
+    return None if all(map(is_scale, value)) else "must hold ((width, height), ...) in pixels for each scale"
+
+
+def _distinct(value):
+    return None if len(set(value)) == len(value) else "must name every class differently"
+
+
+def _input_size(value):
+    return None if len(value) == 2 and all(v > 0 and v % 32 == 0 for v in value) else "must be (height, width), multiples of 32"
+
+
+CHECKS = types.MappingProxyType(
+    {
+        "seed": _at_least(0),
+        "model.name": _one_of("yolov3", "yolov3_spp", "yolov3_tiny"),
+        "model.num_classes": _at_least(0),
+        "model.width": _positive,
+        "model.dtype": _one_of("float32", "bfloat16"),
+        "model.batch_norm_momentum": _between(0, 1),
+        "model.anchors": _anchors,
+        "data.source": _one_of("auto", "list", "digits"),
+        "data.class_names": _distinct,
+        "data.size": _input_size,
+        "data.max_boxes": _at_least(1),
+        "data.on_unreadable": _one_of("stop", "skip"),
+        "data.threads": _at_least(0),
+        "data.digits_train": _at_least(1),
+        "data.digits_val": _at_least(1),
+        "data.augment.flip_probability": _between(0, 1),
+        "data.augment.crop_probability": _between(0, 1),
+        "data.augment.translate_probability": _between(0, 1),
+        "data.augment.hsv_probability": _between(0, 1),
+        "data.augment.hue": _between(0, 1),
+        "data.augment.saturation": _at_least(1),
+        "data.augment.value": _at_least(1),
+        "loss.name": _one_of("yolo", "paper"),
+        "loss.box": _one_of("giou", "iou", "diou", "ciou"),
+        "loss.coord_weight": _at_least(0),
+        "loss.noobject_weight": _at_least(0),
+        "loss.wh": _one_of("sqrt", "log"),
+        "loss.objectness": _one_of("bce", "iou"),
+        "loss.class_scores": _one_of("sigmoid", "softmax"),
+        "loss.ignore_iou": _between(0, 1),
+        "loss.label_smoothing": _between(0, 1),
+        "loss.assign_rule": _one_of("threshold", "best"),
+        "loss.assign_iou": _between(0, 1),
+        "optimizer.name": _one_of("adam", "adamw", "sgd"),
+        "optimizer.learning_rate": _positive,
+        "optimizer.end_learning_rate": _at_least(0),
+        "optimizer.warmup_epochs": _at_least(0),
+        "optimizer.b1": _below_one,
+        "optimizer.b2": _below_one,
+        "optimizer.momentum": _below_one,
+        "optimizer.weight_decay": _between(0, 1),
+        "optimizer.clip_norm": _at_least(0),
+        "optimizer.ema_decay": _below_one,
+        "optimizer.ema_warmup_steps": _at_least(0),
+        "train.epochs": _positive,
+        "train.batch_size": _at_least(1),
+        "train.log_steps": _at_least(1),
+        "train.eval_epochs": _positive,
+        "train.checkpoint_steps": _at_least(1),
+        "eval.batch_size": _at_least(1),
+        "eval.score_threshold": _between(0, 1),
+        "eval.iou_threshold": _between(0, 1),
+        "eval.max_candidates": _at_least(1),
+        "eval.max_detections": _at_least(1),
+    }
+)
+"""By dotted name, a function of the value to what is wrong with it, or None."""
+
+USED_WITH = types.MappingProxyType(
+    {
+        "loss.box": ("loss.name", _one_of("yolo")),
+        "loss.coord_weight": ("loss.name", _one_of("paper")),
+        "loss.noobject_weight": ("loss.name", _one_of("paper")),
+        "loss.wh": ("loss.name", _one_of("paper")),
+        "loss.objectness": ("loss.name", _one_of("paper")),
+        "loss.class_scores": ("loss.name", _one_of("paper")),
+        "optimizer.b1": ("optimizer.name", _one_of("adam", "adamw")),
+        "optimizer.b2": ("optimizer.name", _one_of("adam", "adamw")),
+        "optimizer.momentum": ("optimizer.name", _one_of("sgd")),
+        "optimizer.nesterov": ("optimizer.name", _one_of("sgd")),
+        "optimizer.weight_decay": ("optimizer.name", _one_of("adamw", "sgd")),
+        "optimizer.ema_warmup_steps": ("optimizer.ema_decay", _positive),
+    }
+)
+"""By dotted name, the field that decides whether this one is used, and the check that its value must then pass."""
