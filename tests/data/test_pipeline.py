@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.data.text_list import GRID, NAMES, PICTURES, assert_same, relist, write_list
+from tests.data.text_list import GRID, NAMES, PICTURES, assert_same, relist
 from yolojax.config import Config
 from yolojax.data import digits
 from yolojax.data.images import letterbox, read_image
@@ -26,11 +26,6 @@ from yolojax.data.pipeline import (
 )
 from yolojax.errors import InputError
 from yolojax.targets import assign
-
-
-@pytest.fixture
-def config(tmp_path):
-    return write_list(tmp_path)
 
 
 @settings(deadline=None, max_examples=60)

@@ -6,7 +6,7 @@ import threading
 import numpy as np
 import pytest
 
-from tests.data.text_list import GRID, PICTURES, assert_same, relist, write_list
+from tests.data.text_list import GRID, PICTURES, assert_same, relist
 from yolojax.data import pipeline
 from yolojax.data.augment import Example
 from yolojax.data.pipeline import (
@@ -19,11 +19,6 @@ from yolojax.data.pipeline import (
     val_sample,
 )
 from yolojax.errors import InputError
-
-
-@pytest.fixture
-def config(tmp_path):
-    return write_list(tmp_path)
 
 
 def spoil(config, *indices):

@@ -139,3 +139,18 @@ def ignore_margin(raw, scale_boxes, strides, anchors, ignore_iou):
             best = max((oracle_boxes.iou(oracle_boxes.to_xyxy(box), t) for t in truths), default=0.0)
             margin = min(margin, abs(best - ignore_iou))
     return margin
+
+
+def slopes(function, heads, step=1e-6):
+    """Central differences of a function of float64 heads with respect to every number in them; as many arrays as heads."""
+    found = []
+    for scale, head in enumerate(heads):
+        found.append(np.zeros_like(head))
+        for index in np.ndindex(head.shape):
+            values = []
+            for sign in (1, -1):
+                moved = [h.copy() for h in heads]
+                moved[scale][index] += sign * step
+                values.append(function(moved))
+            found[scale][index] = (values[0] - values[1]) / (2 * step)
+    return found

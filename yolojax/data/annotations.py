@@ -111,11 +111,16 @@ def check_boxes_in_picture(record: Record, height: int, width: int) -> None:
     """
     outside = mostly_outside(record.boxes, height, width)
     if outside.any():
-        box = ",".join(f"{side:g}" for side in record.boxes[np.argmax(outside)])
+        box = show_box(record.boxes[np.argmax(outside)])
         raise InputError(
             f"{record.source}: box {box} lies mostly outside {record.path}, which is {width} pixels wide and {height} "
             "high; boxes must be in pixels of that very picture"
         )
+
+
+def show_box(box: np.ndarray) -> str:
+    """A box (4,) as messages show it: four numbers with commas."""
+    return ",".join(f"{side:g}" for side in box)
 
 
 def mostly_outside(boxes: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -192,14 +197,14 @@ def _check_boxes(table, names, source, on_problem):
     too_large = ~np.all(np.abs(corners) < 2**20, axis=1)
     for row in np.flatnonzero(too_large):
         on_problem(
-            "box too large", f"{source(row)}: box {_show(corners[row])} is larger than any picture; write pixels"
+            "box too large", f"{source(row)}: box {show_box(corners[row])} is larger than any picture; write pixels"
         )
     sides = corners.clip(-(2**20), 2**20).astype(np.float32)
     flat = ~too_large & ~np.all(sides[:, 2:] > sides[:, :2], axis=1)
     for row in np.flatnonzero(flat):
         on_problem(
             "box without area",
-            f"{source(row)}: box {_show(corners[row])} has no area; write {_FORM} with x1 < x2 and y1 < y2",
+            f"{source(row)}: box {show_box(corners[row])} has no area; write {_FORM} with x1 < x2 and y1 < y2",
         )
     unnamed = ~too_large & ~flat & (table[:, 4] >= len(names))
     for row in np.flatnonzero(unnamed):
@@ -209,7 +214,3 @@ def _check_boxes(table, names, source, on_problem):
             f"{len(names) - 1}",
         )
     return ~(too_large | flat | unnamed)
-
-
-def _show(corners):
-    return ",".join(f"{side:g}" for side in corners)

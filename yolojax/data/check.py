@@ -9,7 +9,7 @@ import numpy as np
 
 from yolojax.boxes import pairwise_iou
 from yolojax.data.anchors import anchor_fit, network_boxes
-from yolojax.data.annotations import Record, mostly_outside
+from yolojax.data.annotations import Record, mostly_outside, show_box
 from yolojax.errors import InputError
 from yolojax.grid import AnchorGrid
 
@@ -97,8 +97,8 @@ def _boxes_outside(record, height, width):
         kind = "box outside its picture" if wholly else "box mostly outside its picture"
         yield Problem(
             kind,
-            f"{record.source}: box {_show(record.boxes[row])} lies {'' if wholly else 'mostly '}outside {record.path}, which "
-            f"is {width} pixels wide and {height} high; boxes must be in pixels of that very picture",
+            f"{record.source}: box {show_box(record.boxes[row])} lies {'' if wholly else 'mostly '}outside {record.path}, "
+            f"which is {width} pixels wide and {height} high; boxes must be in pixels of that very picture",
         )
 
 
@@ -109,7 +109,7 @@ def _boxes_twice(record, names):
         first = earlier[:, row].argmax()
         yield Problem(
             "box twice",
-            f"{record.source}: box {_show(record.boxes[row])} repeats {_show(record.boxes[first])}, both "
+            f"{record.source}: box {show_box(record.boxes[row])} repeats {show_box(record.boxes[first])}, both "
             f"{names[record.classes[row]]!r}; remove one",
         )
 
@@ -130,7 +130,3 @@ def _class_table(records, names):
 
 def _spread(values):
     return f"{values.min():,} to {values.max():,}, median {np.median(values):,g}"
-
-
-def _show(box):
-    return ",".join(f"{side:g}" for side in box)

@@ -2,6 +2,7 @@
 
 import collections
 import contextlib
+import functools
 import math
 import os
 import signal
@@ -19,7 +20,7 @@ from yolojax.evaluation.evaluate import compile_eval_step, evaluate
 from yolojax.evaluation.report import write_json
 from yolojax.evaluation.workdir import write_evaluation
 from yolojax.loss import build_loss
-from yolojax.models import build_grid, build_model, count_floats, initialize
+from yolojax.models import abstract_variables, build_grid, build_model, count_floats, initialize
 from yolojax.training.checkpoints import Checkpoints, abstract_arrays, make_meta, read_config, restore_variables
 from yolojax.training.feed import feed
 from yolojax.training.logs import MetricsLog, Progress
@@ -77,20 +78,20 @@ def train_and_evaluate(config, workdir):
     # a checkpoint must have been made by this very configuration, and goes on from the last.
     checkpoints = open_workdir(config, workdir)
     start_step = (checkpoints.steps() or [0])[-1]
-    variables = jax.tree.map(jax.numpy.asarray, initialize(model, config.seed))
-    floats = count_floats(variables)
-    state = create_state(variables, optimizer, average=config.optimizer.ema_decay > 0)
-    pending = []
+    make_state = functools.partial(create_state, optimizer=optimizer, average=config.optimizer.ema_decay > 0)
     if start_step:
-        state = checkpoints.restore(start_step, abstract_arrays(state, replicated))
+        variables = abstract_variables(model)
+        state = checkpoints.restore(start_step, abstract_arrays(jax.eval_shape(make_state, variables), replicated))
         pending = checkpoints.meta(start_step)["pending"]
     else:
-        state = jax.device_put(state, replicated)
+        variables = initialize(model, config.seed)
+        state = jax.device_put(make_state(jax.tree.map(jax.numpy.asarray, variables)), replicated)
+        pending = []
     log = MetricsLog(workdir, start_step)
     progress = Progress("train", start_step, total_steps)
 
     progress.say(
-        f"{config.model.name}, {len(config.data.class_names)} classes, {floats:,} floats, "
+        f"{config.model.name}, {len(config.data.class_names)} classes, {count_floats(variables):,} floats, "
         f"{grid.size[0]} x {grid.size[1]} pixels; {len(train_source)} training and {len(val_source)} validation pictures; "
         f"{total_steps} steps of {config.train.batch_size} on {mesh.size} {jax.devices()[0].platform.upper()} device(s)"
     )
