@@ -1,5 +1,7 @@
 """Fields that only some choice of another field uses."""
 
+import operator
+
 import pytest
 
 from tests.test_config import default_of, with_field
@@ -9,6 +11,20 @@ from yolojax.errors import InputError
 
 # Field, value, the field that decides, a value of that with which the first is used, and one with which it is not.
 CASES = [
+    ("data.augment.iou_crop_smallest", 0.5, "data.augment.iou_crop_probability", 0.1, 0.0),
+    ("data.augment.scale_smallest", 0.8, "data.augment.scale_probability", 1.0, 0.0),
+    ("data.augment.scale_largest", 2.0, "data.augment.scale_probability", 0.5, 0.0),
+    ("data.augment.scale_aspect", 1.0, "data.augment.scale_probability", 0.5, 0.0),
+    ("data.augment.blur_sigma", 2.0, "data.augment.blur_probability", 0.5, 0.0),
+    ("data.augment.noise_deviation", 5.0, "data.augment.noise_probability", 0.5, 0.0),
+    ("data.augment.mosaic_smallest", 1.0, "data.augment.mosaic_probability", 0.5, 0.0),
+    ("data.augment.mosaic_largest", 1.0, "data.augment.mosaic_probability", 0.5, 0.0),
+    ("data.augment.mixup_alpha", 8.0, "data.augment.mixup_probability", 0.5, 0.0),
+    ("data.augment.mix_off_epochs", 0.0, "data.augment.mosaic_probability", 0.5, 0.0),
+    ("data.augment.mix_off_epochs", 0.0, "data.augment.mixup_probability", 0.5, 0.0),
+    ("data.augment.min_visible", 0.5, "data.augment.scale_probability", 0.5, 0.0),
+    ("data.augment.min_visible", 0.5, "data.augment.iou_crop_probability", 0.5, 0.0),
+    ("data.augment.min_visible", 0.5, "data.augment.mosaic_probability", 0.5, 0.0),
     ("loss.box", "ciou", "loss.name", "yolo", "paper"),
     ("loss.coord_weight", 1.0, "loss.name", "paper", "yolo"),
     ("loss.noobject_weight", 1.0, "loss.name", "paper", "yolo"),
@@ -27,16 +43,17 @@ CASES = [
 
 @pytest.mark.parametrize(("name", "value", "other", "used_with", "unused_with"), CASES)
 def test_what_nothing_uses_is_refused(name, value, other, used_with, unused_with):
-    section, field = name.split(".")
+    section, _, field = name.rpartition(".")
     config = with_field(name, value)
-    group = getattr(config, section)
-    setattr(group, other.split(".")[1], used_with)
+    group = operator.attrgetter(section)(config)
+    setattr(group, other.rpartition(".")[2], used_with)
     assert flatten(checked(config))[name] == value
-    setattr(group, other.split(".")[1], unused_with)
+    setattr(group, other.rpartition(".")[2], unused_with)
     with pytest.raises(InputError) as caught:
         checked(config)
     message = str(caught.value)
-    assert message.startswith(f"config.{name} is {value!r}, which nothing uses: config.{other} must ")
+    assert message.startswith(f"config.{name} is {value!r}, which nothing uses: config.")
+    assert f"{other} " in message
     assert message.endswith(f", not {unused_with!r}; set that, or leave this at {default_of(name)!r}")
     assert "\n" not in message
     setattr(group, field, default_of(name))

@@ -199,11 +199,12 @@ def checked(config):
         if problem:
             raise InputError(f"config.{name} {problem}, not {value!r}")
     for name, (other, check) in USED_WITH.items():
-        value, default, chosen = _value(config, name), _value(Config(), name), _value(config, other)
-        problem = check(chosen)
-        if problem and value != default:
+        value, default = _value(config, name), _value(Config(), name)
+        chosen = [_value(config, one) for one in other.split(" or ")]
+        problems = [check(one) for one in chosen]
+        if all(problems) and value != default:
             raise InputError(
-                f"config.{name} is {value!r}, which nothing uses: config.{other} {problem} for that, not {chosen!r}; "
+                f"config.{name} is {value!r}, which nothing uses: config.{other} {problems[0]} for that, not {chosen[0]!r}; "
                 f"set that, or leave this at {default!r}"
             )
     if config.data.source == "list" and not config.data.class_names and not config.data.names:

@@ -20,6 +20,10 @@ def _positive(value):
     return None if value > 0 else "must be greater than 0"
 
 
+def _part(value):
+    return None if 0 < value <= 1 else "must be greater than 0 and at most 1"
+
+
 def _below_one(value):
     return None if 0 <= value < 1 else "must be at least 0 and less than 1"
 
@@ -69,6 +73,23 @@ CHECKS = types.MappingProxyType(
         "data.augment.hue": _between(0, 1),
         "data.augment.saturation": _at_least(1),
         "data.augment.value": _at_least(1),
+        "data.augment.iou_crop_probability": _between(0, 1),
+        "data.augment.iou_crop_smallest": _part,
+        "data.augment.scale_probability": _between(0, 1),
+        "data.augment.scale_smallest": _part,
+        "data.augment.scale_largest": _at_least(1),
+        "data.augment.scale_aspect": _at_least(1),
+        "data.augment.blur_probability": _between(0, 1),
+        "data.augment.blur_sigma": _positive,
+        "data.augment.noise_probability": _between(0, 1),
+        "data.augment.noise_deviation": _between(0, 255),
+        "data.augment.mosaic_probability": _between(0, 1),
+        "data.augment.mosaic_smallest": _part,
+        "data.augment.mosaic_largest": _at_least(1),
+        "data.augment.mixup_probability": _between(0, 1),
+        "data.augment.mixup_alpha": _positive,
+        "data.augment.mix_off_epochs": _at_least(0),
+        "data.augment.min_visible": _between(0, 1),
         "loss.name": _one_of("yolo", "paper"),
         "loss.box": _one_of("giou", "iou", "diou", "ciou"),
         "loss.coord_weight": _at_least(0),
@@ -107,6 +128,20 @@ CHECKS = types.MappingProxyType(
 
 USED_WITH = types.MappingProxyType(
     {
+        "data.augment.iou_crop_smallest": ("data.augment.iou_crop_probability", _positive),
+        "data.augment.scale_smallest": ("data.augment.scale_probability", _positive),
+        "data.augment.scale_largest": ("data.augment.scale_probability", _positive),
+        "data.augment.scale_aspect": ("data.augment.scale_probability", _positive),
+        "data.augment.blur_sigma": ("data.augment.blur_probability", _positive),
+        "data.augment.noise_deviation": ("data.augment.noise_probability", _positive),
+        "data.augment.mosaic_smallest": ("data.augment.mosaic_probability", _positive),
+        "data.augment.mosaic_largest": ("data.augment.mosaic_probability", _positive),
+        "data.augment.mixup_alpha": ("data.augment.mixup_probability", _positive),
+        "data.augment.mix_off_epochs": ("data.augment.mosaic_probability or data.augment.mixup_probability", _positive),
+        "data.augment.min_visible": (
+            "data.augment.scale_probability or data.augment.iou_crop_probability or data.augment.mosaic_probability",
+            _positive,
+        ),
         "loss.box": ("loss.name", _one_of("yolo")),
         "loss.coord_weight": ("loss.name", _one_of("paper")),
         "loss.noobject_weight": ("loss.name", _one_of("paper")),
@@ -121,4 +156,5 @@ USED_WITH = types.MappingProxyType(
         "optimizer.ema_warmup_steps": ("optimizer.ema_decay", _positive),
     }
 )
-"""By dotted name, the field that decides whether this one is used, and the check that its value must then pass."""
+"""By dotted name, the field that decides whether this one is used (fields joined by " or ": one of them is enough), and the
+check that its value must then pass."""

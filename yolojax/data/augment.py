@@ -1,27 +1,36 @@
-"""Augmentation of one picture and its boxes: pure functions of a random generator and an `Example`.
+"""Augmentation of one picture and its boxes: its configuration, and all of it in order.
 
-Each takes the generator first, applies itself with a probability, and never writes into what it was given. What it
-returns may share memory with its input (a crop is a view), so treat both as read-only.
+Each function that is composed here takes a random generator first and is pure. What it returns may share memory with its input
+(a crop is a view), so treat both as read-only.
 """
 
 import dataclasses
-from typing import NamedTuple
+from collections.abc import Callable
 
 import numpy as np
 
-from yolojax.data.images import GREY, cv2
+from yolojax.data.example import Example, clip_boxes, place_boxes
+from yolojax.data.geometry import crop, flip_horizontal, iou_crop, scale, translate, warp
+from yolojax.data.images import letterbox_transform
+from yolojax.data.mixing import mixup, mosaic
+from yolojax.data.photometric import blur, hsv, noise
 
-# How far a picture without boxes may be cropped and shifted, as a part of its width and height.
-FREE_CROP = 0.5
-FREE_SHIFT = 0.25
-
-
-class Example(NamedTuple):
-    """A picture and what is in it: image (H, W, 3) uint8 RGB; boxes (n, 4) float32 xyxy, pixels; classes (n,) int32."""
-
-    image: np.ndarray
-    boxes: np.ndarray
-    classes: np.ndarray
+__all__ = [
+    "AugmentConfig",
+    "Example",
+    "augment",
+    "blur",
+    "clip_boxes",
+    "crop",
+    "flip_horizontal",
+    "hsv",
+    "iou_crop",
+    "mixup",
+    "mosaic",
+    "noise",
+    "scale",
+    "translate",
+]
 
 
 def _field(default, doc):
@@ -39,130 +48,105 @@ class AugmentConfig:
     hue: float = _field(0.1, "the largest turn of the hue either way, as a part of the colour circle")
     saturation: float = _field(1.5, "the largest factor on the saturation, >= 1; its inverse is the smallest")
     value: float = _field(1.5, "the largest factor on the brightness, >= 1; its inverse is the smallest")
+    iou_crop_probability: float = _field(0.0, "probability of a crop that a box overlaps by a random IoU (SSD), 0..1")
+    iou_crop_smallest: float = _field(0.3, "the smallest side of that crop, as a part of the picture's; the largest is 1")
+    scale_probability: float = _field(0.0, "probability that a picture is zoomed and stretched, its size kept, 0..1")
+    scale_smallest: float = _field(0.5, "the smallest factor of the zoom, at most 1; log-uniform up to the largest")
+    scale_largest: float = _field(1.5, "the largest factor of the zoom, at least 1")
+    scale_aspect: float = _field(1.3, "the largest factor on width : height in a zoom, >= 1; its inverse is the smallest")
+    blur_probability: float = _field(0.0, "probability that a picture is blurred by a Gaussian, 0..1")
+    blur_sigma: float = _field(1.5, "the largest standard deviation of the blur, pixels of the picture; uniform from 0")
+    noise_probability: float = _field(0.0, "probability that a picture gets Gaussian noise, 0..1")
+    noise_deviation: float = _field(10.0, "the largest standard deviation of the noise, levels of 255; uniform from 0")
+    mosaic_probability: float = _field(0.0, "probability that a picture is one of four on a canvas of the input's size, 0..1")
+    mosaic_smallest: float = _field(0.5, "the smallest factor, at most 1, on the scale at which a picture fits the canvas")
+    mosaic_largest: float = _field(1.5, "the largest factor, at least 1, on that scale; each picture has its own, log-uniform")
+    mixup_probability: float = _field(0.0, "probability that a picture is blended with another, boxes of both kept, 0..1")
+    mixup_alpha: float = _field(1.5, "the blend's ratio is drawn from Beta(alpha, alpha); the larger, the nearer to a half")
+    mix_off_epochs: float = _field(15.0, "epochs at the end of the run without mosaic and mixup: pictures as they are")
+    min_visible: float = _field(0.3, "share of a box's area that a scale, IoU crop or mosaic must leave, or it is dropped")
 
 
-def augment(rng: np.random.Generator, example: Example, config: AugmentConfig) -> Example:
-    """Flip, crop, translate and vary the colours of an example, each with its probability of `config`, in that order.
+def augment(
+    rng: np.random.Generator,
+    example: Example,
+    config: AugmentConfig,
+    *,
+    size: tuple[int, int] | None = None,
+    draw_other: Callable[[np.random.Generator], Example] | None = None,
+) -> Example:
+    """Vary an example in all ways of `config`, each with its probability.
 
-    Returns: an example whose picture may have another size; boxes stay whole, in the new picture's pixels.
+    In order: mosaic; flip, IoU crop, crop, translate, scale; mixup; colours, blur, noise. A mosaic comes first: it takes
+    pictures as they are, and is moved as one. Mixup comes after what moves things, so that the other picture moves
+    independently; it goes through the same up to there, and is fitted into this one's size. The looks come last: a camera's
+    noise is not resampled, and does not end where two pictures meet. With probability 0 only flip, crop, translate and colours
+    draw a random number.
+
+    size: (height, width) of a mosaic, the network's input; None: that of the example's picture.
+    draw_other: a function of rng to another Example, as it was read; None: no mosaic and no mixup.
+    Returns: an example whose picture may have another size; its boxes are in the new picture's pixels.
     """
-    example = flip_horizontal(rng, example, probability=config.flip_probability)
-    example = crop(rng, example, probability=config.crop_probability)
-    example = translate(rng, example, probability=config.translate_probability)
-    return hsv(
+    moved = _move(rng, example, config, size, draw_other)
+    if draw_other and _happens(rng, config.mixup_probability):
+        other = _move(rng, draw_other(rng), config, size, draw_other)
+        moved = mixup(rng, moved, _fit(other, moved.image.shape[:2]), alpha=config.mixup_alpha)
+    coloured = hsv(
         rng,
-        example,
+        moved,
         probability=config.hsv_probability,
         hue=config.hue,
         saturation=config.saturation,
         value=config.value,
     )
+    blurred = blur(rng, coloured, probability=config.blur_probability, sigma=config.blur_sigma)
+    return noise(rng, blurred, probability=config.noise_probability, deviation=config.noise_deviation)
 
 
-def flip_horizontal(rng: np.random.Generator, example: Example, *, probability: float = 0.5) -> Example:
-    """Mirror the picture and its boxes left to right."""
-    if rng.random() >= probability:
-        return example
-    image, boxes, classes = example
-    mirrored = boxes.copy()
-    mirrored[:, [0, 2]] = image.shape[1] - boxes[:, [2, 0]]
-    return Example(cv2.flip(image, 1), mirrored, classes)
-
-
-def crop(rng: np.random.Generator, example: Example, *, probability: float = 0.5) -> Example:
-    """Cut the picture at whole pixels, each side uniform between the picture's edge and the outermost box.
-
-    A picture without boxes keeps at least half of its width and height.
-    """
-    if rng.random() >= probability:
-        return example
-    image, boxes, classes = example
-    (left, right), (top, bottom) = (
-        _crop_interval(rng, length, boxes[:, axis], boxes[:, axis + 2])
-        for axis, length in enumerate((image.shape[1], image.shape[0]))
+def _move(rng, example, config, size, draw_other):
+    """The part of `augment` that changes where things are: mosaic, flip, crops, translate and scale."""
+    if draw_other and _happens(rng, config.mosaic_probability):
+        example = mosaic(
+            rng,
+            example,
+            [draw_other(rng) for _ in range(3)],
+            size=size or example.image.shape[:2],
+            smallest=config.mosaic_smallest,
+            largest=config.mosaic_largest,
+            min_visible=config.min_visible,
+        )
+    example = flip_horizontal(rng, example, probability=config.flip_probability)
+    example = iou_crop(
+        rng,
+        example,
+        probability=config.iou_crop_probability,
+        smallest=config.iou_crop_smallest,
+        min_visible=config.min_visible,
     )
-    return Example(image[top:bottom, left:right], boxes - np.array([[left, top, left, top]], np.float32), classes)
-
-
-def translate(rng: np.random.Generator, example: Example, *, probability: float = 0.5) -> Example:
-    """Shift the picture by whole pixels, uniform over the shifts that keep every box inside; the rest is grey 128.
-
-    A picture without boxes moves by at most a quarter of its width and height.
-    """
-    if rng.random() >= probability:
-        return example
-    image, boxes, classes = example
-    height, width = image.shape[:2]
-    dx = _shift(rng, width, boxes[:, 0], boxes[:, 2])
-    dy = _shift(rng, height, boxes[:, 1], boxes[:, 3])
-    shifted = np.full_like(image, GREY)
-    shifted[max(dy, 0) : height + min(dy, 0), max(dx, 0) : width + min(dx, 0)] = image[
-        max(-dy, 0) : height + min(-dy, 0), max(-dx, 0) : width + min(-dx, 0)
-    ]
-    return Example(shifted, boxes + np.array([[dx, dy, dx, dy]], np.float32), classes)
-
-
-def hsv(
-    rng: np.random.Generator,
-    example: Example,
-    *,
-    probability: float = 0.5,
-    hue: float = 0.1,
-    saturation: float = 1.5,
-    value: float = 1.5,
-) -> Example:
-    """Turn the hue and scale saturation and brightness, over the whole picture, as Darknet does in training.
-
-    hue: the largest turn either way, as a part of the colour circle.
-    saturation, value: the largest factor; a factor is uniform from 1 to it, and inverted half of the time.
-    """
-    if rng.random() >= probability:
-        return example
-    turn = rng.uniform(-hue, hue)
-    saturation_factor, value_factor = (
-        rng.uniform(1, largest) ** (1 if rng.random() < 0.5 else -1) for largest in (saturation, value)
+    example = crop(rng, example, probability=config.crop_probability)
+    example = translate(rng, example, probability=config.translate_probability)
+    return scale(
+        rng,
+        example,
+        probability=config.scale_probability,
+        smallest=config.scale_smallest,
+        largest=config.scale_largest,
+        aspect=config.scale_aspect,
+        min_visible=config.min_visible,
     )
-    levels = np.arange(256)
-    # _FULL spreads the colour circle over all 256 levels, so a turn wraps round as the byte does.
-    table = np.stack(
-        [
-            np.rint(levels + 256 * turn) % 256,
-            np.rint(np.minimum(levels * saturation_factor, 255)),
-            np.rint(np.minimum(levels * value_factor, 255)),
-        ],
-        axis=-1,
-    ).astype(np.uint8)
-    varied = cv2.LUT(cv2.cvtColor(example.image, cv2.COLOR_RGB2HSV_FULL), table[:, None])
-    return example._replace(image=cv2.cvtColor(varied, cv2.COLOR_HSV2RGB_FULL))
 
 
-def clip_boxes(
-    boxes: np.ndarray, classes: np.ndarray, height: int, width: int, minimum_size: float = 1.0
-) -> tuple[np.ndarray, np.ndarray, int]:
-    """Clip boxes to the picture and drop those under `minimum_size` pixels wide or high.
-
-    boxes: (n, 4) float32 xyxy, pixels; classes: (n,) int32; height, width: of the picture, pixels.
-    Returns: boxes (k, 4), classes (k,), and how many were dropped, n - k.
-    """
-    clipped = np.clip(boxes, 0, np.array([[width, height, width, height]], np.float32))
-    keep = np.all(clipped[:, 2:] - clipped[:, :2] >= minimum_size, axis=1)
-    return clipped[keep], classes[keep], len(boxes) - int(np.count_nonzero(keep))
-
-
-def _crop_interval(rng, length, low, high):
-    """First and one-past-last pixel, along one axis, of a crop that keeps every box from low to high whole."""
-    if len(low) == 0:
-        kept = int(np.ceil(rng.uniform(FREE_CROP, 1) * length))
-        start = int(rng.integers(length - kept + 1))
-        return start, start + kept
-    start = int(rng.uniform(0, np.clip(low.min(), 0, length - 1)))
-    return start, int(np.ceil(rng.uniform(np.clip(high.max(), start + 1, length), length)))
+def _fit(example, size):
+    """The example as large as fits a picture of `size` (height, width), centred to the sub-pixel, which a Letterbox is not."""
+    height, width = example.image.shape[:2]
+    if (height, width) == size:
+        return example
+    factor = letterbox_transform((height, width), size).scale
+    offsets = ((size[1] - factor * width) / 2, (size[0] - factor * height) / 2)
+    window = (0, 0, size[1], size[0])
+    placed = place_boxes(example, (factor, factor), offsets, window, min_visible=0)
+    return Example(warp(example.image, (factor, factor), offsets, window), *placed)
 
 
-def _shift(rng, length, low, high):
-    """A shift along one axis, in whole pixels, that keeps every box from low to high inside."""
-    if len(low) == 0:
-        free = int(FREE_SHIFT * length)
-        return int(rng.integers(-free, free + 1))
-    # A box that overhangs the picture already is not pushed further out.
-    return int(rng.integers(-int(np.clip(low.min(), 0, length)), int(length - np.clip(high.max(), 0, length)) + 1))
+def _happens(rng, probability):
+    return probability > 0 and rng.random() < probability

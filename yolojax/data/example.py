@@ -1,0 +1,50 @@
+"""An example, which is a picture with its boxes and classes, and boxes cut at its edges."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Example(NamedTuple):
+    """A picture and what is in it: image (H, W, 3) uint8 RGB; boxes (n, 4) float32 xyxy, pixels; classes (n,) int32."""
+
+    image: np.ndarray
+    boxes: np.ndarray
+    classes: np.ndarray
+
+
+def clip_boxes(
+    boxes: np.ndarray, classes: np.ndarray, height: int, width: int, minimum_size: float = 1.0
+) -> tuple[np.ndarray, np.ndarray, int]:
+    """Clip boxes to the picture and drop those under `minimum_size` pixels wide or high.
+
+    boxes: (n, 4) float32 xyxy, pixels; classes: (n,) int32; height, width: of the picture, pixels.
+    Returns: boxes (k, 4), classes (k,), and how many were dropped, n - k.
+    """
+    clipped = np.clip(boxes, 0, np.array([[width, height, width, height]], np.float32))
+    keep = np.all(clipped[:, 2:] - clipped[:, :2] >= minimum_size, axis=1)
+    return clipped[keep], classes[keep], len(boxes) - int(np.count_nonzero(keep))
+
+
+def place_boxes(
+    example: Example,
+    factors: tuple[float, float],
+    offsets: tuple[float, float],
+    window: tuple[float, float, float, float],
+    min_visible: float,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Boxes of a picture that is scaled about its origin, then shifted, and then seen through a window.
+
+    factors, offsets: (x, y), x' = factor * x + offset; window: xyxy, pixels after that.
+    min_visible: the share, 0..1, of a box's area in the picture that must lie in the window for the box to be kept; none of
+        it visible is never enough.
+    Returns: boxes (k, 4) float32 clipped to the window, classes (k,).
+    """
+    height, width = example.image.shape[:2]
+    # In float64, and clipped to the picture first: what a box claims outside it was never to be seen.
+    whole = np.clip(example.boxes.astype(np.float64), 0, [[width, height] * 2]) * [factors * 2] + [offsets * 2]
+    low, high = window[:2] * 2, window[2:] * 2
+    visible = np.clip(whole, [low], [high])
+    area, visible_area = (np.prod(boxes[:, 2:] - boxes[:, :2], axis=1) for boxes in (whole, visible))
+    keep = (visible_area > 0) & (visible_area >= min_visible * area)
+    return visible[keep].astype(np.float32), example.classes[keep]
