@@ -156,6 +156,16 @@ def test_links_on_the_way_are_followed(data, tmp_path):
         assert os.path.samefile(records[1].path, tmp_path / "in/sub/a.png")
 
 
+@pytest.mark.parametrize("form", FORMATS)
+def test_splits_of_one_name_become_one(data, tmp_path, form):
+    other = write_data(tmp_path / "more", [(0, 1, [4, 4, 8, 8], 0)], [("a.png", (30, 30)), ("b.png", (9, 9))])
+    lines = convert([data, other], form, tmp_path / "out")
+    assert sum(line.startswith("part: ") for line in lines) == 2
+    annotations = read_annotations(WRITTEN[form].format(tmp_path / "out"), None, NAMES)
+    assert [len(record.boxes) for record in annotations.records] == [1 + (form == "coco"), 1, 0, 1, 0]
+    assert len({record.path for record in annotations.records}) == 5
+
+
 def refused(match, *arguments, **options):
     with pytest.raises(InputError, match=match) as caught:
         convert(*arguments, **options)
@@ -167,7 +177,7 @@ def test_refused(data, tmp_path):
     refused("in: exists and is not an empty folder", [data], "text", tmp_path / "in")
     refused(r"part\.json: exists and is not an empty folder", [data], "text", data)
     refused("has no splits; leave out --split", [data], "text", out, split="train")
-    refused("there is a split 'part' already", [data, data], "text", out)
+    refused(r"a\.png is in the split 'part' already, by .*part\.json", [data, data], "text", out)
     refused("absent: there is no such file", [tmp_path / "absent"], "text", out)
     convert([data], "voc", tmp_path / "voc")
     refused("lies in the data", [tmp_path / "voc"], "text", tmp_path / "voc/text")

@@ -29,7 +29,7 @@ def convert(
     """Write data sets in another format, split by split.
 
     data: as `read_annotations` takes them. A VOC folder or a data.yaml brings all its splits, or `split` alone; a text list
-        and a COCO file are one split each, named after the file.
+        and a COCO file are one split each, named after the file. Splits of the same name become one.
     to: "text": SPLIT.txt and classes.names; "voc": Annotations, ImageSets, classes.names and links in JPEGImages; "coco":
         SPLIT.json; "yolo": data.yaml, labels, SPLIT.txt and links in images. Links and paths are relative.
     out: a folder, new or empty.
@@ -99,11 +99,13 @@ def _read(data, split, names, out):
         wanted = [chosen or split] if chosen or split else splits(path) if has_splits else ()
         for name in wanted or (None,):
             part = name or ("all" if has_splits else Path(path).stem)
-            if part in parts:
-                raise InputError(f"{path}: there is a split {part!r} already; rename one of the files")
             annotations = read_annotations(path, name, names)
             names = check_names(annotations.names, path)
-            parts[part] = annotations.records
+            known = {record.path: record.source for record in parts.get(part, ())}
+            for record in annotations.records:
+                if record.path in known:
+                    raise InputError(f"{record.source}: {record.path} is in the split {part!r} already: {known[record.path]}")
+            parts[part] = parts.get(part, []) + annotations.records
             lines.append(_describe(part, annotations.records))
             left_out.update(annotations.left_out)
     return names, parts, lines + ([f"{len(left_out)} boxes without area were left out"] if left_out else [])
