@@ -1,7 +1,11 @@
 """The suite runs with eight forced CPU devices, rank promotion refused, and warnings as errors (setup.cfg)."""
 
 import os
+import shutil
+import tempfile
 
+# Programs that tests start find there what another one compiled; the user's own cache stays as it is.
+os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="yolojax-compiled-")
 if os.environ.get("YOLOJAX_TEST_PLATFORM", "cpu") == "cpu":
     os.environ["JAX_PLATFORMS"] = "cpu"
     os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=8"
@@ -15,6 +19,10 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SHARED = REPOSITORY.parent / "shared"
+
+
+def pytest_unconfigure():
+    shutil.rmtree(os.environ["JAX_COMPILATION_CACHE_DIR"], ignore_errors=True)
 
 
 @pytest.fixture

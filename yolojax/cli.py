@@ -1,6 +1,7 @@
 """What the programs share: flags, help, and errors as one line."""
 
 import asyncio
+import contextlib
 import difflib
 import logging
 import os
@@ -25,6 +26,7 @@ def run(main, define, doc):
         doc: what the program does, for --help.
     """
     _report_failed_writes_once()
+    _keep_compiled_programs()
     try:
         arguments = _parse(define, doc)
     except Exception as error:  # the flag libraries raise many kinds; all of them mean a flag that cannot be used
@@ -109,6 +111,15 @@ def _print_help(doc):
 
         print("\nFields of the configuration, with the defaults that a config file starts from:")
         print("\n".join(help_text()))
+
+
+def _keep_compiled_programs():
+    # Set before JAX starts, which reads it then; JAX's own settings, given by the user, go first.
+    cache = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    folder = os.path.join(cache, "yolojax", "compiled")
+    with contextlib.suppress(OSError):  # without a home that can be written, every program is compiled anew
+        os.makedirs(folder, exist_ok=True)
+        os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", folder)
 
 
 def _report_failed_writes_once():
