@@ -11,6 +11,9 @@ from yolojax.errors import InputError
 
 # Field, value, the field that decides, a value of that with which the first is used, and one with which it is not.
 CASES = [
+    ("data.sampling", "class_balanced", "data.source", "auto", "digits"),
+    ("data.repeat_threshold", 0.5, "data.sampling", "repeat_factor", "class_balanced"),
+    ("data.cache_gib", 1.0, "data.source", "auto", "digits"),
     ("data.augment.iou_crop_smallest", 0.5, "data.augment.iou_crop_probability", 0.1, 0.0),
     ("data.augment.scale_smallest", 0.8, "data.augment.scale_probability", 1.0, 0.0),
     ("data.augment.scale_largest", 2.0, "data.augment.scale_probability", 0.5, 0.0),
@@ -45,6 +48,7 @@ CASES = [
 def test_what_nothing_uses_is_refused(name, value, other, used_with, unused_with):
     section, _, field = name.rpartition(".")
     config = with_field(name, value)
+    config.data.source = "auto"
     group = operator.attrgetter(section)(config)
     setattr(group, other.rpartition(".")[2], used_with)
     assert flatten(checked(config))[name] == value

@@ -40,6 +40,10 @@ class DataConfig:
     names: str = _field("", "path of the file with one class name a line; empty: the names of the training data")
     class_names: tuple[str, ...] = _field((), "the class names; empty: read from the names file or the training data")
     size: tuple[int, ...] = _field((416, 416), "(height, width) of the network's input in pixels, multiples of 32")
+    sizes: tuple = _field((), "sizes like it, one of which is drawn for each training step (multi-scale); empty: size alone")
+    sampling: str = _field("uniform", "uniform; repeat_factor: rare classes oftener; class_balanced: all classes equally often")
+    repeat_threshold: float = _field(0.3, "share of the pictures under which repeat_factor shows those of a class oftener")
+    cache_gib: float = _field(0.0, "memory for decoded training pictures, which are then read only once, GiB; 0: none")
     max_boxes: int = _field(150, "boxes there is room for in a picture; of more, the largest are kept")
     on_unreadable: str = _field("stop", "stop: an unreadable picture ends the run; skip: it is counted and left out")
     threads: int = _field(0, "threads that read and augment pictures; 0: one a core, at most 16")
@@ -92,6 +96,7 @@ class TrainConfig:
     log_steps: int = _field(20, "steps between two lines of training metrics")
     eval_epochs: float = _field(1.0, "epochs between two evaluations on the validation split")
     checkpoint_steps: int = _field(500, "steps between two checkpoints, besides one after each evaluation")
+    keep_memory: bool = _field(True, "on a CPU with glibc: freed buffers are kept for the next step, faster, with more memory")
 
 
 @dataclasses.dataclass(slots=True)

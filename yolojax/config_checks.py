@@ -46,7 +46,14 @@ def _distinct(value):
 
 
 def _input_size(value):
-    return None if len(value) == 2 and all(v > 0 and v % 32 == 0 for v in value) else "must be (height, width), multiples of 32"
+    whole = len(value) == 2 and all(isinstance(v, int) and v > 0 and v % 32 == 0 for v in value)
+    return None if whole else "must be (height, width), multiples of 32"
+
+
+def _input_sizes(value):
+    if len(set(value)) == len(value) and all(isinstance(size, tuple) and _input_size(size) is None for size in value):
+        return None
+    return "must hold different ((height, width), ...), multiples of 32"
 
 
 CHECKS = types.MappingProxyType(
@@ -61,6 +68,10 @@ CHECKS = types.MappingProxyType(
         "data.source": _one_of("auto", "list", "digits"),
         "data.class_names": _distinct,
         "data.size": _input_size,
+        "data.sizes": _input_sizes,
+        "data.sampling": _one_of("uniform", "repeat_factor", "class_balanced"),
+        "data.repeat_threshold": _between(0, 1),
+        "data.cache_gib": _at_least(0),
         "data.max_boxes": _at_least(1),
         "data.on_unreadable": _one_of("stop", "skip"),
         "data.threads": _at_least(0),
@@ -142,6 +153,9 @@ USED_WITH = types.MappingProxyType(
             "data.augment.scale_probability or data.augment.iou_crop_probability or data.augment.mosaic_probability",
             _positive,
         ),
+        "data.sampling": ("data.source", _one_of("auto", "list")),
+        "data.repeat_threshold": ("data.sampling", _one_of("repeat_factor")),
+        "data.cache_gib": ("data.source", _one_of("auto", "list")),
         "loss.box": ("loss.name", _one_of("yolo")),
         "loss.coord_weight": ("loss.name", _one_of("paper")),
         "loss.noobject_weight": ("loss.name", _one_of("paper")),

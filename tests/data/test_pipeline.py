@@ -6,8 +6,6 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from tests.data.text_list import GRID, NAMES, PICTURES, assert_same, relist
 from yolojax.config import Config
@@ -18,62 +16,41 @@ from yolojax.data.pipeline import (
     class_names,
     collate,
     open_split,
-    step_samples,
     train_batches,
     train_sample,
     val_batches,
     val_sample,
 )
+from yolojax.data.sampling import sampler
 from yolojax.errors import InputError
 from yolojax.targets import assign
 
 
-@settings(deadline=None, max_examples=60)
-@given(seed=st.integers(0, 2**40), batch_size=st.integers(1, 20), length=st.integers(1, 17), start=st.integers(0, 9))
-def test_every_epoch_visits_each_picture_once(seed, batch_size, length, start):
-    steps = max(start + 1, -(-4 * length // batch_size))
-    visits = [visit for step in range(steps) for visit in step_samples(seed, step, batch_size, length)]
-    assert len(visits) == steps * batch_size
-    for epoch in range(4):
-        of_epoch = visits[epoch * length : (epoch + 1) * length]
-        assert {e for e, _ in of_epoch} == {epoch}
-        assert sorted(index for _, index in of_epoch) == list(range(length))
-    assert step_samples(seed, start, batch_size, length) == visits[start * batch_size : (start + 1) * batch_size]
-
-
-def test_orders_differ_between_epochs_and_seeds():
-    orders = {tuple(index for _, index in step_samples(seed, step, 50, 50)) for seed in (0, 1) for step in range(5)}
-    assert len(orders) == 10
-    # No epoch is an old one continued or turned round: a picture's place in one says nothing of its place in the next.
-    places = np.array([np.argsort([index for _, index in step_samples(3, step, 400, 400)]) for step in range(2)])
-    assert abs(np.corrcoef(places)[0, 1]) < 0.2
-
-
 def test_a_batch_reaches_over_the_end_of_an_epoch(config):
     source = open_split(config, "train")
-    crossing = step_samples(config.seed, 2, 3, len(PICTURES))
+    crossing = sampler(config.seed, 3, len(PICTURES))(2)
     assert [epoch for epoch, _ in crossing] == [0, 1, 1]
-    ((batch, _),) = train_batches(source, config, GRID, 2, 3)
+    ((batch, _),) = train_batches(source, config, [GRID], 2, 3)
     assert_same(batch, collate([train_sample(source, config, GRID, epoch, index) for epoch, index in crossing]))
 
 
 def test_batches_depend_neither_on_threads_nor_on_the_first_step(config):
     source = open_split(config, "train")
     config.data.threads = 1
-    expected = list(train_batches(source, config, GRID, 0, 8))
+    expected = list(train_batches(source, config, [GRID], 0, 8))
     assert len(expected) == 8
     for threads, start in ((1, 3), (2, 0), (3, 7), (5, 2), (0, 1), (2, 8)):
         config.data.threads = threads
         np.random.seed(threads)  # noqa: NPY002 (no state outside may matter)
-        assert_same(list(train_batches(open_split(config, "train"), config, GRID, start, 8)), expected[start:])
+        assert_same(list(train_batches(open_split(config, "train"), config, [GRID], start, 8)), expected[start:])
     images = [batch.images.tobytes() for batch, _ in expected]
     assert len(set(images)) == 8
 
 
 def test_two_iterations_at_once_do_not_disturb_each_other(config):
     source = open_split(config, "train")
-    expected = list(train_batches(source, config, GRID, 0, 4))
-    both = itertools.zip_longest(train_batches(source, config, GRID, 0, 4), train_batches(source, config, GRID, 0, 4))
+    expected = list(train_batches(source, config, [GRID], 0, 4))
+    both = itertools.zip_longest(train_batches(source, config, [GRID], 0, 4), train_batches(source, config, [GRID], 0, 4))
     for (one, two), wanted in zip(both, expected, strict=True):
         assert_same(one, wanted)
         assert_same(two, wanted)
@@ -144,7 +121,7 @@ def test_pictures_without_boxes_are_negatives(config):
     assert sample.original.boxes.shape == (0, 4)
     relist(config, "")
     config.train.batch_size = 2
-    (batch, counts), _ = train_batches(open_split(config, "train"), config, GRID, 0, 2)
+    (batch, counts), _ = train_batches(open_split(config, "train"), config, [GRID], 0, 2)
     assert (batch.targets.classes == -1).all() and batch.images.shape == (2, 64, 96, 3)
     assert counts == {"dropped_small": 0, "dropped_excess": 0, "unreadable": 0}
 
@@ -159,7 +136,7 @@ def test_boxes_that_are_left_out_are_counted(config):
     assert sample.targets.classes.tolist() == [2, 1]
     for name in ("flip", "crop", "translate", "hsv"):
         setattr(config.data.augment, f"{name}_probability", 0.0)
-    ((_, counts),) = train_batches(open_split(config, "train"), config, GRID, 0, 1)
+    ((_, counts),) = train_batches(open_split(config, "train"), config, [GRID], 0, 1)
     assert counts == {"dropped_small": 3, "dropped_excess": 6, "unreadable": 0}
 
 
@@ -182,7 +159,7 @@ def test_validation_batches_are_in_order_and_filled_up(config):
 
 
 def test_types_and_shapes_of_a_batch(config):
-    (batch, counts), *_ = train_batches(open_split(config, "train"), config, GRID, 0, 2)
+    (batch, counts), *_ = train_batches(open_split(config, "train"), config, [GRID], 0, 2)
     assert batch.images.dtype == np.uint8 and batch.images.shape == (3, 64, 96, 3) and batch.images.flags.c_contiguous
     shapes = {name: (member.shape, member.dtype) for name, member in batch.targets._asdict().items()}
     assert shapes == {
@@ -232,8 +209,8 @@ def test_digits_are_drawn_anew_in_every_epoch_but_always_the_same(digits_config)
 def test_digits_go_through_the_pipeline(digits_config):
     digits_config.train.batch_size = 6
     source = open_split(digits_config, "train")
-    expected = list(train_batches(source, digits_config, GRID, 0, 5))
-    assert_same(list(train_batches(source, digits_config, GRID, 3, 5)), expected[3:])
+    expected = list(train_batches(source, digits_config, [GRID], 0, 5))
+    assert_same(list(train_batches(source, digits_config, [GRID], 3, 5)), expected[3:])
     batch = expected[0][0]
     assert batch.images.shape == (6, 64, 96, 3)
     assert (batch.targets.classes[:, 0] >= 0).all() and batch.targets.classes.max() <= 9

@@ -12,12 +12,12 @@ from yolojax.data.augment import Example
 from yolojax.data.pipeline import (
     collate,
     open_split,
-    step_samples,
     train_batches,
     train_sample,
     val_batches,
     val_sample,
 )
+from yolojax.data.sampling import sampler
 from yolojax.errors import InputError
 
 
@@ -36,7 +36,7 @@ def test_boxes_of_another_resolution_are_refused(config):
     relist(config, "10,10,20,20,1 160,120,190,150,0")
     config.data.on_unreadable = "skip"
     for batches in (
-        train_batches(open_split(config, "train"), config, GRID, 0, 1),
+        train_batches(open_split(config, "train"), config, [GRID], 0, 1),
         val_batches(open_split(config, "val"), config, GRID, 2),
     ):
         with pytest.raises(InputError, match=r"list\.txt:1: box 160,120,190,150 lies mostly outside .*alone\.png"):
@@ -47,8 +47,8 @@ def test_an_unreadable_picture_stops_the_run_by_name(config):
     spoil(config, 4)
     message = rf"^{re.escape(config.data.train)}:5: .*4\.png: .*damaged"
     source = open_split(config, "train")
-    steps = [step for step in range(3) if 4 in [index for _, index in step_samples(config.seed, step, 3, 7)]]
-    batches = train_batches(source, config, GRID, 0, 3)
+    steps = [step for step in range(3) if 4 in [index for _, index in sampler(config.seed, 3, 7)(step)]]
+    batches = train_batches(source, config, [GRID], 0, 3)
     for _ in range(steps[0]):
         next(batches)
     with pytest.raises(InputError, match=message):
@@ -63,6 +63,8 @@ def test_an_unreadable_picture_stops_the_run_by_name(config):
 
 def test_unreadable_pictures_are_replaced_and_counted(config):
     config.data.on_unreadable = "skip"
+    for name in ("flip", "crop", "translate", "hsv"):
+        setattr(config.data.augment, f"{name}_probability", 0.0)
     source = open_split(config, "train")
     stand_in = {index: train_sample(source, config, GRID, 1, index) for index in (3, 0)}
     spoil(config, 1, 2, 6)
@@ -71,8 +73,11 @@ def test_unreadable_pictures_are_replaced_and_counted(config):
         assert_same(sample[:-1], stand_in[instead][:-1])
         assert sample.unreadable == 1
     assert train_sample(source, config, GRID, 1, 3).unreadable == 0
+    # The one picture that is shown twice is augmented twice.
+    config.data.augment.hsv_probability = 1.0
+    assert (train_sample(source, config, GRID, 1, 2).image != train_sample(source, config, GRID, 1, 3).image).any()
     config.train.batch_size = len(PICTURES)
-    counts = [count["unreadable"] for _, count in train_batches(source, config, GRID, 0, 4)]
+    counts = [count["unreadable"] for _, count in train_batches(source, config, [GRID], 0, 4)]
     assert counts == [3, 3, 3, 3]
 
 
@@ -92,7 +97,7 @@ def test_a_list_that_cannot_be_read_at_all(config):
     spoil(config, *range(7))
     source = open_split(config, "train")
     with pytest.raises(InputError, match=r"list\.txt: none of the 7 pictures can be read"):
-        next(train_batches(source, config, GRID, 0, 1))
+        next(train_batches(source, config, [GRID], 0, 1))
     assert list(val_batches(source, config, GRID, 4)) == []
 
 
@@ -114,7 +119,7 @@ class Counting:
 
 
 def iterations(source, config):
-    return train_batches(source, config, GRID, 0, 20), val_batches(source, config, GRID, 3)
+    return train_batches(source, config, [GRID], 0, 20), val_batches(source, config, GRID, 3)
 
 
 @pytest.mark.parametrize("kind", [0, 1], ids=["train", "val"])

@@ -1,13 +1,16 @@
 """The host pipeline: pictures and boxes to batches, where every sample is a function of (seed, epoch, index).
 
-Nothing here keeps random state. The order of an epoch is a function of (seed, epoch), and the samples of a step follow from the
-step alone, so a run that is resumed at a step reads on as if it had never stopped.
+Nothing here keeps random state: the samples of a step and its input size follow from the step alone (`sampling`), so a run
+that is resumed at a step reads on as if it had never stopped.
 """
 
 import collections
 import concurrent.futures
+import contextlib
 import functools
+import math
 import os
+import threading
 from typing import NamedTuple
 
 import numpy as np
@@ -16,12 +19,15 @@ from yolojax.data import digits
 from yolojax.data.annotations import check_boxes_in_picture, read_names, read_text_list
 from yolojax.data.augment import Example, augment, clip_boxes
 from yolojax.data.formats.read import Annotations, read_annotations
+from yolojax.data.image_size import read_size
 from yolojax.data.images import Letterbox, cv2, letterbox, letterbox_boxes, read_image
+from yolojax.data.sampling import AUGMENT, SCENE, class_balanced_weights, repeat_factors, sampler, step_grid
 from yolojax.errors import InputError
 from yolojax.targets import Targets, assign
 
-# They keep the streams of random numbers apart that share a seed.
-_ORDER, _AUGMENT, _SCENE = range(3)
+GIB = 2**30
+# Pictures whose headers are read to estimate the memory that all of them take.
+MEASURED = 200
 
 
 class Batch(NamedTuple):
@@ -54,10 +60,13 @@ class Sample(NamedTuple):
 
 
 class ListSource:
-    """Pictures of `Annotations`; `example` reads one from its file."""
+    """Pictures of `Annotations`; `example` reads one from its file, or from memory: the first `cache_bytes` stay there."""
 
-    def __init__(self, annotations):
+    def __init__(self, annotations, cache_bytes=0):
         self.names, self.records, self.left_out = annotations
+        self.cache_bytes = self._free_bytes = cache_bytes
+        self._images = {}
+        self._lock = threading.Lock()
 
     def __len__(self):
         return len(self.records)
@@ -68,7 +77,20 @@ class ListSource:
         notes = [f"{split}: {crowd} boxes round crowds are not trained on, and ignored in evaluation"] if crowd else []
         if self.left_out:
             notes.append(f"{split}: {len(self.left_out)} boxes without area were left out, the first at {self.left_out[0]}")
+        if self.cache_bytes:
+            notes.append(
+                f"{split}: decoded, the pictures take about {self._estimate_bytes() / GIB:.2f} GiB of memory; "
+                f"{self.cache_bytes / GIB:.2f} GiB of them are kept (config.data.cache_gib)"
+            )
         return notes
+
+    def _estimate_bytes(self):
+        measured = self.records[:: -(-len(self.records) // MEASURED)]
+        sizes = []
+        for record in measured:
+            with contextlib.suppress(InputError):  # whoever reads it whole will say so
+                sizes.append(3 * math.prod(read_size(record.path)))
+        return len(self.records) * sum(sizes) / max(1, len(sizes))
 
     def describe(self, index):
         """Names a picture for messages."""
@@ -77,13 +99,23 @@ class ListSource:
     def example(self, epoch, index):
         """The picture and its boxes in pixels of the picture, without those round crowds; the same in every epoch."""
         record = self.records[index]
-        try:
-            image = read_image(record.path)
-        except InputError as error:
-            raise UnreadablePicture(f"{record.source}: {error}") from error
+        image = self._images.get(index)
+        if image is None:
+            try:
+                image = read_image(record.path)
+            except InputError as error:
+                raise UnreadablePicture(f"{record.source}: {error}") from error
+            self._keep(index, image)
         check_boxes_in_picture(record, *image.shape[:2])
         single = ~record.crowd
         return Example(image, record.boxes[single], record.classes[single])
+
+    def _keep(self, index, image):
+        with self._lock:
+            if image.nbytes <= self._free_bytes and index not in self._images:
+                self._free_bytes -= image.nbytes
+                image.flags.writeable = False
+                self._images[index] = image
 
 
 class DigitsSource:
@@ -108,7 +140,7 @@ class DigitsSource:
 
     def example(self, epoch, index):
         """A scene and its boxes in pixels of the scene."""
-        rng = np.random.default_rng([self.seed, _SCENE, self.held_out, epoch, index])
+        rng = np.random.default_rng([self.seed, SCENE, self.held_out, epoch, index])
         return digits.compose_scene(rng, *self.glyphs, size=self.size)
 
 
@@ -135,7 +167,7 @@ def open_split(config, split):
     if data.source == "digits":
         length = data.digits_train if split == "train" else data.digits_val
         return DigitsSource(config.seed, length, min(data.size), held_out=split == "val")
-    return ListSource(_annotations(data, split))
+    return ListSource(_annotations(data, split), cache_bytes=int(data.cache_gib * GIB) if split == "train" else 0)
 
 
 def class_names(config):
@@ -167,37 +199,45 @@ def truth(source, index, example):
     return record.boxes, record.classes, record.difficult | record.crowd
 
 
-def step_samples(seed, step, batch_size, length):
-    """Which samples make up a step: [(epoch, index), ...], `batch_size` of them.
-
-    Steps count from 0. Every epoch visits each of the `length` pictures once, in an order that is a function of
-    (seed, epoch); a batch may reach over the end of an epoch.
-    """
-    positions = range(step * batch_size, (step + 1) * batch_size)
-    return [(p // length, int(_order(seed, p // length, length)[p % length])) for p in positions]
-
-
-@functools.lru_cache(maxsize=4)
-def _order(seed, epoch, length):
-    return np.random.default_rng([seed, _ORDER, epoch]).permutation(length)
+def train_sampler(source, config):
+    """The function of a step to its samples, [(epoch, index), ...], by `config.data.sampling`; see `sampling.sampler`."""
+    weights = None
+    if config.data.sampling != "uniform":
+        class_lists = [record.classes[~record.crowd] for record in source.records]
+        if config.data.sampling == "repeat_factor":
+            weights = repeat_factors(class_lists, config.data.repeat_threshold)
+        else:
+            weights = class_balanced_weights(class_lists)
+    return sampler(config.seed, config.train.batch_size, len(source), weights)
 
 
 def train_sample(source, config, grid, epoch, index):
-    """The training sample of (config.seed, epoch, index), augmented.
+    """The training sample of (config.seed, epoch, index), augmented; an index from len(source) on shows a picture once more.
 
     An unreadable picture raises, or, with `config.data.on_unreadable` "skip", is replaced by the next one that can be read.
     """
+    rng = np.random.default_rng([config.seed, AUGMENT, epoch, index])
+    example, skipped = _readable(source, config, epoch, index)
+    mixed = epoch < config.train.epochs - config.data.augment.mix_off_epochs
+    example = augment(
+        rng,
+        example,
+        config.data.augment,
+        size=grid.size,
+        draw_other=(lambda rng: _readable(source, config, epoch, int(rng.integers(len(source))))[0]) if mixed else None,
+    )
+    # One, however many were tried: each of those is counted where its own turn comes.
+    return _prepare(example, config, grid, unreadable=int(skipped > 0))
+
+
+def _readable(source, config, epoch, index):
+    """The example of an index, or of the next one that can be read, and how many could not be."""
     for skipped in range(len(source)):
-        at = (index + skipped) % len(source)
         try:
-            example = source.example(epoch, at)
+            return source.example(epoch, (index + skipped) % len(source)), skipped
         except UnreadablePicture:
             if config.data.on_unreadable == "stop":
                 raise
-            continue
-        rng = np.random.default_rng([config.seed, _AUGMENT, epoch, at])
-        # One, however many were tried: each of those is counted where its own turn comes.
-        return _prepare(augment(rng, example, config.data.augment), config, grid, unreadable=int(skipped > 0))
     raise InputError(f"{config.data.train}: none of the {len(source)} pictures can be read; see that the files are whole")
 
 
@@ -233,19 +273,18 @@ def collate(samples):
     return Batch(np.stack([sample.image for sample in samples]), targets)
 
 
-def train_batches(source, config, grid, start_step, stop_step):
+def train_batches(source, config, grids, start_step, stop_step):
     """Yields (Batch, counts) for the steps from `start_step` to before `stop_step`, made by threads ahead of time.
 
+    grids holds an AnchorGrid for each input size; the pictures of a step all have one of these sizes (`step_grid`).
     counts is {"dropped_small", "dropped_excess", "unreadable"}: numbers of boxes and pictures left out of this batch.
     """
-    batch_size = config.train.batch_size
+    samples_of = train_sampler(source, config)
 
     def jobs():
         for step in range(start_step, stop_step):
-            yield [
-                functools.partial(train_sample, source, config, grid, epoch, index)
-                for epoch, index in step_samples(config.seed, step, batch_size, len(source))
-            ]
+            grid = step_grid(config.seed, step, grids)
+            yield [functools.partial(train_sample, source, config, grid, epoch, index) for epoch, index in samples_of(step)]
 
     for samples in _in_threads(jobs(), config.data.threads):
         counts = {

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import jax
 
+from yolojax.allocator import keep_freed_memory
 from yolojax.config import checked, differences, to_dict
-from yolojax.data.pipeline import class_names, open_split, step_samples, train_batches
+from yolojax.data.pipeline import class_names, open_split, train_batches, train_sampler
 from yolojax.draw import draw_detections
 from yolojax.errors import InputError
 from yolojax.evaluation.evaluate import compile_eval_step, evaluate
@@ -58,9 +59,12 @@ def train_and_evaluate(config, workdir):
     """
     config = resolve(config)
     mesh = make_mesh()
+    if config.train.keep_memory and jax.default_backend() == "cpu":
+        keep_freed_memory()
     check_batch_size(config.train.batch_size, mesh, "config.train.batch_size")
     train_source, val_source = open_split(config, "train"), open_split(config, "val")
     model, grid = build_model(config.model), build_grid(config.model, config.data.size)
+    train_grids = [build_grid(config.model, size) for size in config.data.sizes or [config.data.size]]
     loss = build_loss(config.loss)
 
     steps_per_epoch = len(train_source) / config.train.batch_size
@@ -99,15 +103,18 @@ def train_and_evaluate(config, workdir):
         progress.say(note)
     progress.say(f"resuming {workdir} at step {start_step}" if start_step else f"starting in {workdir}")
 
-    train_step = compile_train_step(
-        mesh,
-        model=model,
-        optimizer=optimizer,
-        grid=grid,
-        loss=loss,
-        ema_decay=config.optimizer.ema_decay,
-        ema_warmup_steps=config.optimizer.ema_warmup_steps,
-    )
+    train_steps = {
+        train_grid.size: compile_train_step(
+            mesh,
+            model=model,
+            optimizer=optimizer,
+            grid=train_grid,
+            loss=loss,
+            ema_decay=config.optimizer.ema_decay,
+            ema_warmup_steps=config.optimizer.ema_warmup_steps,
+        )
+        for train_grid in train_grids
+    }
     eval_step = compile_eval_step(
         replicated, split, model=model, grid=grid, loss=loss, config=config.eval, class_scores=config.loss.class_scores
     )
@@ -115,11 +122,11 @@ def train_and_evaluate(config, workdir):
     eval_every = max(1, round(config.train.eval_epochs * steps_per_epoch))
     outcome = evaluated_step = None
 
-    batches = train_batches(train_source, config, grid, start_step, total_steps)
+    batches = train_batches(train_source, config, train_grids, start_step, total_steps)
     with contextlib.closing(progress), contextlib.closing(log), checkpoints:
         with _StopSignals() as stop, contextlib.closing(batches):
             for step, (batch, counts) in enumerate(feed(batches, split), start=start_step + 1):
-                state, metrics = train_step(state, batch)
+                state, metrics = train_steps[batch.images.shape[1:3]](state, batch)
                 recorder.add(step, metrics, counts)
                 progress.advance(step)
                 evaluating = step % eval_every == 0 or step == total_steps
@@ -197,6 +204,7 @@ class _Recorder:
 
     def __init__(self, config, schedule, source, log, progress, pending):
         self.config, self.schedule, self.source, self.log, self.progress = config, schedule, source, log, progress
+        self._samples_of = train_sampler(source, config)
         self._group = pending
         self._complete = None
         self._in_flight = collections.deque()
@@ -260,10 +268,8 @@ class _Recorder:
         return group
 
     def _explain(self, entry):
-        samples = step_samples(
-            self.config.seed, entry["step"] - 1, self.config.train.batch_size, len(self.source)
-        )
-        pictures = ", ".join(self.source.describe(index) for _, index in samples)
+        samples = self._samples_of(entry["step"] - 1)
+        pictures = ", ".join(self.source.describe(index % len(self.source)) for _, index in samples)
         terms = ", ".join(f"{name} {entry[name]:g}" for name in ("box", "objectness", "classification", "gradient_norm"))
         return (
             f"step {entry['step']}: the loss is not finite ({terms}); its pictures: {pictures}; lower "
