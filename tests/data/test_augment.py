@@ -196,6 +196,20 @@ def test_without_other_pictures_nothing_is_mixed():
         assert_same(augment(np.random.default_rng(seed), example, everything()), expected)
 
 
+def test_the_other_picture_of_a_mixup_is_fitted_and_centred():
+    sizes = {(30, 30): [20, 0, 60, 40], (10, 80): [0, 15, 80, 25], (41, 20): [40 - 400 / 41, 0, 40 + 400 / 41, 40]}
+    config = AugmentConfig(0.0, 0.0, 0.0, 0.0, mixup_probability=1.0)
+    example = noise_example(0, 40, 80)
+    for (height, width), expected in sizes.items():
+        other = Example(
+            np.zeros((height, width, 3), np.uint8), np.array([[0, 0, width, height]], np.float32), np.zeros(1, np.int32)
+        )
+        image, boxes, _ = augment(np.random.default_rng(0), example, config, draw_other=lambda rng, other=other: other)
+        assert image.shape == example.image.shape
+        np.testing.assert_array_equal(boxes[:2], example.boxes)
+        np.testing.assert_allclose(boxes[2], expected, rtol=1e-6)
+
+
 def chain(config, red, green, size, seed):
     """A picture with a red rectangle through all of `config`; the first of the other pictures has a green one."""
     black = Example(np.zeros((50, 70, 3), np.uint8), np.zeros((0, 4), np.float32), np.zeros(0, np.int32))

@@ -112,7 +112,7 @@ def test_boxes_follow_the_picture_to_the_sub_pixel(function):
     # Half a level, 1/16 pixel, for rounding; OpenCV's places, which are 32nds of a pixel; and the rest for a trace of grey.
     assert len(errors) > 1500
     assert np.abs(errors).max() < 1 / 6
-    assert np.abs(np.mean(errors, axis=0)).max() < 0.01
+    assert np.abs(np.mean(errors, axis=0)).max() < 1 / 40  # OpenCV 4 rounds places up to 32nds: 1/64 on average
 
 
 @settings(deadline=None, max_examples=80)

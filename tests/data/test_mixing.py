@@ -61,7 +61,7 @@ def test_boxes_of_a_mosaic_are_right_to_the_sub_pixel():
         errors += corner_errors(mosaic(rng, parts[0], parts[1:], size=(60, 80), min_visible=0.0), parts)
     assert len(errors) > 1500
     assert np.abs(errors).max() < 1 / 6  # as of the scaled pictures
-    assert np.abs(np.mean(errors, axis=0)).max() < 0.01
+    assert np.abs(np.mean(errors, axis=0)).max() < 1 / 40  # OpenCV 4 rounds places up to 32nds: 1/64 on average
 
 
 @settings(deadline=None, max_examples=60)
