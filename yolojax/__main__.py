@@ -73,13 +73,13 @@ def _check(options):
     from yolojax.contact_sheet import contact_sheet
     from yolojax.data.check import Problem, describe, find_problems
     from yolojax.data.formats.read import read_data
+    from yolojax.data.image_size import try_pictures
     from yolojax.data.images import read_image, write_image
-    from yolojax.data.sizes import picture_sizes
 
     grid = _grid(options)
     problems = []
     names, records = read_data(options.data, options.names, lambda *problem: problems.append(Problem(*problem)))
-    sizes = picture_sizes(records)
+    sizes = try_pictures(records)
     problems += find_problems(records, sizes, names)
     print(describe(records, sizes, names, grid, problems))
     if options.out:
@@ -97,17 +97,13 @@ def _anchors(options):
     from yolojax.data.anchors import anchor_fit, find_anchors, network_boxes
     from yolojax.data.annotations import read_names
     from yolojax.data.formats.read import read_annotations
-    from yolojax.data.sizes import picture_sizes
+    from yolojax.data.image_size import picture_sizes
 
     if options.seed < 0:
         raise InputError(f"--seed must be at least 0, not {options.seed}")
     grid = _grid(options)
     records = read_annotations(options.data, names=read_names(options.names) if options.names else None).records
-    sizes = picture_sizes(records)
-    for size in sizes:
-        if isinstance(size, InputError):
-            raise size
-    boxes = network_boxes(records, sizes, grid.size)
+    boxes = network_boxes(records, picture_sizes(records), grid.size)
     found = find_anchors(boxes, grid, options.seed)
     print(f"{len(boxes):,} boxes of {len(records):,} pictures at {options.size} x {options.size}\n")
     print("anchors    mean IoU  best possible recall  shape IoU > 0.5")
