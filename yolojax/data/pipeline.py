@@ -15,7 +15,7 @@ import numpy as np
 from yolojax.data import digits
 from yolojax.data.annotations import check_boxes_in_picture, read_names, read_text_list
 from yolojax.data.augment import Example, augment, clip_boxes
-from yolojax.data.formats.read import Annotations, read_annotations
+from yolojax.data.formats.read import Annotations, read_annotations, recognise, split_of
 from yolojax.data.images import Letterbox, cv2, letterbox, letterbox_boxes, read_image
 from yolojax.errors import InputError
 from yolojax.targets import Targets, assign
@@ -120,8 +120,8 @@ def open_split(config, split):
     """Opens one split of the data that a `Config` describes.
 
     Args:
-        config: Config with its class names resolved.
-        split: "train" or "val".
+        config: Config. Without class names they are those of its names file, else of this very split.
+        split: "train", "val" or "test".
 
     Returns:
         A ListSource or a DigitsSource.
@@ -129,31 +129,32 @@ def open_split(config, split):
     Raises:
         InputError: a split that is not set, annotations that are missing or malformed.
     """
-    if split not in ("train", "val"):
-        raise InputError(f"there is no split {split!r}: one of train, val")
     data = config.data
+    there = ("train", "val") if data.source == "digits" else ("train", "val", "test")
+    if split not in there:
+        which = "the digits source has" if data.source == "digits" else "there is"
+        raise InputError(f"{which} no split {split!r}: one of {', '.join(there)}")
     if data.source == "digits":
         length = data.digits_train if split == "train" else data.digits_val
         return DigitsSource(config.seed, length, min(data.size), held_out=split == "val")
     return ListSource(_annotations(data, split))
 
 
-def class_names(config):
-    """The class names that the data of a `Config` has."""
-    if config.data.source == "digits":
-        return digits.DIGIT_NAMES
-    if config.data.class_names:
-        return tuple(config.data.class_names)
-    return read_names(config.data.names) if config.data.names else _annotations(config.data, "train").names
-
-
 def _annotations(data, split):
-    path = getattr(data, split)
+    path = getattr(data, split) or (_beside_val(data) if split == "test" else "")
     if not path:
-        raise InputError(f"config.data.{split} is not set: give the path of a list or a data set")
+        hint = " (or eval.py --data PATH)" if split == "test" else ""
+        raise InputError(f"config.data.{split} is not set: give the path of a list or a data set{hint}")
+    names = data.class_names or (read_names(data.names) if data.names else ())
     if data.source == "list":
-        return Annotations(tuple(data.class_names), read_text_list(path, data.class_names), [])
-    return read_annotations(path, split, data.class_names)
+        return Annotations(tuple(names), read_text_list(path, names), [])
+    return read_annotations(path, split, names)
+
+
+def _beside_val(data):
+    """The folder or data.yaml of the split val, which may have a split test as well; "" for other formats."""
+    path = split_of(data.val)[0] if data.val else ""
+    return path if path and data.source == "auto" and recognise(path) in ("voc", "yolo") else ""
 
 
 def truth(source, index, example):

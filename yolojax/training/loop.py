@@ -13,7 +13,7 @@ from pathlib import Path
 import jax
 
 from yolojax.config import checked, differences, to_dict
-from yolojax.data.pipeline import class_names, open_split, step_samples, train_batches
+from yolojax.data.pipeline import open_split, step_samples, train_batches
 from yolojax.draw import draw_detections
 from yolojax.errors import InputError
 from yolojax.evaluation.evaluate import compile_eval_step, evaluate
@@ -56,10 +56,10 @@ def train_and_evaluate(config, workdir):
             finite, a checkpoint that cannot be written.
         KeyboardInterrupt, SystemExit: Ctrl-C or SIGTERM, after a checkpoint has been saved.
     """
-    config = resolve(config)
+    config, train_source = resolve(config)
     mesh = make_mesh()
     check_batch_size(config.train.batch_size, mesh, "config.train.batch_size")
-    train_source, val_source = open_split(config, "train"), open_split(config, "val")
+    val_source = open_split(config, "val")
     model, grid = build_model(config.model), build_grid(config.model, config.data.size)
     loss = build_loss(config.loss)
 
@@ -151,19 +151,23 @@ def train_and_evaluate(config, workdir):
 def resolve(config):
     """Completes a configuration: class names and their number from the data, absolute paths.
 
+    Returns:
+        The Config and the source of its split "train", which was opened for the class names.
+
     Raises:
-        InputError: fields that are wrong or do not fit each other, a names file that cannot be read.
+        InputError: fields that are wrong or do not fit each other, data that cannot be read.
     """
     config = checked(config)
-    for name in ("train", "val", "names"):
+    for name in ("train", "val", "test", "names"):
         path = getattr(config.data, name)
         setattr(config.data, name, os.path.abspath(path) if path else "")
-    config.data.class_names = class_names(config)
+    source = open_split(config, "train")
+    config.data.class_names = tuple(source.names)
     number = len(config.data.class_names)
     if config.model.num_classes not in (0, number):
         raise InputError(f"config.model.num_classes is {config.model.num_classes}, but the data has {number} class names")
     config.model.num_classes = number
-    return config
+    return config, source
 
 
 def open_workdir(config, workdir):
