@@ -68,19 +68,22 @@ def read_data(
     """Read annotations of whichever format for a report of all their problems: class names and records.
 
     data: as of `read_annotations`, all splits unless one is named; names: path of a file with one class name a line, or None.
-    on_problem: as of `read_annotations`, but each message comes once. Pictures need not exist: who reads them will tell.
+    on_problem: as of `read_annotations`, but what is read twice, as labels of two pictures, is told once. Pictures
+        need not exist: who reads them will tell.
     Raises: InputError for what keeps the whole from being read, as a list of no pictures or a COCO file that is not JSON.
     """
+    path, chosen = split_of(data)
+    form = recognise(path)
     told = set()
 
     def tell(kind, message):
-        if kind != "missing picture" and message not in told:
+        # A line of a text list is read once, and may hold the same box twice.
+        if kind != "missing picture" and (form == "text" or message not in told):
             told.add(message)
             on_problem(kind, message)
 
     annotations = read_annotations(data, names=read_names(names) if names else None, on_problem=tell)
-    path, chosen = split_of(data)
-    if recognise(path) == "voc" and not chosen:
+    if form == "voc" and not chosen:
         check_splits(path, tell)
     return annotations.names, annotations.records
 

@@ -112,15 +112,20 @@ def write_yolo(
     (out / "data.yaml").write_text(yaml.safe_dump(data, sort_keys=False, allow_unicode=True), "utf-8")
 
 
+class _Loader(yaml.SafeLoader):
+    """The safe loader without aliases: those of aliases of aliases expand without bound."""
+
+    def compose_node(self, parent, index):
+        if self.check_event(yaml.AliasEvent):
+            what = "an alias (*name) is not read; write out what it stands for"
+            raise yaml.MarkedYAMLError(problem=what, problem_mark=self.peek_event().start_mark)
+        return super().compose_node(parent, index)
+
+
 def _load(path):
     text = "\n".join(read_lines(path))
     try:
-        if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text, yaml.SafeLoader)):
-            # Aliases of aliases expand without bound.
-            raise InputError(f"{path}: an alias (*name), which is not read here; write out what it stands for")
-        data = yaml.safe_load(text)
-    except InputError:
-        raise
+        data = yaml.load(text, _Loader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""
