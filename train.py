@@ -1,7 +1,7 @@
 """Trains a YOLOv3 detector, or goes on with a run that was stopped.
 
   python train.py --workdir runs/digits                     the built-in demo: handwritten digits, minutes on a CPU
-  python train.py --workdir runs/mine --config configs/text_list.py \\
+  python train.py --workdir runs/mine --config configs/data_set.py \\
       --config.data.train=train.txt --config.data.val=val.txt --config.data.names=classes.names
 """
 

@@ -240,7 +240,7 @@ def test_values_out_of_range_are_named(name):
 
 
 def test_every_field_but_paths_and_switches_has_a_range():
-    paths = {"data.train", "data.val", "data.names"}
+    paths = {"data.train", "data.val", "data.test", "data.names"}
     switches = {name for name, value in flatten(Config()).items() if isinstance(value, bool)}
     assert set(flatten(Config())) - paths - switches == set(OUT_OF_RANGE)
 

@@ -34,6 +34,7 @@ CASES = [
     ("loss.wh", "log", "loss.name", "paper", "yolo"),
     ("loss.objectness", "iou", "loss.name", "paper", "yolo"),
     ("loss.class_scores", "softmax", "loss.name", "paper", "yolo"),
+    ("loss.assign_iou", 0.5, "loss.assign_rule", "threshold", "best"),
     ("optimizer.b1", 0.8, "optimizer.name", "adamw", "sgd"),
     ("optimizer.b2", 0.99, "optimizer.name", "adam", "sgd"),
     ("optimizer.momentum", 0.0, "optimizer.name", "sgd", "adam"),

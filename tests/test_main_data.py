@@ -1,6 +1,7 @@
 """`python -m yolojax check` and `anchors`, as users call them."""
 
 import json
+import os
 import shlex
 import subprocess
 import sys
@@ -59,6 +60,7 @@ def test_check_names_every_problem(made, tmp_path, capsys):
         "d.png 80,6,160,60,1 200,10,220,30,1",
         "./a.png",
         "e.png 30,6,10,60,0 1,2,x,4,0 1,1,9999999,4,0",
+        "f.png 1,2,y,4,0 1,2,y,4,0",
     )
     (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 no more")
     before = {path: path.read_bytes() for path in tmp_path.iterdir()}
@@ -83,9 +85,9 @@ def test_check_names_every_problem(made, tmp_path, capsys):
     ]:
         assert shown.out.count(f"{path}:{line}: {words}") == 1
     assert "class 'cow' has no box" in shown.out
-    assert "\n13 problems:\n" in shown.out
-    assert "pictures          8, of which 2 cannot be read" in shown.out
-    assert "boxes             13, of which 6 cannot be used" in shown.out
+    assert "\n15 problems:\n" in shown.out
+    assert "pictures          9, of which 2 cannot be read" in shown.out
+    assert "boxes             15, of which 8 cannot be used" in shown.out
 
 
 def test_check_of_a_clean_set_writes_the_sheet(made, tmp_path, capsys):
@@ -143,6 +145,16 @@ def test_check_without_pictures_for_a_sheet(made, tmp_path, capsys):
     shown = capsys.readouterr()
     assert "no picture that can be read has boxes" in shown.err and not (tmp_path / "sheet.png").exists()
     assert "pictures          1" in shown.out
+
+
+@pytest.mark.parametrize("buffered", ["", "1"])
+def test_a_reader_that_has_seen_enough_is_no_error(made, buffered):
+    arguments = made("a.png" + " 1,2,3,4" * 5000)
+    shell = 'set -o pipefail; "$@" | head -n 1; exit ${PIPESTATUS[0]}'
+    command = ["bash", "-c", shell, "", sys.executable, "-m", "yolojax", "check", *arguments]
+    environment = {**os.environ, "PYTHONUNBUFFERED": buffered}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment)
+    assert done.stdout.startswith("pictures ") and done.stderr == "" and done.returncode == 1
 
 
 def test_blood_cells(real_data, tmp_path, capsys):

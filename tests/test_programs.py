@@ -93,7 +93,7 @@ def test_a_run_leaves_what_it_promises(finished):
         assert set(result) == {"image_id", "category_id", "bbox", "score"} and 0 <= result["image_id"] < 12
     assert read_image(evaluation / "sample_000.png").shape[1] > 900
     assert "VOC 11-point" in out and str(evaluation) in out and "step 35/60  loss" in out
-    assert resolve(get_config()).data.class_names == tuple("0123456789")
+    assert resolve(get_config())[0].data.class_names == tuple("0123456789")
 
 
 def test_eval_repeats_the_numbers_of_training(environment, finished):

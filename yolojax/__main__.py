@@ -1,6 +1,7 @@
 """`python -m yolojax COMMAND`: the tools around training."""
 
 import argparse
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -21,7 +22,12 @@ def main(arguments: list[str] | None = None) -> int:
     _add_convert(commands)
     options = parser.parse_args(arguments)
     try:
-        return options.run(options)
+        status = options.run(options)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:  # who reads the report, as head does, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -73,13 +79,13 @@ def _check(options):
     from yolojax.contact_sheet import contact_sheet
     from yolojax.data.check import Problem, describe, find_problems
     from yolojax.data.formats.read import read_data
+    from yolojax.data.image_size import try_pictures
     from yolojax.data.images import read_image, write_image
-    from yolojax.data.sizes import picture_sizes
 
     grid = _grid(options)
     problems = []
     names, records = read_data(options.data, options.names, lambda *problem: problems.append(Problem(*problem)))
-    sizes = picture_sizes(records)
+    sizes = try_pictures(records)
     problems += find_problems(records, sizes, names)
     print(describe(records, sizes, names, grid, problems))
     if options.out:
@@ -97,17 +103,13 @@ def _anchors(options):
     from yolojax.data.anchors import anchor_fit, find_anchors, network_boxes
     from yolojax.data.annotations import read_names
     from yolojax.data.formats.read import read_annotations
-    from yolojax.data.sizes import picture_sizes
+    from yolojax.data.image_size import picture_sizes
 
     if options.seed < 0:
         raise InputError(f"--seed must be at least 0, not {options.seed}")
     grid = _grid(options)
     records = read_annotations(options.data, names=read_names(options.names) if options.names else None).records
-    sizes = picture_sizes(records)
-    for size in sizes:
-        if isinstance(size, InputError):
-            raise size
-    boxes = network_boxes(records, sizes, grid.size)
+    boxes = network_boxes(records, picture_sizes(records), grid.size)
     found = find_anchors(boxes, grid, options.seed)
     print(f"{len(boxes):,} boxes of {len(records):,} pictures at {options.size} x {options.size}\n")
     print("anchors    mean IoU  best possible recall  shape IoU > 0.5")

@@ -37,6 +37,7 @@ class DataConfig:
     source: str = _field("auto", "auto: recognise the format of train and val; list: text lists; digits: built-in scenes")
     train: str = _field("", "text list, VOC folder, COCO .json or YOLO data.yaml; DIR:SPLIT: that split instead of train")
     val: str = _field("", "as train, for validation; of a VOC folder or a data.yaml it takes the split val")
+    test: str = _field("", "as train, for eval.py --split test; empty: the split test of the VOC folder or data.yaml of val")
     names: str = _field("", "path of the file with one class name a line; empty: the names of the training data")
     class_names: tuple[str, ...] = _field((), "the class names; empty: read from the names file or the training data")
     size: tuple[int, ...] = _field((416, 416), "(height, width) of the network's input in pixels, multiples of 32")

@@ -162,6 +162,7 @@ USED_WITH = types.MappingProxyType(
         "loss.wh": ("loss.name", _one_of("paper")),
         "loss.objectness": ("loss.name", _one_of("paper")),
         "loss.class_scores": ("loss.name", _one_of("paper")),
+        "loss.assign_iou": ("loss.assign_rule", _one_of("threshold")),
         "optimizer.b1": ("optimizer.name", _one_of("adam", "adamw")),
         "optimizer.b2": ("optimizer.name", _one_of("adam", "adamw")),
         "optimizer.momentum": ("optimizer.name", _one_of("sgd")),

@@ -177,7 +177,7 @@ def test_refused(data, tmp_path):
     refused("in: exists and is not an empty folder", [data], "text", tmp_path / "in")
     refused(r"part\.json: exists and is not an empty folder", [data], "text", data)
     refused("has no splits; leave out --split", [data], "text", out, split="train")
-    refused(r"a\.png is in the split 'part' already, by .*part\.json", [data, data], "text", out)
+    refused(r"a\.png is in the split 'part' already: .*part\.json", [data, data], "text", out)
     refused("absent: there is no such file", [tmp_path / "absent"], "text", out)
     convert([data], "voc", tmp_path / "voc")
     refused("lies in the data", [tmp_path / "voc"], "text", tmp_path / "voc/text")

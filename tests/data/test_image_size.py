@@ -1,6 +1,8 @@
 """Sizes from headers are those of the pictures that are read."""
 
 import struct
+import subprocess
+import sys
 import zlib
 
 import numpy as np
@@ -10,8 +12,9 @@ from hypothesis import strategies as st
 
 from tests.data.test_images import UPRIGHT, WHOLE, cmyk_jpeg, encoded, exif, picture, with_segment
 from yolojax.data import image_size
-from yolojax.data.image_size import read_size
-from yolojax.data.images import read_image
+from yolojax.data.annotations import Record
+from yolojax.data.image_size import picture_sizes, read_size, try_pictures
+from yolojax.data.images import read_image, write_image
 from yolojax.errors import InputError
 
 JPEG, PNG = encoded(picture(40, 56), ".jpg"), encoded(picture(40, 56), ".png")
@@ -82,3 +85,30 @@ def test_damage_is_an_input_error_or_a_size(tmp_path, data):
         assert "\n" not in str(error)
     else:
         assert height > 0 and width > 0
+
+
+def test_sizes_in_order_and_errors_with_their_source(tmp_path):
+    records, expected = [], []
+    for number in range(25):
+        path = tmp_path / f"{number}.png"
+        write_image(path, np.zeros((10 + number, 7, 3), np.uint8))
+        records.append(Record(str(path), np.zeros((0, 4)), np.zeros(0), f"list.txt:{number + 1}"))
+        expected.append((10 + number, 7))
+    (tmp_path / "3.png").write_bytes(b"no picture")
+    (tmp_path / "9.png").unlink()
+    sizes = try_pictures(records)
+    errors = {number: str(size) for number, size in enumerate(sizes) if isinstance(size, InputError)}
+    assert [errors[3].startswith(f"list.txt:4: {tmp_path / '3.png'}: not a picture"), sorted(errors)] == [True, [3, 9]]
+    assert errors[9] == f"list.txt:10: {tmp_path / '9.png'}: the picture cannot be read: No such file or directory"
+    assert [size for n, size in enumerate(sizes) if n not in errors] == [e for n, e in enumerate(expected) if n not in errors]
+    with pytest.raises(InputError) as caught:
+        picture_sizes(records)
+    assert str(caught.value) == errors[3]
+    kept = [record for number, record in enumerate(records) if number not in errors]
+    assert picture_sizes(kept) == [size for number, size in enumerate(sizes) if number not in errors]
+    assert try_pictures([]) == picture_sizes([]) == []
+
+
+def test_no_jax():
+    code = "import sys, yolojax.data.check, yolojax.data.anchors, yolojax.contact_sheet; sys.exit('jax' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

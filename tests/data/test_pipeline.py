@@ -11,17 +11,9 @@ from tests.data.text_list import GRID, NAMES, PICTURES, assert_same, relist
 from yolojax.config import Config
 from yolojax.data import digits
 from yolojax.data.images import letterbox, read_image
-from yolojax.data.pipeline import (
-    ListSource,
-    class_names,
-    collate,
-    open_split,
-    train_batches,
-    train_sample,
-    val_batches,
-    val_sample,
-)
+from yolojax.data.pipeline import collate, train_batches, train_sample, val_batches, val_sample
 from yolojax.data.sampling import sampler
+from yolojax.data.sources import ListSource, open_split
 from yolojax.errors import InputError
 from yolojax.targets import assign
 
@@ -218,18 +210,23 @@ def test_digits_go_through_the_pipeline(digits_config):
 
 def test_splits_and_names(config, digits_config):
     assert isinstance(open_split(config, "val"), ListSource)
-    assert class_names(config) == NAMES
-    assert class_names(digits_config) == tuple("0123456789")
+    assert open_split(config, "train").names == NAMES
+    assert open_split(digits_config, "train").names == tuple("0123456789")
     names = config.data.train.replace("list.txt", "classes.names")
     with open(names, "w") as file:
         file.write("left\nright\n")
     config.data.class_names, config.data.names = (), names
-    assert class_names(config) == ("left", "right")
+    config.data.source = "list"
+    with pytest.raises(InputError, match=r"list\.txt:2: class 2 has no name: there are 2"):
+        open_split(config, "train")
+    config.data.source = "auto"
     config.data.val = ""
     with pytest.raises(InputError, match=r"^config\.data\.val is not set: give the path of a list"):
         open_split(config, "val")
-    with pytest.raises(InputError, match="there is no split 'test': one of train, val"):
-        open_split(config, "test")
+    with pytest.raises(InputError, match=r"there is no split 'tests': one of train, val, test$"):
+        open_split(config, "tests")
+    with pytest.raises(InputError, match=r"the digits source has no split 'test': one of train, val$"):
+        open_split(digits_config, "test")
     config.data.train = "nowhere.txt"
     with pytest.raises(InputError, match=r"^nowhere\.txt: "):
         open_split(config, "train")

@@ -10,8 +10,9 @@ from tests.data.text_list import GRID, PICTURES, assert_same, relist, write_list
 from yolojax.data.annotations import read_text_list
 from yolojax.data.formats.read import Annotations
 from yolojax.data.images import letterbox
-from yolojax.data.pipeline import ListSource, collate, open_split, train_batches, train_sample, train_sampler
+from yolojax.data.pipeline import collate, train_batches, train_sample, train_sampler
 from yolojax.data.sampling import step_grid
+from yolojax.data.sources import ListSource, open_split
 from yolojax.errors import InputError
 from yolojax.grid import AnchorGrid
 
@@ -139,6 +140,6 @@ def test_the_memory_is_estimated(config):
         file.write("alone.png\n" * 1024)
     (note,) = open_split(config, "train").notes("training")
     assert note == (
-        "training: decoded, the pictures take about 1.50 GiB of memory; 0.25 GiB of them are kept (config.data.cache_gib)"
+        "training: decoded, the pictures take about 1.50 GiB of memory; up to 0.25 GiB of them are kept (config.data.cache_gib)"
     )
     assert open_split(config, "val").notes("validation") == []

@@ -9,15 +9,9 @@ import pytest
 from tests.data.text_list import GRID, PICTURES, assert_same, relist
 from yolojax.data import pipeline
 from yolojax.data.augment import Example
-from yolojax.data.pipeline import (
-    collate,
-    open_split,
-    train_batches,
-    train_sample,
-    val_batches,
-    val_sample,
-)
+from yolojax.data.pipeline import collate, train_batches, train_sample, val_batches, val_sample
 from yolojax.data.sampling import sampler
+from yolojax.data.sources import open_split
 from yolojax.errors import InputError
 
 

@@ -1,6 +1,7 @@
 """The pipeline on annotations of all formats: splits, class names, crowds and difficult boxes."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -8,7 +9,8 @@ import pytest
 from tests.data.text_list import GRID, NAMES, PICTURES, assert_same, write_list
 from yolojax.data.convert import convert
 from yolojax.data.images import letterbox_boxes
-from yolojax.data.pipeline import class_names, open_split, train_sample, truth, val_sample
+from yolojax.data.pipeline import train_sample, val_sample
+from yolojax.data.sources import open_split, truth
 from yolojax.errors import InputError
 
 WRITTEN = {"text": "list.txt", "voc": ":list", "coco": "list.json", "yolo": "data.yaml:list"}
@@ -51,15 +53,15 @@ def test_class_names_come_from_the_training_data(converted, tmp_path):
     config.data.class_names = ()
     if form == "text":
         with pytest.raises(InputError, match=r"list\.txt: a text list has no class names; .* config\.data\.names"):
-            class_names(config)
+            open_split(config, "train")
     else:
-        assert class_names(config) == (tuple(sorted(NAMES)) if form == "voc" else NAMES)
+        assert open_split(config, "train").names == (tuple(sorted(NAMES)) if form == "voc" else NAMES)
     (tmp_path / "other.names").write_text("dog\ncow\ncat\n")
     config.data.names = str(tmp_path / "other.names")
-    assert class_names(config) == ("dog", "cow", "cat")
+    assert open_split(config, "train").names == ("dog", "cow", "cat")
     config.data.names = config.data.train = ""
-    with pytest.raises(InputError, match=r"^config\.data\.train is not set: give the path of a list or a data set"):
-        class_names(config)
+    with pytest.raises(InputError, match=r"^config\.data\.train is not set: give the path of a list or a data set$"):
+        open_split(config, "train")
 
 
 def test_each_split_is_taken_from_the_same_folder(listed, tmp_path):
@@ -70,6 +72,26 @@ def test_each_split_is_taken_from_the_same_folder(listed, tmp_path):
     assert [len(open_split(listed, split)) for split in ("train", "val")] == [2, 1]
     listed.data.val = f"{tmp_path}/voc:list"
     assert len(open_split(listed, "val")) == len(PICTURES)
+
+
+def test_the_split_test(listed, tmp_path, converted):
+    config, form = converted
+    (tmp_path / "own.txt").write_text("3.png\n")
+    if form == "voc":
+        (tmp_path / "out/ImageSets/Main/test.txt").write_text("4\n5\n")
+    if form == "yolo":
+        (tmp_path / "out/data.yaml").write_text("list: list.txt\ntest: test.txt\nnames: [cat, dog, cow]\n")
+        (tmp_path / "out/test.txt").write_text("./images/4.png\n./images/5.png\n")
+    if form in ("voc", "yolo"):
+        assert [os.path.basename(record.path) for record in open_split(config, "test").records] == ["4.png", "5.png"]
+    else:
+        with pytest.raises(InputError, match=r"^config\.data\.test is not set: give the path .* \(or eval\.py --data PATH\)$"):
+            open_split(config, "test")
+    config.data.test = str(tmp_path / "own.txt")
+    assert len(open_split(config, "test")) == 1
+    config.data.test = config.data.val = ""
+    with pytest.raises(InputError, match=r"^config\.data\.test is not set"):
+        open_split(config, "test")
 
 
 def test_only_a_text_list_is_read_as_one_on_request(listed, tmp_path):
@@ -129,8 +151,7 @@ def test_unreadable_pictures_of_yolo_are_skipped_on_request(listed, tmp_path):
 
 def test_blood_cells(real_data, listed):
     listed.data.class_names, listed.data.train = (), str(real_data / "bccd")
-    assert class_names(listed) == ("Platelets", "RBC", "WBC")
-    listed.data.class_names = class_names(listed)
     source = open_split(listed, "train")
+    assert source.names == ("Platelets", "RBC", "WBC")
     assert len(source) == 205 and "1 boxes without area were left out" in source.notes("training")[0]
     assert source.example(0, 3).image.shape == (480, 640, 3)

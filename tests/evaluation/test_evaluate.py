@@ -16,7 +16,8 @@ from yolojax.data.annotations import Record
 from yolojax.data.augment import Example
 from yolojax.data.formats.read import Annotations
 from yolojax.data.images import letterbox_boxes, letterbox_transform, write_image
-from yolojax.data.pipeline import ListSource, UnreadablePicture, val_batches
+from yolojax.data.pipeline import val_batches
+from yolojax.data.sources import ListSource, UnreadablePicture
 from yolojax.evaluation.evaluate import compile_eval_step, evaluate, to_original
 from yolojax.evaluation.report import coco_results, format_table
 from yolojax.grid import AnchorGrid

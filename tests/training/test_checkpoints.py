@@ -7,8 +7,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from tests.data.text_list import NAMES, PICTURES, write_list
 from tests.tiny_config import get_config
 from yolojax.config import to_dict
+from yolojax.data import pipeline
+from yolojax.data.convert import convert
+from yolojax.data.formats.read import read_annotations
 from yolojax.errors import InputError
 from yolojax.models import build_model, initialize
 from yolojax.training.checkpoints import Checkpoints, abstract_arrays, load_run, make_meta, read_config
@@ -93,7 +97,7 @@ def test_a_folder_that_cannot_be_written_is_one_clear_error_and_loses_nothing(tm
 
 
 def test_a_run_is_loaded_by_best_last_or_step(tmp_path):
-    config = resolve(get_config())
+    config, _ = resolve(get_config())
     model = build_model(config.model)
     checkpoints = open_workdir(config, tmp_path)
     states = {}
@@ -115,7 +119,7 @@ def test_workdirs_without_a_run_are_refused(tmp_path):
     with pytest.raises(InputError, match=r"config.json does not exist; train first"):
         load_run(tmp_path / "nothing")
     assert not (tmp_path / "nothing").exists()
-    (tmp_path / "config.json").write_text(json.dumps(to_dict(resolve(get_config()))))
+    (tmp_path / "config.json").write_text(json.dumps(to_dict(resolve(get_config())[0])))
     with pytest.raises(InputError, match="has no checkpoint yet; train first"):
         load_run(tmp_path)
     (tmp_path / "config.json").write_text("{")
@@ -127,7 +131,7 @@ def test_workdirs_without_a_run_are_refused(tmp_path):
 
 
 def test_another_configuration_in_the_workdir_is_refused_by_its_fields(tmp_path):
-    config = resolve(get_config())
+    config, _ = resolve(get_config())
     checkpoints = open_workdir(config, tmp_path)
     checkpoints.save(1, STATE, make_meta(config, {}, []))
     checkpoints.close()
@@ -136,15 +140,25 @@ def test_another_configuration_in_the_workdir_is_refused_by_its_fields(tmp_path)
     other.optimizer.learning_rate = 0.5
     other.data.size = (96, 64)
     with pytest.raises(InputError) as error:
-        open_workdir(resolve(other), tmp_path)
+        open_workdir(resolve(other)[0], tmp_path)
     assert "data.size: [64, 64] -> [96, 64]; optimizer.learning_rate: 0.001 -> 0.5" in str(error.value)
     assert (tmp_path / "config.json").read_bytes() == before
-    open_workdir(resolve(get_config()), tmp_path).close()
+    open_workdir(resolve(get_config())[0], tmp_path).close()
 
 
 def test_a_workdir_without_a_checkpoint_takes_another_configuration(tmp_path):
-    open_workdir(resolve(get_config()), tmp_path).close()
+    open_workdir(resolve(get_config())[0], tmp_path).close()
     other = get_config()
     other.seed = 5
-    open_workdir(resolve(other), tmp_path).close()
+    open_workdir(resolve(other)[0], tmp_path).close()
     assert read_config(tmp_path).seed == 5
+
+
+def test_the_training_annotations_are_read_once(tmp_path, monkeypatch):
+    config = write_list(tmp_path)
+    convert([config.data.train], "coco", tmp_path / "coco", names=NAMES)
+    config.data.train, config.data.class_names = str(tmp_path / "coco/list.json"), ()
+    read = []
+    monkeypatch.setattr(pipeline, "read_annotations", lambda *given: read.append(given) or read_annotations(*given))
+    resolved, source = resolve(config)
+    assert len(read) == 1 and len(source) == len(PICTURES) and resolved.data.class_names == source.names == NAMES

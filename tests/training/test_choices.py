@@ -9,7 +9,7 @@ import pytest
 
 from tests.tiny_config import get_config
 from yolojax.data.images import letterbox
-from yolojax.data.pipeline import open_split
+from yolojax.data.sources import open_split
 from yolojax.decode import decode
 from yolojax.evaluation.workdir import evaluate_workdir
 from yolojax.models import abstract_variables

@@ -7,12 +7,14 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from yolojax.data.files import open_regular
 from yolojax.errors import InputError
 
-_NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
+_NUMBER = r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?"
 _BOX = rf"{_NUMBER},{_NUMBER},{_NUMBER},{_NUMBER},\d+"
 _BOXES = re.compile(rf"{_BOX}(?: {_BOX})*", re.ASCII)
 _FILE_ENDING = re.compile(r"\.[A-Za-z][A-Za-z0-9]*$")
+_LONGEST_PATH = 4096  # characters; bounds the search of a line of very many words
 _FORM = "x1,y1,x2,y2,class"
 
 
@@ -65,26 +67,24 @@ def read_names(path: str | os.PathLike) -> tuple[str, ...]:
     return tuple(names)
 
 
-def read_text_list(
-    path: str | os.PathLike, names: Sequence[str], check_files: bool = True, on_problem: Callable = refuse
-) -> list[Record]:
+def read_text_list(path: str | os.PathLike, names: Sequence[str], on_problem: Callable = refuse) -> list[Record]:
     """Read a text list, one picture a line: `path x1,y1,x2,y2,class x1,y1,x2,y2,class ...`.
 
     Paths may hold spaces and commas; relative ones start from the list's folder. Corners are in pixels of the original
     picture, classes count from 0. A line without boxes is a picture without objects; blank lines are skipped.
 
     names: the class names, which bound the class numbers.
-    check_files: whether a picture that does not exist is an error.
     on_problem: called with (kind, message), a word or two and a line with file and line number, for each malformed, inverted
-    or empty box, class without a name and missing picture; where it returns, the box is left out and the picture kept.
+    or empty box, class without a name, missing picture and line that is not UTF-8; where it returns, the box or the line is
+    left out and the picture kept.
     Raises: InputError for a list that cannot be read or has no pictures, and for the above where `on_problem` is `refuse`.
     """
     folder = os.path.dirname(path)
     paths, sources, counts, values = [], [], [], []
-    for number, line in enumerate(read_lines(path), 1):
+    for number, line in enumerate(read_lines(path, on_problem), 1):
         if line := line.strip():
             source = f"{path}:{number}"
-            picture, boxes = _split_line(line, folder, source, check_files, on_problem)
+            picture, boxes = _split_line(line, folder, source, on_problem)
             paths.append(picture)
             sources.append(source)
             counts.append(len(boxes))
@@ -130,21 +130,28 @@ def mostly_outside(boxes: np.ndarray, height: int, width: int) -> np.ndarray:
     return 2 * np.prod(inside[:, 2:] - inside[:, :2], axis=1) < np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
 
 
-def read_lines(path: str | os.PathLike) -> list[str]:
+def read_lines(path: str | os.PathLike, on_problem: Callable = refuse) -> list[str]:
     """Read the lines of a UTF-8 text file, with or without byte order mark and carriage returns.
 
-    Raises: InputError, with the path, for a file that cannot be read or is not UTF-8.
+    on_problem: called with (kind, message) for each line that is not UTF-8; where it returns, that line is empty.
+    Raises: InputError, with the path, for a file that cannot be read, and for the above where `on_problem` is `refuse`.
     """
     try:
-        with open(path, encoding="utf-8-sig") as file:
-            return file.read().split("\n")
+        with open_regular(path) as file:
+            data = file.read()
     except (OSError, ValueError) as error:
-        if isinstance(error, UnicodeDecodeError):
-            raise InputError(f"{path}: not UTF-8 text (byte {error.start}); save it as UTF-8") from error
         raise InputError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    lines = []
+    for number, line in enumerate(re.split(rb"\r\n|\r|\n", data.removeprefix(b"\xef\xbb\xbf")), 1):
+        try:
+            lines.append(line.decode())
+        except UnicodeDecodeError:
+            on_problem("not text", f"{path}:{number}: not UTF-8 text; save the file as UTF-8")
+            lines.append("")
+    return lines
 
 
-def _split_line(line, folder, source, check_files, on_problem):
+def _split_line(line, folder, source, on_problem):
     """The picture's path, joined to the list's folder, and those tokens of its boxes that are well-formed.
 
     A path may look like anything, so boxes are taken from the right. Only where that fails do the files on disk decide.
@@ -158,11 +165,14 @@ def _split_line(line, folder, source, check_files, on_problem):
     if (not boxes or _BOXES.fullmatch(" ".join(boxes))) and os.path.isfile(picture):
         return picture, boxes
 
-    for count in range(len(boxes), -1, -1):
-        longer = os.path.join(folder, line.rsplit(None, count)[0])
-        rest = boxes[len(boxes) - count :]
-        if (not rest or _BOXES.fullmatch(" ".join(rest))) and os.path.isfile(longer):
-            return longer, rest
+    for first, token in enumerate(re.finditer(r"\S+", line), 1):
+        if token.end() > _LONGEST_PATH:
+            break
+        longer = os.path.join(folder, line[: token.end()])
+        if first >= first_box and os.path.isfile(longer):
+            boxes = tokens[first:]
+            if not boxes or _BOXES.fullmatch(" ".join(boxes)):
+                return longer, boxes
     # No such file: the path ends at the last token that ends as file names do, and what follows is meant to be boxes.
     last = max((i for i, token in enumerate(tokens) if _FILE_ENDING.search(token)), default=first_box - 1)
     boxes = []
@@ -172,7 +182,7 @@ def _split_line(line, folder, source, check_files, on_problem):
         else:
             on_problem("malformed box", f"{source}: {token!r} is not a box: {_explain(token)}; write {_FORM}")
     picture = os.path.join(folder, line.rsplit(None, len(tokens) - 1 - last)[0])
-    if check_files and not os.path.isfile(picture):
+    if not os.path.isfile(picture):
         on_problem(
             "missing picture", f"{source}: there is no picture {picture}; relative paths start from the list's folder"
         )

@@ -10,10 +10,12 @@ import numpy as np
 from yolojax.boxes import pairwise_iou
 from yolojax.data.anchors import anchor_fit, network_boxes
 from yolojax.data.annotations import Record, mostly_outside, show_box
-from yolojax.errors import InputError
+from yolojax.errors import InputError, one_line
 from yolojax.grid import AnchorGrid
 
 _DUPLICATE_IOU = 0.99
+_BLOCK = 512  # boxes: bounds the memory of their overlaps
+_LEFT_OUT_BOXES = ("malformed box", "box too large", "inverted box", "box without area", "class without a name")
 
 
 class Problem(NamedTuple):
@@ -28,7 +30,7 @@ def find_problems(
 ) -> list[Problem]:
     """Every problem of well-formed records that only shows beside their pictures, beside each other or in all.
 
-    sizes: of `picture_sizes`; names: of the classes.
+    sizes: of `try_pictures`; names: of the classes.
     Returns: problems of pictures that cannot be read or are listed twice, boxes outside or mostly outside their picture, boxes
     given twice (same class, IoU > 0.99), and classes without a box.
     """
@@ -59,16 +61,17 @@ def describe(
 ) -> str:
     """The report on a data set, lines of text: counts, sizes, boxes a picture, classes, reach of the anchors, problems.
 
-    sizes: of `picture_sizes`; problems: those of reading the records and those of `find_problems`.
+    sizes: of `try_pictures`; problems: those of reading the records and those of `find_problems`.
     """
-    boxes = np.array([len(record.boxes) for record in records])
+    boxes = np.array([len(record.boxes) for record in records], int)
     read = [(record, size) for record, size in zip(records, sizes, strict=True) if not isinstance(size, InputError)]
     kinds = collections.Counter(problem.kind for problem in problems)
-    left_out = sum(kinds[kind] for kind in ("malformed box", "box too large", "box without area", "class without a name"))
+    left_out = sum(kinds[kind] for kind in _LEFT_OUT_BOXES)
     lines = [f"pictures          {len(records):,}, of which {len(records) - len(read):,} cannot be read"]
     lines.append(f"without boxes     {np.count_nonzero(boxes == 0):,}")
     lines.append(f"boxes             {boxes.sum() + left_out:,}, of which {left_out:,} cannot be used")
-    lines.append(f"boxes a picture   {_spread(boxes)}")
+    if records:
+        lines.append(f"boxes a picture   {_spread(boxes)}")
     if read:
         heights, widths = np.array([size for _, size in read]).T
         lines.append(f"picture width     {_spread(widths)} pixels")
@@ -87,7 +90,7 @@ def describe(
     for kind, count in kinds.items():
         lines.append(f"  {kind} ({count:,})")
         lines += [f"    {problem.message}" for problem in problems if problem.kind == kind]
-    return "\n".join(lines)
+    return "\n".join(map(one_line, lines))
 
 
 def _boxes_outside(record, height, width):
@@ -103,24 +106,31 @@ def _boxes_outside(record, height, width):
 
 
 def _boxes_twice(record, names):
-    alike = (pairwise_iou(record.boxes, record.boxes) > _DUPLICATE_IOU) & (record.classes[:, None] == record.classes)
-    earlier = np.triu(alike, 1)
-    for row in np.flatnonzero(earlier.any(axis=0)):
-        first = earlier[:, row].argmax()
-        yield Problem(
-            "box twice",
-            f"{record.source}: box {show_box(record.boxes[row])} repeats {show_box(record.boxes[first])}, both "
-            f"{names[record.classes[row]]!r}; remove one",
-        )
+    boxes, classes = record.boxes, record.classes
+    for start in range(0, len(boxes), _BLOCK):
+        block = slice(start, start + _BLOCK)
+        alike = (pairwise_iou(boxes[block], boxes) > _DUPLICATE_IOU) & (classes[block, None] == classes)
+        earlier = np.tril(alike, start - 1)
+        for row in np.flatnonzero(earlier.any(axis=1)):
+            first, box = boxes[earlier[row].argmax()], boxes[start + row]
+            yield Problem(
+                "box twice",
+                f"{record.source}: box {show_box(box)} repeats {show_box(first)}, both {names[classes[start + row]]!r}; "
+                "remove one",
+            )
 
 
 def _boxes_of_classes(records, names):
-    return np.bincount(np.concatenate([record.classes for record in records]), minlength=len(names))
+    return _count([record.classes for record in records], names)
+
+
+def _count(classes, names):
+    return np.bincount(np.concatenate([np.zeros(0, int), *classes]), minlength=len(names))
 
 
 def _class_table(records, names):
     boxes = _boxes_of_classes(records, names)
-    pictures = np.bincount(np.concatenate([np.unique(record.classes) for record in records]), minlength=len(names))
+    pictures = _count([np.unique(record.classes) for record in records], names)
     width = max(map(len, ("class", *names)))
     yield f"{'class':{width}}  {'boxes':>10}  {'pictures':>10}"
     for row in np.argsort(-boxes, kind="stable"):

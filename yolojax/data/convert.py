@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,7 @@ from yolojax.data.formats.rows import check_names
 from yolojax.data.formats.text import write_text_list
 from yolojax.data.formats.voc import write_voc
 from yolojax.data.formats.yolo import write_yolo
-from yolojax.data.image_size import read_size
+from yolojax.data.image_size import picture_sizes
 from yolojax.errors import InputError
 
 
@@ -47,8 +46,7 @@ def convert(
         stem = os.path.splitext(os.path.basename(path))[0]
         if not path.isprintable() or stem != stem.strip():
             raise InputError(f"{path!r}: lists cannot hold such a picture's path; rename it")
-    with ThreadPoolExecutor() as pool:
-        sizes = dict(zip(records, pool.map(read_size, records), strict=True))
+    sizes = dict(zip(records, picture_sizes(list(records.values())), strict=True))
 
     lines += _losses(records.values(), to)
     if to == "yolo":

@@ -1,9 +1,17 @@
-"""The size of a picture from its first bytes, some hundred times faster than reading it."""
+"""The sizes of pictures: from their first bytes, some hundred times faster than reading them, or by reading them whole."""
 
+import concurrent.futures
 import os
 import struct
+import sys
+from collections.abc import Callable, Sequence
 
-from yolojax.data.images import read_image
+from rich.console import Console
+from rich.progress import track
+
+from yolojax.data.annotations import Record
+from yolojax.data.files import open_regular
+from yolojax.data.images import cv2, read_image
 from yolojax.errors import InputError
 
 # Where a JPEG's frame header stands later than this (behind large thumbnails), the picture is read whole.
@@ -11,6 +19,27 @@ _HEAD = 1 << 18
 _FRAME_HEADERS = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _ORIENTATION = 0x0112
 _PNG = b"\x89PNG\r\n\x1a\n"
+
+
+def picture_sizes(records: Sequence[Record]) -> list[tuple[int, int]]:
+    """The height and width, pixels, of each record's picture, upright, from its header.
+
+    Raises: InputError, with the record's source, for the first picture that is missing or is none.
+    """
+    sizes = _measure(records, read_size)
+    for size in sizes:
+        if isinstance(size, InputError):
+            raise size
+    return sizes
+
+
+def try_pictures(records: Sequence[Record]) -> list[tuple[int, int] | InputError]:
+    """Read every picture whole, as training will.
+
+    Returns: for each record (height, width) in pixels, upright, or the InputError of a picture that cannot be read, with
+    the record's source.
+    """
+    return _measure(records, lambda path: read_image(path).shape[:2])
 
 
 def read_size(path: str | os.PathLike) -> tuple[int, int]:
@@ -22,7 +51,7 @@ def read_size(path: str | os.PathLike) -> tuple[int, int]:
     Raises: InputError, with the path, for a file that is missing or is no picture.
     """
     try:
-        with open(path, "rb") as file:
+        with open_regular(path) as file:
             head = file.read(_HEAD)
             chunks = _png_chunks(file) if head.startswith(_PNG) else ()
     except (OSError, ValueError) as error:
@@ -32,6 +61,33 @@ def read_size(path: str | os.PathLike) -> tuple[int, int]:
     except (struct.error, IndexError):
         size = None
     return size if size and all(size) else read_image(path).shape[:2]
+
+
+def _measure(records: Sequence[Record], size_of: Callable) -> list:
+    """(height, width) or InputError of each record, by threads, with a progress bar where stderr is a terminal."""
+
+    def measure(record):
+        try:
+            return size_of(record.path)
+        except InputError as error:
+            return InputError(f"{record.source}: {error}")
+
+    # OpenCV's own threads would fight with these for the same cores.
+    workers = min(16, os.cpu_count() or 1)
+    pool = concurrent.futures.ThreadPoolExecutor(workers, "yolojax-sizes", lambda: cv2.setNumThreads(0))
+    try:
+        return list(
+            track(
+                pool.map(measure, records),
+                "Reading pictures",
+                total=len(records),
+                console=Console(stderr=True),
+                transient=True,
+                disable=not sys.stderr.isatty(),
+            )
+        )
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _png_chunks(file):

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from yolojax.data.files import open_regular
 from yolojax.errors import InputError
 
 try:
@@ -47,7 +48,7 @@ def read_image(path: str | os.PathLike) -> np.ndarray:
     Raises: InputError, with the path, for a file that is missing, is no picture, is damaged or is cut short.
     """
     try:
-        with open(path, "rb") as file:
+        with open_regular(path) as file:
             data = file.read()
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: the picture cannot be read: {getattr(error, 'strerror', None) or error}") from error

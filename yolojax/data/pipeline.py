@@ -6,28 +6,18 @@ that is resumed at a step reads on as if it had never stopped.
 
 import collections
 import concurrent.futures
-import contextlib
 import functools
-import math
 import os
-import threading
 from typing import NamedTuple
 
 import numpy as np
 
-from yolojax.data import digits
-from yolojax.data.annotations import check_boxes_in_picture, read_names, read_text_list
 from yolojax.data.augment import Example, augment, clip_boxes
-from yolojax.data.formats.read import Annotations, read_annotations
-from yolojax.data.image_size import read_size
-from yolojax.data.images import Letterbox, cv2, letterbox, letterbox_boxes, read_image
-from yolojax.data.sampling import AUGMENT, SCENE, class_balanced_weights, repeat_factors, sampler, step_grid
+from yolojax.data.images import Letterbox, cv2, letterbox, letterbox_boxes
+from yolojax.data.sampling import AUGMENT, class_balanced_weights, repeat_factors, sampler, step_grid
+from yolojax.data.sources import UnreadablePicture
 from yolojax.errors import InputError
 from yolojax.targets import Targets, assign
-
-GIB = 2**30
-# Pictures whose headers are read to estimate the memory that all of them take.
-MEASURED = 200
 
 
 class Batch(NamedTuple):
@@ -57,146 +47,6 @@ class Sample(NamedTuple):
     dropped_small: int
     dropped_excess: int
     unreadable: int
-
-
-class ListSource:
-    """Pictures of `Annotations`; `example` reads one from its file, or from memory: the first `cache_bytes` stay there."""
-
-    def __init__(self, annotations, cache_bytes=0):
-        self.names, self.records, self.left_out = annotations
-        self.cache_bytes = self._free_bytes = cache_bytes
-        self._images = {}
-        self._lock = threading.Lock()
-
-    def __len__(self):
-        return len(self.records)
-
-    def notes(self, split):
-        """A line for each kind of box that is not trained on or not in the records; split: what to call it."""
-        crowd = sum(int(record.crowd.sum()) for record in self.records)
-        notes = [f"{split}: {crowd} boxes round crowds are not trained on, and ignored in evaluation"] if crowd else []
-        if self.left_out:
-            notes.append(f"{split}: {len(self.left_out)} boxes without area were left out, the first at {self.left_out[0]}")
-        if self.cache_bytes:
-            notes.append(
-                f"{split}: decoded, the pictures take about {self._estimate_bytes() / GIB:.2f} GiB of memory; "
-                f"{self.cache_bytes / GIB:.2f} GiB of them are kept (config.data.cache_gib)"
-            )
-        return notes
-
-    def _estimate_bytes(self):
-        measured = self.records[:: -(-len(self.records) // MEASURED)]
-        sizes = []
-        for record in measured:
-            with contextlib.suppress(InputError):  # whoever reads it whole will say so
-                sizes.append(3 * math.prod(read_size(record.path)))
-        return len(self.records) * sum(sizes) / max(1, len(sizes))
-
-    def describe(self, index):
-        """Names a picture for messages."""
-        return f"{self.records[index].path} ({self.records[index].source})"
-
-    def example(self, epoch, index):
-        """The picture and its boxes in pixels of the picture, without those round crowds; the same in every epoch."""
-        record = self.records[index]
-        image = self._images.get(index)
-        if image is None:
-            try:
-                image = read_image(record.path)
-            except InputError as error:
-                raise UnreadablePicture(f"{record.source}: {error}") from error
-            self._keep(index, image)
-        check_boxes_in_picture(record, *image.shape[:2])
-        single = ~record.crowd
-        return Example(image, record.boxes[single], record.classes[single])
-
-    def _keep(self, index, image):
-        with self._lock:
-            if image.nbytes <= self._free_bytes and index not in self._images:
-                self._free_bytes -= image.nbytes
-                image.flags.writeable = False
-                self._images[index] = image
-
-
-class DigitsSource:
-    """Scenes of handwritten digits, drawn anew for every (seed, epoch, index)."""
-
-    names = digits.DIGIT_NAMES
-
-    def __init__(self, seed, length, size, held_out):
-        self.seed, self.length, self.size, self.held_out = seed, length, size, held_out
-        self.glyphs = digits.split_digits()[held_out]
-
-    def __len__(self):
-        return self.length
-
-    def notes(self, split):
-        """A line for each thing to be known about the split; there is none."""
-        return []
-
-    def describe(self, index):
-        """Names a scene for messages."""
-        return f"scene {index} of the {'held-out' if self.held_out else 'training'} digits"
-
-    def example(self, epoch, index):
-        """A scene and its boxes in pixels of the scene."""
-        rng = np.random.default_rng([self.seed, SCENE, self.held_out, epoch, index])
-        return digits.compose_scene(rng, *self.glyphs, size=self.size)
-
-
-class UnreadablePicture(InputError):
-    """A picture that cannot be read, which `data.on_unreadable` may allow."""
-
-
-def open_split(config, split):
-    """Opens one split of the data that a `Config` describes.
-
-    Args:
-        config: Config with its class names resolved.
-        split: "train" or "val".
-
-    Returns:
-        A ListSource or a DigitsSource.
-
-    Raises:
-        InputError: a split that is not set, annotations that are missing or malformed.
-    """
-    if split not in ("train", "val"):
-        raise InputError(f"there is no split {split!r}: one of train, val")
-    data = config.data
-    if data.source == "digits":
-        length = data.digits_train if split == "train" else data.digits_val
-        return DigitsSource(config.seed, length, min(data.size), held_out=split == "val")
-    return ListSource(_annotations(data, split), cache_bytes=int(data.cache_gib * GIB) if split == "train" else 0)
-
-
-def class_names(config):
-    """The class names that the data of a `Config` has."""
-    if config.data.source == "digits":
-        return digits.DIGIT_NAMES
-    if config.data.class_names:
-        return tuple(config.data.class_names)
-    return read_names(config.data.names) if config.data.names else _annotations(config.data, "train").names
-
-
-def _annotations(data, split):
-    path = getattr(data, split)
-    if not path:
-        raise InputError(f"config.data.{split} is not set: give the path of a list or a data set")
-    if data.source == "list":
-        return Annotations(tuple(data.class_names), read_text_list(path, data.class_names), [])
-    return read_annotations(path, split, data.class_names)
-
-
-def truth(source, index, example):
-    """What should be found in a picture: (boxes_xyxy (n, 4), classes (n,), ignored (n,) bool).
-
-    Boxes that are difficult (VOC) or round a crowd (COCO) are ignored: finding them is neither right nor wrong.
-    """
-    if not isinstance(source, ListSource):
-        return example.boxes, example.classes, np.zeros(len(example.boxes), bool)
-    record = source.records[index]
-    return record.boxes, record.classes, record.difficult | record.crowd
 
 
 def train_sampler(source, config):

@@ -8,7 +8,8 @@ import jax
 import numpy as np
 
 from yolojax.data.images import unletterbox_boxes
-from yolojax.data.pipeline import truth, val_batches
+from yolojax.data.pipeline import val_batches
+from yolojax.data.sources import truth
 from yolojax.decode import decode
 from yolojax.evaluation.report import summarize
 from yolojax.nms import postprocess

@@ -1,10 +1,11 @@
 """The evaluation of a trained run, and the files it leaves in the workdir."""
 
+import os
 from pathlib import Path
 
 import numpy as np
 
-from yolojax.data.pipeline import open_split
+from yolojax.data.sources import open_split
 from yolojax.evaluation.evaluate import compile_eval_step, evaluate
 from yolojax.evaluation.report import coco_results, format_table, write_json, write_samples
 from yolojax.loss import build_loss
@@ -15,13 +16,14 @@ from yolojax.training.step import make_mesh, shardings
 SAMPLES = 8
 
 
-def evaluate_workdir(workdir, checkpoint="best", split="val"):
+def evaluate_workdir(workdir, checkpoint="best", split="val", data=None):
     """Evaluates a checkpoint of a run, prints the table and writes WORKDIR/eval/SPLIT; what eval.py calls.
 
     Args:
         workdir: of `train_and_evaluate`.
         checkpoint: "best", "last" or a step.
-        split: "val" or "train", without augmentation.
+        split: "val", "test" or "train", without augmentation.
+        data: path of a data set in place of the one that the run's configuration names; the classes are those of the run.
 
     Returns:
         The dict of eval/SPLIT/metrics.json, undefined numbers as NaN.
@@ -31,6 +33,9 @@ def evaluate_workdir(workdir, checkpoint="best", split="val"):
     """
     replicated, batch_sharding = shardings(make_mesh())
     run = load_run(workdir, checkpoint, replicated)
+    if data:
+        run.config.data.source = "auto"
+        run.config.data.val = run.config.data.test = run.config.data.train = os.path.abspath(data)
     source = open_split(run.config, split)
     step = compile_eval_step(
         replicated,

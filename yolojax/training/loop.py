@@ -1,20 +1,19 @@
 """The training run, in order: resolve the configuration, resume or start, step, log, evaluate, save."""
 
-import collections
 import contextlib
 import functools
 import math
 import os
 import signal
 import threading
-import time
 from pathlib import Path
 
 import jax
 
 from yolojax.allocator import keep_freed_memory
 from yolojax.config import checked, differences, to_dict
-from yolojax.data.pipeline import class_names, open_split, train_batches, train_sampler
+from yolojax.data.pipeline import train_batches
+from yolojax.data.sources import open_split
 from yolojax.draw import draw_detections
 from yolojax.errors import InputError
 from yolojax.evaluation.evaluate import compile_eval_step, evaluate
@@ -26,6 +25,7 @@ from yolojax.training.checkpoints import Checkpoints, abstract_arrays, make_meta
 from yolojax.training.feed import feed
 from yolojax.training.logs import MetricsLog, Progress
 from yolojax.training.optimizer import make_optimizer, warmup_cosine
+from yolojax.training.recorder import Recorder
 from yolojax.training.step import (
     check_batch_size,
     compile_train_step,
@@ -36,7 +36,6 @@ from yolojax.training.step import (
 )
 
 BOARD_PICTURES = 4
-STEPS_IN_FLIGHT = 2
 
 
 def train_and_evaluate(config, workdir):
@@ -57,12 +56,12 @@ def train_and_evaluate(config, workdir):
             finite, a checkpoint that cannot be written.
         KeyboardInterrupt, SystemExit: Ctrl-C or SIGTERM, after a checkpoint has been saved.
     """
-    config = resolve(config)
+    config, train_source = resolve(config)
     mesh = make_mesh()
     if config.train.keep_memory and jax.default_backend() == "cpu":
         keep_freed_memory()
     check_batch_size(config.train.batch_size, mesh, "config.train.batch_size")
-    train_source, val_source = open_split(config, "train"), open_split(config, "val")
+    val_source = open_split(config, "val")
     model, grid = build_model(config.model), build_grid(config.model, config.data.size)
     train_grids = [build_grid(config.model, size) for size in config.data.sizes or [config.data.size]]
     loss = build_loss(config.loss)
@@ -118,7 +117,7 @@ def train_and_evaluate(config, workdir):
     eval_step = compile_eval_step(
         replicated, split, model=model, grid=grid, loss=loss, config=config.eval, class_scores=config.loss.class_scores
     )
-    recorder = _Recorder(config, schedule, train_source, log, progress, pending)
+    recorder = Recorder(config, schedule, train_source, log, progress, pending)
     eval_every = max(1, round(config.train.eval_epochs * steps_per_epoch))
     outcome = evaluated_step = None
 
@@ -158,19 +157,23 @@ def train_and_evaluate(config, workdir):
 def resolve(config):
     """Completes a configuration: class names and their number from the data, absolute paths.
 
+    Returns:
+        The Config and the source of its split "train", which was opened for the class names.
+
     Raises:
-        InputError: fields that are wrong or do not fit each other, a names file that cannot be read.
+        InputError: fields that are wrong or do not fit each other, data that cannot be read.
     """
     config = checked(config)
-    for name in ("train", "val", "names"):
+    for name in ("train", "val", "test", "names"):
         path = getattr(config.data, name)
         setattr(config.data, name, os.path.abspath(path) if path else "")
-    config.data.class_names = class_names(config)
+    source = open_split(config, "train")
+    config.data.class_names = tuple(source.names)
     number = len(config.data.class_names)
     if config.model.num_classes not in (0, number):
         raise InputError(f"config.model.num_classes is {config.model.num_classes}, but the data has {number} class names")
     config.model.num_classes = number
-    return config
+    return config, source
 
 
 def open_workdir(config, workdir):
@@ -194,87 +197,6 @@ def open_workdir(config, workdir):
             "name another --workdir, or leave the configuration as it was to resume this run"
         )
     return checkpoints
-
-
-class _Recorder:
-    """Turns the metrics of steps into lines of the log, without making the devices wait.
-
-    The metrics of a group of steps are fetched when the next group has been handed to the devices.
-    """
-
-    def __init__(self, config, schedule, source, log, progress, pending):
-        self.config, self.schedule, self.source, self.log, self.progress = config, schedule, source, log, progress
-        self._samples_of = train_sampler(source, config)
-        self._group = pending
-        self._complete = None
-        self._in_flight = collections.deque()
-        self.restart_clock()
-
-    def restart_clock(self):
-        """What came before does not count as time of training."""
-        self._clock, self._timed_steps = time.monotonic(), 0
-
-    def add(self, step, metrics, counts):
-        """Takes the metrics of a step, arrays that may still be computed."""
-        self._group.append({"step": step, **metrics, **counts})
-        self._timed_steps += 1
-        # The device always has the next step waiting; without a bound the host would pile up batches there, and its clock would
-        # say nothing of the device.
-        self._in_flight.append(metrics["loss"])
-        if len(self._in_flight) > STEPS_IN_FLIGHT:
-            jax.block_until_ready(self._in_flight.popleft())
-        if step % self.config.train.log_steps == 0:
-            self._complete_group()
-
-    def flush(self, last=False):
-        """Writes every complete group, or at the last step what there is; returns the rest, as numbers."""
-        if last and self._group:
-            self._complete_group()
-        self._write_complete()
-        self._group = self._fetch(self._group)
-        # A copy: it is written in the background while the group grows.
-        return list(self._group)
-
-    def _complete_group(self):
-        self._write_complete()
-        rate = self._timed_steps * self.config.train.batch_size / (time.monotonic() - self._clock)
-        self.restart_clock()
-        self._complete, self._group = (self._group, rate), []
-
-    def _write_complete(self):
-        if self._complete is None:
-            return
-        group, rate = self._complete
-        self._complete = None
-        group = self._fetch(group)
-        step = group[-1]["step"]
-        values = {
-            name: sum(entry[name] for entry in group) / len(group)
-            for name in ("loss", "box", "objectness", "classification", "gradient_norm")
-        }
-        values["learning_rate"] = float(self.schedule(step))
-        values["images_per_second"] = rate
-        for name in ("dropped_small", "dropped_excess", "unreadable"):
-            values[name] = sum(entry[name] for entry in group)
-        self.log.write(step, "train", values)
-        self.progress.show(step, values)
-
-    def _fetch(self, group):
-        group = jax.device_get(group)
-        group = [{name: value.item() if hasattr(value, "item") else value for name, value in e.items()} for e in group]
-        for entry in group:
-            if not math.isfinite(entry["loss"]) or not math.isfinite(entry["gradient_norm"]):
-                raise InputError(self._explain(entry))
-        return group
-
-    def _explain(self, entry):
-        samples = self._samples_of(entry["step"] - 1)
-        pictures = ", ".join(self.source.describe(index % len(self.source)) for _, index in samples)
-        terms = ", ".join(f"{name} {entry[name]:g}" for name in ("box", "objectness", "classification", "gradient_norm"))
-        return (
-            f"step {entry['step']}: the loss is not finite ({terms}); its pictures: {pictures}; lower "
-            "config.optimizer.learning_rate or set config.optimizer.clip_norm; earlier checkpoints are untouched"
-        )
 
 
 def _log_validation(step, outcome, source, config, log, progress):

@@ -93,7 +93,7 @@ def changed(entries, place, **fields):
 
 REFUSED = {
     "no annotations": ({"annotations": None}, r"no list of objects 'annotations'"),
-    "not objects": ({"images": [1]}, r"no list of objects 'images'"),
+    "not objects": ({"images": [1]}, r"images\[0\] is 1, not an object"),
     "no images": ({"images": [], "annotations": []}, "no images"),
     "no categories": ({"categories": [], "annotations": []}, "categories: no class names"),
     "category twice": ({"categories": changed(CATEGORIES, 1, id=18)}, "category 18 is there twice"),

@@ -91,6 +91,10 @@ def test_names_file_in_place_of_the_names(yolo):
     assert read_annotations(path, "val", names=("a", "b")).names == ("a", "b")
     with pytest.raises(InputError, match=r"data\.yaml: 2 class names, but 3 were given"):
         read_annotations(path, "val", names=("a", "b", "c"))
+    assert read_annotations(path, "val").records[0].classes.tolist() == [1]
+    assert read_annotations(path, "val", names=("b", "a")).records[0].classes.tolist() == [1]
+    again = read_annotations(path, "val", names=("dog", "cat"))  # the same ones in another order
+    assert again.names == ("dog", "cat") and again.records[0].classes.tolist() == [0]
     assert read_annotations(yolo(LABELS, "val: images/val\n"), "val", names=("a", "b")).names == ("a", "b")
     assert read_annotations(yolo(LABELS, "val: images/val\nnames: [1, b]"), "val").names == ("1", "b")
 
@@ -136,11 +140,18 @@ def test_refused_with_file_and_line(yolo, line, message):
     [
         ("a: [1,\n b: }", r":2: malformed YAML"),
         ("train: !!python/object/apply:os.system [true]", r":1: malformed YAML"),
+        ("names: !!timestamp x", "malformed YAML"),
+        ("names: !!bool maybe", "malformed YAML"),
+        ("names: !!int ''", "malformed YAML"),
+        ("a: &a [x, x]\nb: &b [*a, *a]\nnames: [*b, *b]", r"data\.yaml:2: malformed YAML: an alias \(\*name\) is not read"),
+        ("names: &a [*a]", r":1: malformed YAML: an alias"),
         ("", "no 'key: value' lines"),
+        ("train: images/train\nnc: 3\nnames: [cat, dog]", "nc is 3, but there are 2 names"),
+        ("train: images/train\nnc: true\nnames: [cat]", "nc is True, but there are 1 names"),
         ("- a", "no 'key: value' lines"),
         ("2020-99-99", "malformed YAML"),
         ("train: \x07", "malformed YAML"),
-        ("[" * 5000, "malformed YAML"),
+        ("[" * 100_000, "malformed YAML"),
         ("train: images/train", "no 'names'"),
         ("train: images/train\nnames: {0: a, 2: b}", "must count from 0 without a gap"),
         ("train: images/train\nnames: cat", "'names' must be a list"),
@@ -163,3 +174,8 @@ def test_data_yaml_refused(yolo, tmp_path, text, message):
     with pytest.raises(InputError, match=message) as caught:
         read_annotations(path, "train")
     assert "\n" not in str(caught.value)
+
+
+def test_a_file_without_splits_is_refused(yolo):
+    with pytest.raises(InputError, match=r"data\.yaml: none of train, val and test is set"):
+        read_annotations(yolo(LABELS, "names: [cat, dog]"))

@@ -3,64 +3,85 @@
 Lin et al. 2014, arXiv:1405.0312; cocodataset.org/#format-data.
 """
 
+import functools
 import json
 import os
-from collections.abc import Sequence
+import reprlib
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from yolojax.data.annotations import Record
-from yolojax.data.formats.rows import Row, check_names, make_record
+from yolojax.data.files import open_regular
+from yolojax.data.formats.rows import Row, make_record
 from yolojax.errors import InputError
 
 
-def read_coco(path: str | os.PathLike, names: Sequence[str] | None) -> tuple[tuple[str, ...], list[Record], list[str]]:
+def read_coco(
+    path: str | os.PathLike, names: Sequence[str] | None, on_problem: Callable[[str, str], None]
+) -> tuple[tuple[str, ...], list[Record]]:
     """Read a COCO file; boxes [x, y, width, height] become corners, images without annotations are kept.
 
     Pictures are looked for beside the file, in images/ beside it, and, for annotations/instances_val2017.json, in
     ../val2017, ../images/val2017 and ../images.
 
     names: the class names, to which categories are matched by name; None: the categories, in the order of their ids.
-    Returns: names, records, and a line for each box without area, which is left out.
-    Raises: InputError, with the file and the id, for malformed JSON, a missing field or one of the wrong type, an id given
-        twice or that nothing has, a negative width or height, a category that is not in `names`, a missing picture.
+    on_problem: called with (kind, message), the message with the file and the id, for a missing list, a missing field or one of
+        the wrong type, an id given twice or that nothing has, a box that is negative or without area, a category that is not
+        in `names`, a missing picture; where it returns, that is left out, but a record without its picture is kept.
+    Returns: names and records.
+    Raises: InputError for a file that cannot be read or is not a JSON object.
     """
     path = Path(path)
-    data = _load(path)
-    categories = {}
-    for category in data["categories"]:
-        where = f"{path}: category {category.get('id')!r}"
-        number = _field(category, "id", int, where)
-        if number in categories:
-            raise InputError(f"{where} is there twice; give every category its own id")
-        categories[number] = _field(category, "name", str, where).strip()
+    images, annotations, categories = _load(path, on_problem)
+    class_of = {}
+    for place, category in categories:
+        where = _where(path, "category", "categories", category, place)
+        report = functools.partial(on_problem, "malformed category")
+        number, name = _field(category, "id", int, where, report), _field(category, "name", str, where, report)
+        if number is None or name is None:
+            continue
+        if number in class_of:
+            report(f"{where} is there twice; give every category its own id")
+        elif names is None and not (name.strip() and name.strip().isprintable()):
+            report(f"{where}: the name {name!r} is not a line of text")
+        elif names is None and name.strip() in class_of.values():
+            report(f"{where}: {name.strip()!r} is the name of two classes; rename one")
+        else:
+            class_of[number] = name.strip()
     if names is None:
-        names = check_names([categories[number] for number in sorted(categories)], f"{path}: categories")
+        names = [class_of[number] for number in sorted(class_of)]
+        if not names:
+            on_problem("no classes", f"{path}: categories: no class names; every class needs one")
     numbers = {name: number for number, name in enumerate(names)}
 
-    images, rows = {}, {}
-    for image in data["images"]:
-        where = f"{path}: image {image.get('id')!r}"
-        number = _field(image, "id", int | str, where)
-        if number in images:
-            raise InputError(f"{where} is there twice; give every image its own id")
-        images[number], rows[number] = _field(image, "file_name", str, where), []
-    if not images:
-        raise InputError(f"{path}: no images")
-    for annotation in data["annotations"]:
-        row, image = _row(annotation, path, categories, numbers)
-        if image not in rows:
-            raise InputError(f"{row.where}: there is no image {image!r}")
-        rows[image].append(row)
+    files, rows = {}, {}
+    for place, image in images:
+        where = _where(path, "image", "images", image, place)
+        report = functools.partial(on_problem, "malformed image")
+        number, file_name = _field(image, "id", int | str, where, report), _field(image, "file_name", str, where, report)
+        if number in files:
+            report(f"{where} is there twice; give every image its own id")
+        elif number is not None and file_name is not None:
+            files[number], rows[number] = file_name, []
+    if not files:
+        on_problem("no pictures", f"{path}: no images")
+    for place, annotation in annotations:
+        where = _where(path, "annotation", "annotations", annotation, place)
+        row, image = _row(annotation, where, class_of, numbers, on_problem)
+        if row and image not in rows:
+            on_problem("malformed box", f"{where}: there is no image {image!r}")
+        elif row:
+            rows[image].append(row)
 
-    folder = _picture_folder(path, next(iter(images.values())))
-    records, left_out = [], []
-    for number, file_name in images.items():
+    folder = _picture_folder(path, files.values(), on_problem)
+    records = []
+    for number, file_name in files.items():
         source = f"{path}: image {number!r}"
         picture = str(folder / file_name)
         if not os.path.isfile(picture):
-            raise InputError(f"{source}: there is no picture {picture}")
-        records.append(make_record(picture, source, rows[number], left_out))
-    return tuple(names), records, left_out
+            on_problem("missing picture", f"{source}: there is no picture {picture}")
+        records.append(make_record(picture, source, rows[number], on_problem))
+    return tuple(names), records
 
 
 def write_coco(
@@ -87,9 +108,11 @@ def write_coco(
     path.write_text(json.dumps(data, ensure_ascii=False, allow_nan=False), "utf-8")
 
 
-def _load(path):
+def _load(path, on_problem):
+    """Images, annotations and categories: of each [(place in the list, entry)], those that are objects."""
     try:
-        data = json.loads(path.read_bytes())
+        with open_regular(path) as file:
+            data = json.loads(file.read())
     except json.JSONDecodeError as error:
         raise InputError(f"{path}:{error.lineno}: malformed JSON: {error.msg}") from error
     except UnicodeDecodeError as error:
@@ -98,47 +121,70 @@ def _load(path):
         raise InputError(f"{path}: malformed JSON: {error}") from error
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+    if not isinstance(data, dict):
+        raise InputError(f"{path}: no list of objects 'images'; a COCO file has images, annotations and categories")
+    groups = []
     for group in ("images", "annotations", "categories"):
-        entries = data.get(group) if isinstance(data, dict) else None
-        if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-            raise InputError(f"{path}: no list of objects {group!r}; a COCO file has images, annotations and categories")
-    return data
+        entries = data.get(group)
+        if not isinstance(entries, list):
+            message = f"{path}: no list of objects {group!r}; a COCO file has images, annotations and categories"
+            on_problem("malformed file", message)
+            entries = []
+        for place, entry in enumerate(entries):
+            if not isinstance(entry, dict):
+                on_problem("malformed file", f"{path}: {group}[{place}] is {reprlib.repr(entry)}, not an object")
+        groups.append([(place, entry) for place, entry in enumerate(entries) if isinstance(entry, dict)])
+    return groups
 
 
-def _field(entry, name, kind, where):
+def _where(path, kind, group, entry, place):
+    """What messages call an entry: by its id, or its place from 0."""
+    return f"{path}: {kind} {reprlib.repr(entry['id'])}" if "id" in entry else f"{path}: {group}[{place}]"
+
+
+def _field(entry, name, kind, where, report):
+    """A field of that type, or None."""
     value = entry.get(name)
-    if not isinstance(value, kind) or isinstance(value, bool):
-        raise InputError(f"{where}: {name!r} is {value!r}" if name in entry else f"{where}: there is no {name!r}")
-    return value
+    if isinstance(value, kind) and not isinstance(value, bool):
+        return value
+    message = f"{where}: {name!r} is {reprlib.repr(value)}" if name in entry else f"{where}: there is no {name!r}"
+    return report(message)
 
 
-def _row(annotation, path, categories, numbers):
-    """The box of an annotation and the id of its image."""
-    where = f"{path}: annotation {annotation.get('id')!r}"
-    image = _field(annotation, "image_id", int | str, where)
-    category = _field(annotation, "category_id", int, where)
-    if category not in categories:
-        raise InputError(f"{where}: there is no category {category}")
-    name = categories[category]
+def _row(annotation, where, class_of, numbers, on_problem):
+    """The box of an annotation, or None, and the id of its image."""
+    report = functools.partial(on_problem, "malformed box")
+    if (image := _field(annotation, "image_id", int | str, where, report)) is None:
+        return None, image
+    if (category := _field(annotation, "category_id", int, where, report)) is None:
+        return None, image
+    if (box := _field(annotation, "bbox", list, where, report)) is None:
+        return None, image
+    if category not in class_of:
+        return report(f"{where}: there is no category {category}"), image
+    name = class_of[category]
     if name not in numbers:
-        raise InputError(f"{where}: there is no class {name!r}; the names are {', '.join(numbers)}")
-    box = _field(annotation, "bbox", list, where)
+        message = f"{where}: there is no class {name!r}; the names are {', '.join(numbers)}"
+        return on_problem("class without a name", message), image
     if len(box) != 4 or not all(isinstance(side, int | float) and not isinstance(side, bool) for side in box):
-        raise InputError(f"{where}: bbox {box!r} is not [x, y, width, height]")
+        return report(f"{where}: bbox {reprlib.repr(box)} is not [x, y, width, height]"), image
     try:
         x, y, width, height = map(float, box)
     except OverflowError:
-        raise InputError(f"{where}: bbox is larger than any picture; write pixels") from None
+        return on_problem("box too large", f"{where}: bbox is larger than any picture; write pixels"), image
     crowd = annotation.get("iscrowd") in (1, True)
     return Row((x, y, x + width, y + height), numbers[name], where, crowd=crowd), image
 
 
-def _picture_folder(path, file_name):
-    """The first of the usual folders that holds the first picture."""
+def _picture_folder(path, file_names, on_problem):
+    """The first of the usual folders that holds the first picture, or where there is none, the next."""
     subset = path.stem.rpartition("_")[2]
     above = path.absolute().parent.parent
     folders = (path.parent, path.parent / "images", above / subset, above / "images" / subset, above / "images")
-    for folder in folders:
-        if os.path.isfile(folder / file_name):
-            return folder
-    raise InputError(f"{path}: there is no picture {file_name} in any of {', '.join(map(str, folders))}")
+    for file_name in file_names:
+        for folder in folders:
+            if os.path.isfile(folder / file_name):
+                return folder
+        message = f"{path}: there is no picture {file_name} in any of {', '.join(map(str, folders))}"
+        on_problem("missing picture", message)
+    return folders[0]

@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from yolojax.data.annotations import Record, read_names, read_text_list
+from yolojax.data.annotations import Record, read_names, read_text_list, refuse
 from yolojax.data.formats.coco import read_coco
-from yolojax.data.formats.voc import read_voc, voc_splits
+from yolojax.data.formats.voc import check_splits, read_voc, voc_splits
 from yolojax.data.formats.yolo import read_yolo, yolo_splits
 from yolojax.errors import InputError
 
@@ -20,31 +20,46 @@ class Annotations(NamedTuple):
     left_out: list[str]
 
 
-def read_annotations(data: str | os.PathLike, split: str | None = None, names: Sequence[str] | None = None) -> Annotations:
+def read_annotations(
+    data: str | os.PathLike,
+    split: str | None = None,
+    names: Sequence[str] | None = None,
+    on_problem: Callable[[str, str], None] | None = None,
+) -> Annotations:
     """Read annotations of whichever format.
 
     data: a text list; a folder with Annotations/ (VOC); a .json (COCO); a .yaml, or a folder with data.yaml (YOLO). With
         `:SPLIT` behind a VOC folder or a data.yaml it means that split, whatever `split` says.
     split: of a VOC folder or a data.yaml; None: all of it. A text list and a COCO file are one split, and this is ignored.
     names: the class names, class 0 first; None: those of the data, which a text list does not have.
-    Returns: Annotations; boxes without area are left out and listed, but in a text list they are refused.
-    Raises: InputError, with file and line, for whatever is missing, malformed or of no known format.
+    on_problem: called with (kind, message), a few words and a line with the place, for each file, line, entry and box that
+        cannot be used; where it returns, that is left out. None: the first is an InputError, but boxes without area are left
+        out and listed (in a text list they are refused).
+    Raises: InputError, with file and line, for the above, and for what keeps the whole from being read.
     """
     path, chosen = split_of(data)
     split = chosen or split
     names = tuple(names) if names else None
     form = recognise(path)
+    left_out = []
+
+    def refuse_or_list(kind, message):
+        if kind == "box without area":
+            left_out.append(message)
+        elif kind != "picture twice":
+            refuse(kind, message)
+
     if form == "voc":
-        return Annotations(*read_voc(path, split, names))
+        return Annotations(*read_voc(path, split, names, on_problem or refuse_or_list), left_out)
     if form == "yolo":
-        return Annotations(*read_yolo(_yaml(path), split, names))
+        return Annotations(*read_yolo(_yaml(path), split, names, on_problem or refuse_or_list), left_out)
     if chosen:
         raise InputError(f"{data}: {path} has no splits; leave out :{chosen}")
     if form == "coco":
-        return Annotations(*read_coco(path, names))
+        return Annotations(*read_coco(path, names, on_problem or refuse_or_list), left_out)
     if names is None:
         raise InputError(f"{path}: a text list has no class names; give a file with one a line (--names, or config.data.names)")
-    return Annotations(names, read_text_list(path, names), [])
+    return Annotations(names, read_text_list(path, names, on_problem or refuse), left_out)
 
 
 def read_data(
@@ -53,17 +68,23 @@ def read_data(
     """Read annotations of whichever format for a report of all their problems: class names and records.
 
     data: as of `read_annotations`, all splits unless one is named; names: path of a file with one class name a line, or None.
-    on_problem: called with (kind, message) for each box that is left out, and for each malformed line of a text list. Pictures
-        of a text list need not exist.
-    Raises: InputError for what keeps a format from being read at all: a malformed file of VOC, COCO or YOLO among them.
+    on_problem: as of `read_annotations`, but what is read twice, as labels of two pictures, is told once. Pictures
+        need not exist: who reads them will tell.
+    Raises: InputError for what keeps the whole from being read, as a list of no pictures or a COCO file that is not JSON.
     """
-    class_names = read_names(names) if names else None
     path, chosen = split_of(data)
-    if class_names and not chosen and recognise(path) == "text":
-        return class_names, read_text_list(path, class_names, check_files=False, on_problem=on_problem)
-    annotations = read_annotations(data, names=class_names)
-    for line in annotations.left_out:
-        on_problem("box without area", line)
+    form = recognise(path)
+    told = set()
+
+    def tell(kind, message):
+        # A line of a text list is read once, and may hold the same box twice.
+        if kind != "missing picture" and (form == "text" or message not in told):
+            told.add(message)
+            on_problem(kind, message)
+
+    annotations = read_annotations(data, names=read_names(names) if names else None, on_problem=tell)
+    if form == "voc" and not chosen:
+        check_splits(path, tell)
     return annotations.names, annotations.records
 
 

@@ -1,7 +1,7 @@
 """What the formats share: the checks of one box and of class names, and the making of a `Record`."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -23,21 +23,23 @@ class Row(NamedTuple):
     crowd: bool = False
 
 
-def make_record(path: str, source: str, rows: Iterable[Row], left_out: list[str]) -> Record:
+def make_record(path: str, source: str, rows: Iterable[Row], on_problem: Callable[[str, str], None]) -> Record:
     """Check the boxes of a picture and make its record.
 
-    left_out: gets a line for each box without area, which is no part of the record; labelling tools write them by mistake.
-    Raises: InputError, with its place, for a box that is not finite, larger than any picture or inverted.
+    on_problem: called with (kind, message) for each box that is not finite, larger than any picture, inverted or without
+    area; where it returns, that box is no part of the record.
     """
     kept = []
     for row in rows:
         x1, y1, x2, y2 = row.corners
         if not all(abs(side) < LARGEST for side in row.corners):
-            raise InputError(f"{row.where}: box {_show(row)} is larger than any picture; write pixels")
-        if x2 < x1 or y2 < y1:
-            raise InputError(f"{row.where}: box {_show(row)} is inverted: its right or lower edge comes before the other")
-        if np.float32(x1) == np.float32(x2) or np.float32(y1) == np.float32(y2):
-            left_out.append(f"{row.where}: box {_show(row)} has no area")
+            on_problem("box too large", f"{row.where}: box {_show(row)} is larger than any picture; write pixels")
+        elif x2 < x1 or y2 < y1:
+            message = f"{row.where}: box {_show(row)} is inverted: its right or lower edge comes before the other"
+            on_problem("inverted box", message)
+        elif np.float32(x1) == np.float32(x2) or np.float32(y1) == np.float32(y2):
+            # Labelling tools write them by mistake.
+            on_problem("box without area", f"{row.where}: box {_show(row)} has no area")
         else:
             kept.append(row)
     return Record(

@@ -6,7 +6,7 @@ by one pixel that counting from 1 would ask for.
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 from xml.parsers import expat
@@ -15,7 +15,8 @@ from xml.sax.saxutils import escape
 import numpy as np
 
 from yolojax.data.annotations import Record, read_lines
-from yolojax.data.formats.rows import Row, check_names, make_record
+from yolojax.data.files import open_regular
+from yolojax.data.formats.rows import Row, make_record
 from yolojax.errors import InputError
 
 SIDES = ("xmin", "ymin", "xmax", "ymax")
@@ -34,45 +35,68 @@ class Element(NamedTuple):
 
 
 def read_voc(
-    folder: str | os.PathLike, split: str | None, names: Sequence[str] | None
-) -> tuple[tuple[str, ...], list[Record], list[str]]:
+    folder: str | os.PathLike, split: str | None, names: Sequence[str] | None, on_problem: Callable[[str, str], None]
+) -> tuple[tuple[str, ...], list[Record]]:
     """Read a VOC folder.
 
-    split: reads ImageSets/Main/SPLIT.txt; None: every file of Annotations.
+    split: reads ImageSets/Main/SPLIT.txt, where a name that is there twice counts once; None: every file of Annotations.
     names: the class names; None: those of all of Annotations, sorted, so that every split counts the same classes.
-    Returns: names, records, and a line for each box without area, which is left out.
-    Raises: InputError, with file and line, for XML that is malformed or has a DTD, an object without name or bndbox, corners
-        that are no numbers or inverted, a name that is not in `names`, a missing file.
+    on_problem: called with (kind, message), the message with file and line, for XML that is malformed or has a DTD, an object
+        without name or bndbox, corners that are no numbers, inverted or without area, a name that is not in `names`, a
+        missing file; where it returns, that is left out, but a record without its picture is kept.
+    Returns: names and records.
+    Raises: InputError for a folder without annotations, a split that is not there or empty.
     """
     folder = Path(folder)
-    wanted = _all_ids(folder) if split is None else _split_ids(folder, split)
+    wanted = _all_ids(folder) if split is None else _split_ids(folder, split, on_problem)
+
+    def parse(name):
+        try:
+            return parse_xml(folder / "Annotations" / f"{name}.xml")
+        except InputError as error:
+            return on_problem("malformed file", str(error))
+
     trees = {}
     if names is None:
-        trees = {name: parse_xml(folder / "Annotations" / f"{name}.xml") for name, _ in _all_ids(folder)}
-        found = {_name(item, name, folder) for name, tree in trees.items() for item in tree.children if item.tag == "object"}
-        names = check_names(sorted(found), folder / "Annotations")
+        trees = {name: parse(name) for name, _ in _all_ids(folder)}
+        objects = [(name, item) for name, tree in trees.items() if tree for item in _objects(tree)]
+        found = {_name(item, folder / "Annotations" / f"{name}.xml", on_problem) for name, item in objects}
+        names = sorted(found - {None})
+        if not names:
+            on_problem("no classes", f"{folder / 'Annotations'}: no class names; every object needs one")
     numbers = {name: number for number, name in enumerate(names)}
-    pictures = _pictures(folder)
-    records, left_out = [], []
+    pictures = _pictures(folder, on_problem)
+    records = []
     for name, source in wanted:
         path = folder / "Annotations" / f"{name}.xml"
-        if name not in trees and not os.path.isfile(path):
-            raise InputError(f"{source}: there is no {path}")
-        tree = trees.get(name) or parse_xml(path)
-        picture = _picture(folder, name, tree, pictures, path)
-        rows = [_row(item, path, numbers) for item in tree.children if item.tag == "object"]
-        records.append(make_record(picture, str(path), rows, left_out))
-    return tuple(names), records, left_out
+        if name not in trees and not os.path.lexists(path):
+            on_problem("missing file", f"{source}: there is no {path}")
+        elif tree := trees[name] if name in trees else parse(name):
+            picture = _picture(folder, name, tree, pictures, path, on_problem)
+            rows = [_row(item, path, numbers, on_problem) for item in _objects(tree)]
+            records.append(make_record(picture, str(path), filter(None, rows), on_problem))
+    return tuple(names), records
 
 
 def voc_splits(folder: str | os.PathLike) -> tuple[str, ...]:
     """The splits of a VOC folder, sorted: its ImageSets/Main/*.txt without the lists of single classes."""
     paths = sorted((Path(folder) / "ImageSets/Main").glob("*.txt"))
-    return tuple(
-        path.stem
-        for path in paths
-        if not (_CLASS_LIST.fullmatch(path.stem) and _CLASS_LINE.fullmatch(read_lines(path)[0].strip()))
-    )
+    return tuple(path.stem for path in paths if not _is_class_list(path))
+
+
+def check_splits(folder: str | os.PathLike, on_problem: Callable[[str, str], None]) -> None:
+    """Call on_problem(kind, message) for every split that cannot be read, and each of its lines that names no annotation."""
+    folder = Path(folder)
+    for split in voc_splits(folder):
+        try:
+            members = _split_ids(folder, split, on_problem)
+        except InputError as error:
+            on_problem("malformed file", str(error))
+            continue
+        for name, source in members:
+            path = folder / "Annotations" / f"{name}.xml"
+            if not os.path.lexists(path):
+                on_problem("missing file", f"{source}: there is no {path}")
 
 
 def parse_xml(path: str | os.PathLike) -> Element:
@@ -98,7 +122,10 @@ def parse_xml(path: str | os.PathLike) -> Element:
     parser.EndElementHandler = lambda _: stack.pop()
     parser.CharacterDataHandler = lambda text: stack[-1].text.append(text)
     try:
-        parser.Parse(Path(path).read_bytes(), True)
+        with open_regular(path) as file:
+            parser.Parse(file.read(), True)
+    except InputError:
+        raise
     except expat.ExpatError as error:
         raise InputError(f"{path}:{error.lineno}: malformed XML: {expat.ErrorString(error.code)}") from error
     except OSError as error:
@@ -135,6 +162,13 @@ def write_voc(
         (out / f"ImageSets/Main/{split}.txt").write_text("".join(f"{name}\n" for name in members), "utf-8")
 
 
+def _is_class_list(path):
+    try:
+        return bool(_CLASS_LIST.fullmatch(path.stem) and _CLASS_LINE.fullmatch(read_lines(path)[0].strip()))
+    except InputError:
+        return False
+
+
 def _all_ids(folder):
     """[(ID, where it was found)] of all of Annotations, sorted."""
     paths = sorted((folder / "Annotations").glob("*.xml"))
@@ -143,67 +177,86 @@ def _all_ids(folder):
     return [(path.stem, str(path)) for path in paths]
 
 
-def _split_ids(folder, split):
-    """[(ID, file and line)] of a split."""
+def _split_ids(folder, split, on_problem):
+    """[(ID, file and line)] of a split, each ID once."""
     path = folder / "ImageSets/Main" / f"{split}.txt"
-    if not os.path.isfile(path):
+    if not os.path.lexists(path):
         there = ", ".join(voc_splits(folder)) or "none"
         raise InputError(f"{path}: there is no such split (there: {there}); write one name of Annotations a line")
-    members = [(line.strip(), f"{path}:{number}") for number, line in enumerate(read_lines(path), 1) if line.strip()]
+    members = {}
+    for number, line in enumerate(read_lines(path, on_problem), 1):
+        name = line.strip()
+        if name in members:
+            on_problem("picture twice", f"{path}:{number}: {name} is already at {members[name]}; keep one")
+        elif name:
+            members[name] = f"{path}:{number}"
     if not members:
         raise InputError(f"{path}: the split is empty; write one name of Annotations a line")
-    return members
+    return list(members.items())
 
 
-def _pictures(folder):
+def _pictures(folder, on_problem):
     """{ID: [file names]} of JPEGImages."""
+    listed = []
     try:
         listed = sorted(os.listdir(folder / "JPEGImages"))
     except OSError as error:
-        raise InputError(f"{folder / 'JPEGImages'}: the folder of the pictures cannot be read: {error.strerror}") from error
+        message = f"{folder / 'JPEGImages'}: the folder of the pictures cannot be read: {error.strerror}"
+        on_problem("missing file", message)
     pictures = {}
     for name in listed:
         pictures.setdefault(os.path.splitext(name)[0], []).append(name)
     return pictures
 
 
-def _picture(folder, name, tree, pictures, path):
+def _picture(folder, name, tree, pictures, path, on_problem):
     """The path of a picture: named as its annotation, whatever the ending; else as <filename> says."""
     stated = next((_text(child) for child in tree.children if child.tag == "filename"), "")
     named_alike = pictures.get(name, [])
     picture = stated if stated in named_alike or not named_alike else named_alike[0]
     picture = folder / "JPEGImages" / (picture or f"{name}.jpg")
     if not os.path.isfile(picture):
-        raise InputError(f"{path}: there is no picture {picture}")
+        on_problem("missing picture", f"{path}: there is no picture {picture}")
     return str(picture)
 
 
-def _row(item, path, numbers):
-    """The box of an <object>."""
-    where = f"{path}:{item.line}"
+def _objects(tree):
+    return [child for child in tree.children if child.tag == "object"]
+
+
+def _row(item, path, numbers, on_problem):
+    """The box of an <object>, or None."""
     fields = {child.tag: child for child in item.children}
-    name = _name(item, path.stem, path.parent.parent)
+    name = _name(item, path, on_problem)
+    if name is None:
+        return None
     if name not in numbers:
-        raise InputError(f"{where}: there is no class {name!r}; the names are {', '.join(numbers)}")
+        message = f"{path}:{item.line}: there is no class {name!r}; the names are {', '.join(numbers)}"
+        return on_problem("class without a name", message)
     if "bndbox" not in fields:
-        raise InputError(f"{where}: the object has no bndbox")
+        return on_problem("malformed box", f"{path}:{item.line}: the object has no bndbox")
+    where = f"{path}:{fields['bndbox'].line}"
     sides = {child.tag: child for child in fields["bndbox"].children}
     corners = []
     for side in SIDES:
         if side not in sides:
-            raise InputError(f"{path}:{fields['bndbox'].line}: the bndbox has no {side}")
+            return on_problem("malformed box", f"{where}: the bndbox has no {side}")
         try:
             corners.append(float(_text(sides[side])))
         except ValueError:
-            raise InputError(f"{path}:{sides[side].line}: {side} {_text(sides[side])!r} is not a number") from None
+            message = f"{path}:{sides[side].line}: {side} {_text(sides[side])!r} is not a number"
+            return on_problem("malformed box", message)
     difficult = "difficult" in fields and _text(fields["difficult"]) not in ("", "0")
-    return Row(tuple(corners), numbers[name], f"{path}:{fields['bndbox'].line}", difficult=difficult)
+    return Row(tuple(corners), numbers[name], where, difficult=difficult)
 
 
-def _name(item, file, folder):
+def _name(item, path, on_problem):
+    """The class name of an <object>, or None."""
     name = next((_text(child) for child in item.children if child.tag == "name"), "")
     if not name:
-        raise InputError(f"{folder / 'Annotations' / file}.xml:{item.line}: the object has no name")
+        return on_problem("malformed box", f"{path}:{item.line}: the object has no name")
+    if not name.isprintable():
+        return on_problem("malformed box", f"{path}:{item.line}: the name {name!r} is not a line of text")
     return name
 
 

@@ -5,7 +5,7 @@ height, in labels/ where the picture is in images/.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -23,20 +23,23 @@ _STANDARD_SPLITS = ("train", "val", "test")
 
 
 def read_yolo(
-    path: str | os.PathLike, split: str | None, names: Sequence[str] | None
-) -> tuple[tuple[str, ...], list[Record], list[str]]:
+    path: str | os.PathLike, split: str | None, names: Sequence[str] | None, on_problem: Callable[[str, str], None]
+) -> tuple[tuple[str, ...], list[Record]]:
     """Read a data.yaml and the pictures and labels it names.
 
     A split is a folder of pictures, a list of pictures (.txt, relative to its own folder), or several; relative ones start
     from `path` in the file, else from the file's folder. A picture without a label file has no objects. Boxes become pixels
     of the upright picture, whose size is read from its header; a picture that is no picture keeps no boxes and is
-    refused by whoever opens it.
+    refused by whoever opens it. A picture that is listed twice counts once.
 
     split: a key of the file, as train, val or test; None: all of them together.
-    names: as many class names as the file has, in place of its own; None: those of the file.
-    Returns: names, records, and a line for each box without area, which is left out.
-    Raises: InputError, with file and line, for malformed YAML, names that do not count from 0, a missing folder or picture,
-        a split without any label file, a line that is not a box, numbers that are not normalised, a class without a name.
+    names: the file's class names in another order, or as many in place of its own; None: those of the file.
+    on_problem: called with (kind, message), the message with file and line, for a missing folder or picture, splits without
+        pictures or any label file, an `nc` that is not the number of names, a label file that cannot be read, a line that is
+        not a box, numbers that are not normalised, a class without a name, a box that is inverted or without area; where it
+        returns, that is left out, but a picture on a list is kept.
+    Returns: names and records.
+    Raises: InputError, with file and line, for malformed YAML and names that do not count from 0.
     """
     path = Path(path)
     data = _load(path)
@@ -46,21 +49,32 @@ def read_yolo(
     if own is not None and names is not None and len(own) != len(names):
         raise InputError(f"{path}: {len(own)} class names, but {len(names)} were given; they must be as many")
     names = tuple(names if names is not None else own)
+    if data.get("nc") is not None and (isinstance(data["nc"], bool) or data["nc"] != len(names)):
+        on_problem("number of classes", f"{path}: nc is {data['nc']!r}, but there are {len(names)} names; correct one")
+    # By name where the names are the same, else by number.
+    numbers = [names.index(name) for name in own] if own and set(own) == set(names) else range(len(names))
+    wanted = yolo_splits(path) if split is None else (split,)
+    if not wanted:
+        on_problem("no pictures", f"{path}: none of train, val and test is set; each is a folder or a list of pictures")
     pictures = {}
-    for name in yolo_splits(path) if split is None else (split,):
-        pictures.update(_split_pictures(data, path, name))
+    for name in wanted:
+        pictures.update(_split_pictures(data, path, name, on_problem))
     labels = {picture: _label_path(picture) for picture in pictures}
-    labelled = [picture for picture, label in labels.items() if os.path.isfile(label)]
-    if not labelled:
+    # Not isfile: a label that is there and cannot be read is no picture without objects.
+    labelled = [picture for picture, label in labels.items() if os.path.lexists(label)]
+    if pictures and not labelled:
         first = next(iter(labels.values()))
-        raise InputError(f"{path}: none of its {len(pictures)} pictures has a label file; the first would be {first}")
+        message = f"{path}: none of its {len(pictures)} pictures has a label file; the first would be {first}"
+        on_problem("no labels", message)
     with ThreadPoolExecutor() as pool:
         sizes = dict(zip(labelled, pool.map(_size_or_none, labelled), strict=True))
-    records, left_out = [], []
+    records = []
     for picture, label in labels.items():
-        rows = _rows(label, sizes[picture], len(names)) if picture in sizes else ()
-        records.append(make_record(picture, label if picture in sizes else pictures[picture], rows, left_out))
-    return names, records, left_out
+        # The lines are looked at even where there is no picture to scale their boxes to.
+        rows = list(_rows(label, sizes[picture] or (1, 1), numbers, on_problem)) if picture in sizes else []
+        source = label if picture in sizes else pictures[picture]
+        records.append(make_record(picture, source, rows if sizes.get(picture) else (), on_problem))
+    return names, records
 
 
 def yolo_splits(path: str | os.PathLike) -> tuple[str, ...]:
@@ -98,15 +112,25 @@ def write_yolo(
     (out / "data.yaml").write_text(yaml.safe_dump(data, sort_keys=False, allow_unicode=True), "utf-8")
 
 
+class _Loader(yaml.SafeLoader):
+    """The safe loader without aliases: those of aliases of aliases expand without bound."""
+
+    def compose_node(self, parent, index):
+        if self.check_event(yaml.AliasEvent):
+            what = "an alias (*name) is not read; write out what it stands for"
+            raise yaml.MarkedYAMLError(problem=what, problem_mark=self.peek_event().start_mark)
+        return super().compose_node(parent, index)
+
+
 def _load(path):
     text = "\n".join(read_lines(path))
     try:
-        data = yaml.safe_load(text)
+        data = yaml.load(text, _Loader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""
         raise InputError(f"{path}{line}: malformed YAML: {getattr(error, 'problem', None) or 'not text'}") from error
-    except (RecursionError, ValueError) as error:
+    except Exception as error:  # of a value that is not of the type its tag says, PyYAML raises whatever comes
         raise InputError(f"{path}: malformed YAML: {error}") from error
     if not isinstance(data, dict):
         raise InputError(f"{path}: no 'key: value' lines; a data.yaml has train, val and names")
@@ -134,13 +158,14 @@ def _root(data, path):
     return path.parent / str(data.get("path") or "")
 
 
-def _split_pictures(data, path, split):
+def _split_pictures(data, path, split, on_problem):
     """{picture: where it was found} of a split, in order."""
     entries = data.get(split)
     entries = [entries] if isinstance(entries, str) else entries
     if not isinstance(entries, list) or not entries or not all(isinstance(entry, str) for entry in entries):
         there = ", ".join(yolo_splits(path)) or "none"
-        raise InputError(f"{path}: no split {split!r} (there: {there}); give a folder or a list of pictures")
+        on_problem("no pictures", f"{path}: no split {split!r} (there: {there}); give a folder or a list of pictures")
+        return {}
     found = {}
     for entry in entries:
         place = _root(data, path) / entry
@@ -151,23 +176,27 @@ def _split_pictures(data, path, split):
             inside = sorted(file for file in place.rglob("*") if file.suffix.lower() in ENDINGS)
             found.update((str(file), str(file)) for file in inside)
         elif os.path.isfile(place):
-            found.update(_listed(place))
+            found.update(_listed(place, on_problem))
         else:
-            raise InputError(f"{path}: {split}: there is no {place}")
+            on_problem("missing file", f"{path}: {split}: there is no {place}")
     if not found:
-        raise InputError(f"{path}: {split}: no pictures in {', '.join(entries)}")
+        on_problem("no pictures", f"{path}: {split}: no pictures in {', '.join(entries)}")
     return found
 
 
-def _listed(path):
+def _listed(path, on_problem):
     """{picture: file and line} of a list of pictures."""
     found = {}
-    for number, line in enumerate(read_lines(path), 1):
+    for number, line in enumerate(read_lines(path, on_problem), 1):
         if line := line.strip():
-            picture = os.path.normpath(path.parent / line)
+            picture, where = os.path.normpath(path.parent / line), f"{path}:{number}"
+            if picture in found:
+                on_problem("picture twice", f"{where}: {picture} is already at {found[picture]}; keep one")
+                continue
             if not os.path.isfile(picture):
-                raise InputError(f"{path}:{number}: there is no picture {picture}; relative paths start from the list's folder")
-            found[picture] = f"{path}:{number}"
+                message = f"{where}: there is no picture {picture}; relative paths start from the list's folder"
+                on_problem("missing picture", message)
+            found[picture] = where
     return found
 
 
@@ -187,24 +216,33 @@ def _size_or_none(picture):
         return None
 
 
-def _rows(label, size, num_classes):
-    """The boxes of a label file in pixels; none where there is no size."""
-    if size is None:
-        return
+def _rows(label, size, numbers, on_problem):
+    """The boxes of a label file in pixels; numbers: of the classes, for each number in the file."""
     height, width = size
-    for number, line in enumerate(read_lines(label), 1):
+    try:
+        lines = read_lines(label, on_problem)
+    except InputError as error:
+        on_problem("malformed file", str(error))
+        return
+    for number, line in enumerate(lines, 1):
         if not (fields := line.split()):
             continue
         where = f"{label}:{number}"
         if len(fields) != 5:
-            raise InputError(f"{where}: {len(fields)} values, not 5; write class x y width height (polygons are not read)")
+            message = f"{where}: {len(fields)} values, not 5; write class x y width height (polygons are not read)"
+            on_problem("malformed box", message)
+            continue
         try:
             class_id, x, y, w, h = map(float, fields)
         except ValueError:
-            raise InputError(f"{where}: {line.strip()!r} is not five numbers; write class x y width height") from None
-        if not (class_id.is_integer() and 0 <= class_id < num_classes):
-            raise InputError(f"{where}: class {fields[0]} has no name: there are {num_classes}, for classes from 0")
-        if not all(-_ROUNDING <= part <= 1 + _ROUNDING for part in (x, y, w, h)):
-            raise InputError(f"{where}: {line.strip()!r} is not normalised; write parts of the picture's sides, 0 to 1")
-        corners = ((x - w / 2) * width, (y - h / 2) * height, (x + w / 2) * width, (y + h / 2) * height)
-        yield Row(corners, int(class_id), where)
+            on_problem("malformed box", f"{where}: {line.strip()!r} is not five numbers; write class x y width height")
+            continue
+        if not (class_id.is_integer() and 0 <= class_id < len(numbers)):
+            message = f"{where}: class {fields[0]} has no name: there are {len(numbers)}, for classes from 0"
+            on_problem("class without a name", message)
+        elif not all(-_ROUNDING <= part <= 1 + _ROUNDING for part in (x, y, w, h)):
+            message = f"{where}: {line.strip()!r} is not normalised; write parts of the picture's sides, 0 to 1"
+            on_problem("malformed box", message)
+        else:
+            corners = ((x - w / 2) * width, (y - h / 2) * height, (x + w / 2) * width, (y + h / 2) * height)
+            yield Row(corners, numbers[int(class_id)], where)

@@ -1,0 +1,60 @@
+"""The evaluation of a run on the split test, and on data that the run does not know."""
+
+import json
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from tests.data.text_list import NAMES, PICTURES, write_list
+from tests.tiny_config import get_config
+from yolojax.config import differences
+from yolojax.data.convert import convert
+from yolojax.errors import InputError
+from yolojax.evaluation.workdir import evaluate_workdir
+from yolojax.models import build_model, initialize
+from yolojax.training.checkpoints import make_meta, read_config
+from yolojax.training.loop import open_workdir, resolve
+
+
+@pytest.fixture
+def workdir(tmp_path):
+    """An untrained run on a VOC folder with the splits train, val and test, of a time before config.data.test."""
+    listed = write_list(tmp_path)
+    convert([listed.data.train], "voc", tmp_path / "voc", names=NAMES)
+    for split, members in (("train", "0 1 2"), ("val", "3 4"), ("test", "5 6 0")):
+        (tmp_path / f"voc/ImageSets/Main/{split}.txt").write_text(members.replace(" ", "\n"))
+    config = get_config()
+    config.data.source = "auto"
+    config.data.train = config.data.val = str(tmp_path / "voc")
+    config, source = resolve(config)
+    assert len(source) == 3 and config.data.class_names == ("cat", "cow", "dog")
+    checkpoints = open_workdir(config, tmp_path / "run")
+    variables = jax.tree.map(jnp.asarray, initialize(build_model(config.model), 0))
+    checkpoints.save(1, {"ema": variables}, make_meta(config, {}, []))
+    checkpoints.close()
+    path = tmp_path / "run/config.json"
+    values = json.loads(path.read_text())
+    del values["data"]["test"]
+    path.write_text(json.dumps(values))
+    return tmp_path / "run"
+
+
+def test_the_split_test_and_other_data(workdir, tmp_path):
+    config = get_config()
+    config.data.source, config.data.train, config.data.val = "auto", str(tmp_path / "voc"), str(tmp_path / "voc")
+    assert differences(read_config(workdir), resolve(config)[0]) == []  # so that it is resumed
+    assert evaluate_workdir(workdir, split="test")["images"] == 3
+    assert json.loads((workdir / "eval/test/metrics.json").read_text())["split"] == "test"
+    assert not (workdir / "eval/val").exists()
+
+    # In a text list classes are numbers: those of the run, whose names are sorted.
+    (tmp_path / "more.txt").write_text("0.png 10,10,50,40,1\n3.png\n")
+    metrics = evaluate_workdir(workdir, split="test", data=tmp_path / "more.txt")
+    assert metrics["images"] == 2 and metrics["per_class"]["cow"]["boxes"] == 1
+    assert evaluate_workdir(workdir, data=f"{tmp_path}/voc:list")["images"] == len(PICTURES)
+    with pytest.raises(InputError, match=r"nowhere: there is no such file or folder"):
+        evaluate_workdir(workdir, data="nowhere")
+    (tmp_path / "voc/ImageSets/Main/test.txt").unlink()
+    with pytest.raises(InputError, match=r"test\.txt: there is no such split \(there: list, train, val\)"):
+        evaluate_workdir(workdir, split="test")

@@ -1,0 +1,93 @@
+"""The metrics of training steps on their way to the log, without making the devices wait."""
+
+import collections
+import math
+import time
+
+import jax
+
+from yolojax.data.pipeline import train_sampler
+from yolojax.errors import InputError
+
+STEPS_IN_FLIGHT = 2
+
+
+class Recorder:
+    """Turns the metrics of steps into lines of the log, without making the devices wait.
+
+    The metrics of a group of steps are fetched when the next group has been handed to the devices.
+    """
+
+    def __init__(self, config, schedule, source, log, progress, pending):
+        self.config, self.schedule, self.source, self.log, self.progress = config, schedule, source, log, progress
+        self._samples_of = train_sampler(source, config)
+        self._group = pending
+        self._complete = None
+        self._in_flight = collections.deque()
+        self.restart_clock()
+
+    def restart_clock(self):
+        """What came before does not count as time of training."""
+        self._clock, self._timed_steps = time.monotonic(), 0
+
+    def add(self, step, metrics, counts):
+        """Takes the metrics of a step, arrays that may still be computed."""
+        self._group.append({"step": step, **metrics, **counts})
+        self._timed_steps += 1
+        # The device always has the next step waiting; without a bound the host would pile up batches there, and its clock would
+        # say nothing of the device.
+        self._in_flight.append(metrics["loss"])
+        if len(self._in_flight) > STEPS_IN_FLIGHT:
+            jax.block_until_ready(self._in_flight.popleft())
+        if step % self.config.train.log_steps == 0:
+            self._complete_group()
+
+    def flush(self, last=False):
+        """Writes every complete group, or at the last step what there is; returns the rest, as numbers."""
+        if last and self._group:
+            self._complete_group()
+        self._write_complete()
+        self._group = self._fetch(self._group)
+        # A copy: it is written in the background while the group grows.
+        return list(self._group)
+
+    def _complete_group(self):
+        self._write_complete()
+        rate = self._timed_steps * self.config.train.batch_size / (time.monotonic() - self._clock)
+        self.restart_clock()
+        self._complete, self._group = (self._group, rate), []
+
+    def _write_complete(self):
+        if self._complete is None:
+            return
+        group, rate = self._complete
+        self._complete = None
+        group = self._fetch(group)
+        step = group[-1]["step"]
+        values = {
+            name: sum(entry[name] for entry in group) / len(group)
+            for name in ("loss", "box", "objectness", "classification", "gradient_norm")
+        }
+        values["learning_rate"] = float(self.schedule(step))
+        values["images_per_second"] = rate
+        for name in ("dropped_small", "dropped_excess", "unreadable"):
+            values[name] = sum(entry[name] for entry in group)
+        self.log.write(step, "train", values)
+        self.progress.show(step, values)
+
+    def _fetch(self, group):
+        group = jax.device_get(group)
+        group = [{name: value.item() if hasattr(value, "item") else value for name, value in e.items()} for e in group]
+        for entry in group:
+            if not math.isfinite(entry["loss"]) or not math.isfinite(entry["gradient_norm"]):
+                raise InputError(self._explain(entry))
+        return group
+
+    def _explain(self, entry):
+        samples = self._samples_of(entry["step"] - 1)
+        pictures = ", ".join(self.source.describe(index % len(self.source)) for _, index in samples)
+        terms = ", ".join(f"{name} {entry[name]:g}" for name in ("box", "objectness", "classification", "gradient_norm"))
+        return (
+            f"step {entry['step']}: the loss is not finite ({terms}); its pictures: {pictures}; lower "
+            "config.optimizer.learning_rate or set config.optimizer.clip_norm; earlier checkpoints are untouched"
+        )
