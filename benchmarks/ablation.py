@@ -1,0 +1,48 @@
+"""What each ingredient of configs/bccd_tiny.py is worth: the same budget with one of them changed, AP50 on the split test.
+
+python benchmarks/ablation.py --out runs/ablation [--only "no average" ...] [--config.FIELD=VALUE ...]
+
+40 epochs, one seed: differences under 0.01 are noise. What is finished already is not trained again.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+from seeds import REPOSITORY, call
+
+AUGMENT = "--config.data.augment"
+NO_ZOOM = [f"{AUGMENT}.scale_probability=0.0", f"{AUGMENT}.scale_smallest=0.5", f"{AUGMENT}.scale_largest=1.5"]
+OLD_CROP = [*NO_ZOOM, f"{AUGMENT}.crop_probability=0.5", f"{AUGMENT}.translate_probability=0.5"]
+VARIANTS = {
+    "as it is": [],
+    "crop and shift, no zoom": OLD_CROP,
+    "crop, shift and mosaic, no zoom": [*OLD_CROP, f"{AUGMENT}.mosaic_probability=0.5", f"{AUGMENT}.mix_off_epochs=8"],
+    "CIoU": ["--config.loss.box=ciou"],
+    "twice the learning rate": ["--config.optimizer.learning_rate=4e-3"],
+    "width 0.75": ["--config.model.width=0.75"],
+    "no average of parameters": ["--config.optimizer.ema_decay=0.0", "--config.optimizer.ema_warmup_steps=0.0"],
+    "published anchors": ["--config.model.anchors=()"],
+}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", required=True, type=Path, help="folder of the runs, one a variant")
+    parser.add_argument("--only", action="append", choices=VARIANTS, help="run this variant; may be repeated (default: all)")
+    own, overrides = parser.parse_known_args()
+    config = ["--config", REPOSITORY / "configs" / "bccd_tiny.py", "--config.train.epochs=40", *overrides]
+    rows = []
+    for name in own.only or VARIANTS:
+        workdir = own.out / name.replace(" ", "_")
+        call("train.py", "--workdir", workdir, *config, *VARIANTS[name])
+        call("eval.py", "--workdir", workdir, "--split", "test")
+        rows.append((name, json.loads((workdir / "eval" / "test" / "metrics.json").read_text())))
+    print(f"\n{'':34}{'AP50':>8}{'AP':>8}{'to the first':>14}")
+    for name, metrics in rows:
+        difference = metrics["ap50"] - rows[0][1]["ap50"]
+        print(f"{name:34}{metrics['ap50']:8.3f}{metrics['ap']:8.3f}{difference:+14.3f}")
+
+
+if __name__ == "__main__":
+    main()
