@@ -26,6 +26,8 @@ def get_config():
     config.data.augment.scale_probability = 0.8
     config.data.augment.scale_smallest = 0.6
     config.data.augment.scale_largest = 1.6
+    config.data.augment.mosaic_probability = 0.3
+    config.data.augment.mix_off_epochs = 15.0
     config.optimizer.learning_rate = 2e-3
     config.optimizer.clip_norm = 20.0
     config.optimizer.ema_decay = 0.995
