@@ -1,6 +1,7 @@
 """A short run with the second loss and the other optimizer: every choice reaches training, evaluation and the detector."""
 
 import json
+import logging
 import math
 
 import jax
@@ -27,8 +28,22 @@ def workdir(tmp_path_factory):
     config.optimizer.name, config.optimizer.nesterov, config.optimizer.clip_norm = "sgd", True, 10.0
     config.optimizer.ema_decay, config.optimizer.ema_warmup_steps = 0.999, 1e9
     workdir = tmp_path_factory.mktemp("choices") / "run"
-    train_and_evaluate(config, workdir)
+    messages = []
+    handler = logging.Handler()
+    handler.emit = lambda record: messages.append(record.getMessage())
+    logging.getLogger("jax").addHandler(handler)
+    with jax.log_compiles():
+        train_and_evaluate(config, workdir)
+    logging.getLogger("jax").removeHandler(handler)
+    (workdir.parent / "compiled.txt").write_text("\n".join(messages))
     return workdir
+
+
+def test_each_input_size_is_compiled_once(workdir):
+    compiled = (workdir.parent / "compiled.txt").read_text()
+    assert len(get_config().data.sizes) == 2
+    # Nine steps of both sizes.
+    assert compiled.count("Compiling jit(train_step)") == 2
 
 
 def test_the_run_ends_with_finite_numbers_and_is_evaluated_the_same_again(workdir):
