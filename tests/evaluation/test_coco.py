@@ -8,7 +8,7 @@ from yolojax.evaluation import average_precision, coco_evaluate, coco_metrics
 SMALL, MEDIUM, LARGE = [0, 0, 20, 20], [100, 0, 150, 50], [200, 0, 300, 100]
 KEYS = {
     "ap", "ap50", "ap75", "ap_small", "ap_medium", "ap_large",
-    "ar1", "ar10", "ar100", "ar_small", "ar_medium", "ar_large",
+    "ar_1", "ar_10", "ar_100", "ar_small", "ar_medium", "ar_large",
 }  # fmt: skip
 
 
@@ -18,27 +18,27 @@ def perfect(truths):
 
 def test_perfect_detections_score_one_in_every_size():
     truths = [([SMALL, MEDIUM, LARGE], [0, 0, 7]), ([], [])]
-    metrics, per_class = coco_evaluate(perfect(truths), truths)
+    metrics, per_class, _ = coco_evaluate(perfect(truths), truths)
     assert metrics.keys() == KEYS
     # One detection a class in a picture: class 0 finds one of two, class 7 its only one.
-    assert metrics.pop("ar1") == pytest.approx(0.75)
+    assert metrics.pop("ar_1") == pytest.approx(0.75)
     assert metrics == {name: pytest.approx(1.0) for name in metrics}
     one = pytest.approx(1.0)
-    assert per_class == {0: {"ap": one, "ap50": one}, 7: {"ap": one, "ap50": one}}
+    assert per_class == {0: {"ap": one, "ap50": one, "ap75": one}, 7: {"ap": one, "ap50": one, "ap75": one}}
 
 
 @pytest.mark.parametrize("nothing", [([], [], []), (np.zeros((0, 4), np.float32), np.zeros(0), np.zeros(0, np.int32))])
 def test_no_detections_score_zero_and_sizes_without_truth_are_undefined(nothing):
-    metrics, per_class = coco_evaluate([nothing], [([SMALL], [3])])
+    metrics, per_class, _ = coco_evaluate([nothing], [([SMALL], [3])])
     undefined = {"ap_medium", "ap_large", "ar_medium", "ar_large"}
     assert {name for name, value in metrics.items() if math.isnan(value)} == undefined
     assert {value for name, value in metrics.items() if name not in undefined} == {0.0}
-    assert per_class == {3: {"ap": 0.0, "ap50": 0.0}}
+    assert per_class == {3: {"ap": 0.0, "ap50": 0.0, "ap75": 0.0}}
 
 
 @pytest.mark.parametrize("truths", [[], [([], [])], [([LARGE], [0], [True])]])
 def test_without_a_truth_that_counts_all_is_undefined(truths):
-    metrics, per_class = coco_evaluate([([SMALL], [0.5], [0])] * len(truths), truths)
+    metrics, per_class, _ = coco_evaluate([([SMALL], [0.5], [0])] * len(truths), truths)
     assert metrics.keys() == KEYS
     assert all(math.isnan(value) for value in metrics.values())
     assert per_class == {}
@@ -49,13 +49,13 @@ def test_the_ten_thresholds():
     metrics = coco_metrics([([[200, 0, 300, 75]], [0.9], [0])], [([LARGE], [0])])
     assert metrics["ap50"] == metrics["ap75"] == pytest.approx(1.0)
     assert metrics["ap"] == pytest.approx(0.6)
-    assert metrics["ar100"] == pytest.approx(0.6)
+    assert metrics["ar_100"] == pytest.approx(0.6)
 
 
 def test_hundred_and_one_recalls():
     # True, false, true of two truths: precision 1 up to recall 0.5 (51 of the 101 points), 2/3 up to 1 (50 points).
     found = [([SMALL, [500, 500, 520, 520], MEDIUM], [0.9, 0.8, 0.7], [0, 0, 0])]
-    _, per_class = coco_evaluate(found, [([SMALL, MEDIUM], [0, 0])])
+    _, per_class, _ = coco_evaluate(found, [([SMALL, MEDIUM], [0, 0])])
     assert per_class[0]["ap50"] == pytest.approx((51 + 50 * 2 / 3) / 101)
 
 
@@ -71,7 +71,7 @@ def test_detections_in_a_crowd_count_neither_way():
     assert coco_metrics(found, [([SMALL], [0])])["ap50"] == pytest.approx(1 / 3)
     assert coco_metrics(found, [([SMALL, crowd], [0, 0], [False, True])])["ap50"] == pytest.approx(1.0)
     # A class that has crowds only is left out of the mean.
-    metrics, per_class = coco_evaluate(found, [([SMALL, crowd, LARGE], [0, 0, 5], [False, True, True])])
+    metrics, per_class, _ = coco_evaluate(found, [([SMALL, crowd, LARGE], [0, 0, 5], [False, True, True])])
     assert metrics["ap50"] == pytest.approx(1.0)
     assert list(per_class) == [0]
 
@@ -79,9 +79,9 @@ def test_detections_in_a_crowd_count_neither_way():
 def test_at_most_a_hundred_detections_a_class_and_picture_count():
     elsewhere = [[600, 600, 610, 610]] * 99
     found = ([*elsewhere, LARGE], [0.9] * 99 + [0.5], [0] * 100)
-    assert coco_metrics([found], [([LARGE], [0])])["ar100"] == pytest.approx(1.0)
+    assert coco_metrics([found], [([LARGE], [0])])["ar_100"] == pytest.approx(1.0)
     found = ([elsewhere[0], *found[0]], [0.9, *found[1]], [0, *found[2]])
-    assert coco_metrics([found], [([LARGE], [0])])["ar100"] == 0.0
+    assert coco_metrics([found], [([LARGE], [0])])["ar_100"] == 0.0
 
 
 def test_inverted_and_empty_boxes_match_nothing():
@@ -103,7 +103,7 @@ def test_agrees_with_voc_where_no_detection_can_choose_between_truths(seed):
         noisy = np.repeat(boxes, 2, axis=0) + rng.normal(0, 8, (12, 4))
         found.append((noisy, rng.random(12), np.repeat(classes, 2)))
         truths.append((boxes, classes))
-    metrics, per_class = coco_evaluate(found, truths)
+    metrics, per_class, _ = coco_evaluate(found, truths)
     voc = average_precision(found, truths, iou_threshold=0.5)
     assert 0.1 < metrics["ap50"] < 0.95
     for class_id, value in voc.items():

@@ -28,14 +28,14 @@ def test_summary_of_a_hand_made_case():
     assert (summary["images"], summary["boxes"]) == (2, 3)
     # Half of the cats at precision 1: VOC's area is 1/2, six of its 11 points are reached, and 51 of COCO's 101.
     nan = pytest.approx(math.nan, nan_ok=True)
-    undefined = {"ap50": nan, "ap": nan, "voc_ap50": nan, "voc_ap50_11point": nan}
+    undefined = {"ap50": nan, "ap": nan, "ap75": nan, "voc_ap50": nan, "voc_ap50_11point": nan}
     assert summary["per_class"] == {
         "cat": {
-            "ap50": pytest.approx(51 / 101), "ap": pytest.approx(51 / 101), "voc_ap50": 0.5,
+            "ap50": pytest.approx(51 / 101), "ap": pytest.approx(51 / 101), "ap75": pytest.approx(51 / 101), "voc_ap50": 0.5,
             "voc_ap50_11point": pytest.approx(6 / 11), "images": 2, "boxes": 2, "detections": 1,
         },
         "dog": {
-            "ap50": pytest.approx(1), "ap": pytest.approx(1), "voc_ap50": 1.0,
+            "ap50": pytest.approx(1), "ap": pytest.approx(1), "ap75": pytest.approx(1), "voc_ap50": 1.0,
             "voc_ap50_11point": pytest.approx(1), "images": 1, "boxes": 1, "detections": 1,
         },
         "unicorn": undefined | {"images": 0, "boxes": 0, "detections": 0},

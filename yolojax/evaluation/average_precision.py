@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from yolojax.boxes import iou
 from yolojax.evaluation.inputs import flatten
+from yolojax.evaluation.matching import Pairs, assign_greedily, by_score, overlapping_pairs
 
 
 class Matches(NamedTuple):
@@ -70,24 +70,25 @@ def match(detections, truths, *, iou_threshold=0.5):
     if not 0 < iou_threshold <= 1:
         raise ValueError(f"iou_threshold is {iou_threshold}, expected a number above 0 and at most 1")
     found, expected = flatten(detections, truths)
-    best_iou, best_truth = _best_truths(found, expected)
-
+    found, order = by_score(found)
+    pairs = overlapping_pairs(found, expected, iou_threshold)
+    preferred = np.lexsort((pairs.truths, -pairs.overlaps, pairs.detections))
+    pairs = Pairs(*(column[preferred] for column in pairs))
+    truth = np.full(len(order), -1)
+    asking, first = np.unique(pairs.detections, return_index=True)
+    truth[asking] = pairs.truths[first]
     # A detection claims its best truth even if another has claimed it: it never settles for the second best.
-    order = np.argsort(-found.scores, kind="stable")
-    truth = np.where(best_iou >= iou_threshold, best_truth, -1)[order]
+    claimed = assign_greedily(pairs, len(order), len(expected.ignored), expected.ignored, settle=False)
     ignored = np.zeros(len(order), bool)
-    ignored[truth >= 0] = expected.ignored[truth[truth >= 0]]
-    claims = np.flatnonzero((truth >= 0) & ~ignored)
-    _, first = np.unique(truth[claims], return_index=True)
-    true_positive = np.zeros(len(order), bool)
-    true_positive[claims[first]] = True
+    ignored[asking] = expected.ignored[truth[asking]]
+    true_positive = (claimed >= 0) & ~ignored
 
     matches = {}
     for name in np.union1d(found.classes, expected.classes).tolist():
-        here = np.flatnonzero(found.classes[order] == name)
+        here = found.classes == name
         positives = int(np.count_nonzero((expected.classes == name) & ~expected.ignored))
-        rows = order[here]
-        matches[name] = Matches(found.scores[rows], true_positive[here], ignored[here], rows, truth[here], positives)
+        columns = (column[here] for column in (found.scores, true_positive, ignored, order, truth))
+        matches[name] = Matches(*columns, positives)
     return matches
 
 
@@ -106,29 +107,6 @@ def precision_recall(matches):
     precision = true_positives / np.arange(1, len(true_positives) + 1)
     recall = true_positives / matches.positives if matches.positives else np.full(len(true_positives), np.nan)
     return precision, recall, matches.scores[counted]
-
-
-def _best_truths(found, expected):
-    """The largest IoU of every detection with a truth of its class and picture, and that truth's place; (d,) each."""
-    classes = max(found.classes.max(initial=0), expected.classes.max(initial=0)) + 1
-    truth_keys = expected.pictures * classes + expected.classes
-    by_key = np.argsort(truth_keys, kind="stable")
-    detection_keys = found.pictures * classes + found.classes
-    start = np.searchsorted(truth_keys[by_key], detection_keys, side="left")
-    count = np.searchsorted(truth_keys[by_key], detection_keys, side="right") - start
-
-    best_iou = np.zeros(len(detection_keys))
-    best_truth = np.full(len(detection_keys), -1)
-    # Round j compares all detections, each with the j-th truth of its group: no more rounds than truths in one group.
-    active = np.flatnonzero(count)
-    for j in range(count.max(initial=0)):
-        active = active[count[active] > j]
-        candidates = by_key[start[active] + j]
-        overlap = iou(found.boxes_xyxy[active], expected.boxes_xyxy[candidates])
-        better = overlap > best_iou[active]
-        best_iou[active[better]] = overlap[better]
-        best_truth[active[better]] = candidates[better]
-    return best_iou, best_truth
 
 
 def _envelope(precision):

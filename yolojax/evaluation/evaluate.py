@@ -42,7 +42,18 @@ def compile_eval_step(replicated, split, *, model, grid, loss, config, class_sco
         config: EvalConfig.
         class_scores: of `postprocess`, as the loss trains them.
     """
-    suppress = functools.partial(
+    suppress = suppression(config, class_scores)
+
+    def eval_step(variables, batch):
+        raw = model.apply(variables, batch.images, train=False)
+        return suppress(decode(raw, grid)), loss(raw, batch.targets, grid)
+
+    return jax.jit(eval_step, in_shardings=(replicated, split), out_shardings=split)
+
+
+def suppression(config, class_scores):
+    """The function of Predictions to Detections with the settings of an EvalConfig; every class over the threshold counts."""
+    return functools.partial(
         postprocess,
         score_threshold=config.score_threshold,
         iou_threshold=config.iou_threshold,
@@ -52,11 +63,10 @@ def compile_eval_step(replicated, split, *, model, grid, loss, config, class_sco
         class_scores=class_scores,
     )
 
-    def eval_step(variables, batch):
-        raw = model.apply(variables, batch.images, train=False)
-        return suppress(decode(raw, grid)), loss(raw, batch.targets, grid)
 
-    return jax.jit(eval_step, in_shardings=(replicated, split), out_shardings=split)
+def batch_size_of(config, sharding):
+    """Pictures of an evaluation's batch: `config.eval.batch_size`, raised so that every device gets as many."""
+    return -(-config.eval.batch_size // sharding.num_devices) * sharding.num_devices
 
 
 def evaluate(eval_step, variables, source, config, grid, sharding, on_progress=None):
@@ -88,9 +98,7 @@ def evaluate(eval_step, variables, source, config, grid, sharding, on_progress=N
         if on_progress:
             on_progress(picture_indices[-1] + 1, len(source))
 
-    devices = sharding.num_devices
-    batch_size = -(-config.eval.batch_size // devices) * devices  # every device gets as many pictures
-    for batch, samples, picture_indices in val_batches(source, config, grid, batch_size):
+    for batch, samples, picture_indices in val_batches(source, config, grid, batch_size_of(config, sharding)):
         # The device works on this batch while the host collects the one before.
         outcome = eval_step(variables, jax.device_put(batch, sharding))
         if running:

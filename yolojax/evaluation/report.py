@@ -4,6 +4,7 @@ import io
 import json
 import math
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,9 @@ from yolojax.draw import draw_detections, side_by_side
 from yolojax.evaluation.average_precision import average_precision
 from yolojax.evaluation.coco import coco_evaluate
 from yolojax.evaluation.inputs import flatten
+from yolojax.evaluation.matching import SIZES, area
+
+LISTED = 10  # names in a line
 
 
 def summarize(detections, truths, names):
@@ -30,9 +34,10 @@ def summarize(detections, truths, names):
 
     Returns:
         The twelve of `coco_metrics`; "voc_ap50" and "voc_ap50_11point", means over the classes with a truth that
-        counts; "per_class" {name: {"ap50", "ap", "voc_ap50", "voc_ap50_11point", "images", "boxes", "detections"}};
-        "images", all of them, and "boxes". Only boxes that are not ignored are counted, and a class's images are those
-        with such a box. Measures without a truth are NaN.
+        counts; "per_class" {name: {"ap", "ap50", "ap75", "voc_ap50", "voc_ap50_11point", "images", "boxes",
+        "detections"}}; "per_size" {"small"|"medium"|"large": {"boxes", "ap", "ap50"}}, areas in square pixels as COCO
+        has them, where 32^2 and 96^2 are both sizes; "images", all of them, and "boxes". Only boxes that are not ignored
+        are counted, and a class's images are those with such a box. Measures without a truth are NaN.
 
     Raises:
         ValueError: names repeat, a class has no name, or inputs that `flatten` refuses.
@@ -41,17 +46,18 @@ def summarize(detections, truths, names):
     largest = max(found.classes.max(initial=-1), expected.classes.max(initial=-1))
     if largest >= len(names) or len(set(names)) < len(names):
         raise ValueError(f"{len(names)} names, {len(set(names))} of them different, for classes 0 to {largest}")
-    metrics, coco = coco_evaluate(detections, truths)
-    area = average_precision(detections, truths, method="area")
+    metrics, coco, per_size = coco_evaluate(detections, truths)
+    whole = average_precision(detections, truths, method="area")
     eleven = average_precision(detections, truths, method="11point")
     nan = float("nan")
+    undefined = {"ap50": nan, "ap75": nan, "ap": nan}
+    sizes = area(expected.boxes_xyxy[~expected.ignored])
     per_class = {}
     for class_id, name in enumerate(names):
         counted = (expected.classes == class_id) & ~expected.ignored
         per_class[name] = {
-            "ap50": coco[class_id]["ap50"] if class_id in coco else nan,
-            "ap": coco[class_id]["ap"] if class_id in coco else nan,
-            "voc_ap50": area.get(class_id, nan),
+            **coco.get(class_id, undefined),
+            "voc_ap50": whole.get(class_id, nan),
             "voc_ap50_11point": eleven.get(class_id, nan),
             "images": len(np.unique(expected.pictures[counted])),
             "boxes": int(counted.sum()),
@@ -59,9 +65,13 @@ def summarize(detections, truths, names):
         }
     return {
         **metrics,
-        "voc_ap50": float(np.mean(list(area.values()))) if area else nan,
+        "voc_ap50": float(np.mean(list(whole.values()))) if whole else nan,
         "voc_ap50_11point": float(np.mean(list(eleven.values()))) if eleven else nan,
         "per_class": per_class,
+        "per_size": {
+            name: {"boxes": int(((sizes >= low) & (sizes <= high)).sum()), **per_size[name]}
+            for name, (low, high) in SIZES.items()
+        },
         "images": len(truths),
         "boxes": int((~expected.ignored).sum()),
     }
@@ -81,6 +91,16 @@ def format_table(summary):
     page = io.StringIO()
     Console(file=page, width=160, color_system=None).print(table)
     return "\n".join(line.rstrip() for line in page.getvalue().rstrip("\n").split("\n"))
+
+
+def format_absent(absent):
+    """One line that names the classes which the table has no numbers for; takes "absent" of `analyse`, not both lists empty."""
+    parts = []
+    for key, title in (("without_truth", "no truth of"), ("without_detections", "nothing detected as")):
+        names = absent[key]
+        rest = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+        parts += [f"{title} {', '.join(names[:LISTED])}{rest}"] if names else []
+    return "; ".join(parts)
 
 
 def coco_results(detections, image_ids):
@@ -120,6 +140,8 @@ def write_json(path, value):
         text = f"[\n{entries}\n]"
     else:
         text = json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False)
+        # A list of numbers on one line: a curve would take a hundred. Strings hold no raw line breaks, so none is touched.
+        text = re.sub(r"\[\n\s*([^][{}\"]*?)\n\s*\]", lambda found: f"[{' '.join(found[1].split())}]", text)
     # In the same folder: a rename across file systems is not atomic.
     draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:

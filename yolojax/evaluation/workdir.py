@@ -6,8 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from yolojax.data.sources import open_split
+from yolojax.evaluation.analysis import analyse
 from yolojax.evaluation.evaluate import compile_eval_step, evaluate
-from yolojax.evaluation.report import coco_results, format_table, write_json, write_samples
+from yolojax.evaluation.report import coco_results, format_absent, format_table, write_json, write_samples
+from yolojax.evaluation.stages import stage_seconds
 from yolojax.loss import build_loss
 from yolojax.training.checkpoints import load_run
 from yolojax.training.logs import Progress
@@ -54,10 +56,11 @@ def evaluate_workdir(workdir, checkpoint="best", split="val", data=None):
         )
     finally:
         progress.close()
-    return write_evaluation(workdir, split, run.step, outcome, source, run.config)
+    stages = stage_seconds(run.variables, source, run.config, run.grid, replicated, batch_sharding, model=run.model)
+    return write_evaluation(workdir, split, run.step, outcome, source, run.config, stage_seconds=stages)
 
 
-def write_evaluation(workdir, split, step, outcome, source, config):
+def write_evaluation(workdir, split, step, outcome, source, config, **measured):
     """Prints the table of an evaluation and writes its files into WORKDIR/eval/SPLIT.
 
     metrics.json (the numbers), detections.json (COCO results; image_id is the picture's number in the split, from 0) and
@@ -69,12 +72,15 @@ def write_evaluation(workdir, split, step, outcome, source, config):
         outcome: Evaluation.
         source: the split.
         config: Config.
+        measured: more entries of metrics.json.
 
     Returns:
         The dict of metrics.json, undefined numbers as NaN.
     """
     folder = Path(workdir) / "eval" / split
-    metrics = {"step": step, "split": split, **outcome.summary}
+    names = config.data.class_names
+    summary = analyse(outcome.summary, outcome.detections, outcome.truths, names)
+    metrics = {"step": step, "split": split, **summary, **measured}
     write_json(folder / "metrics.json", metrics)
     write_json(folder / "detections.json", coco_results(outcome.detections, outcome.indices))
     shown = np.unique(np.linspace(0, len(outcome.indices) - 1, SAMPLES).astype(int)) if outcome.indices else []
@@ -83,9 +89,11 @@ def write_evaluation(workdir, split, step, outcome, source, config):
         [source.example(0, outcome.indices[i]).image for i in shown],
         [outcome.detections[i] for i in shown],
         [outcome.truths[i] for i in shown],
-        config.data.class_names,
+        names,
     )
     print(format_table(metrics))
+    if any(metrics["absent"].values()):
+        print(format_absent(metrics["absent"]))
     if metrics["unreadable"]:
         print(f"{metrics['unreadable']} unreadable pictures were left out")
     print(f"numbers, detections and sample pictures: {folder}", flush=True)
