@@ -8,6 +8,7 @@ import numpy as np
 
 from yolojax.draw import class_color
 from yolojax.evaluation.page import (
+    DASH,
     bar,
     class_name,
     columns,
@@ -24,8 +25,13 @@ from yolojax.evaluation.page import (
 )
 from yolojax.evaluation.pictures import at_least
 from yolojax.evaluation.plots import INK, NAMED, Line, confusion_figure, line_figure, row_shares, save_png
+from yolojax.evaluation.report import write_text
 
 MISTAKES = 15  # of a large confusion matrix, the pairs of classes that are listed
+COLUMNS = {
+    "pictures": "images", "boxes": "boxes", "detections": "detections", "AP50": "ap50", "AP": "ap", "AP75": "ap75",
+    "VOC AP": "voc_ap50", "precision": "precision", "recall": "recall", "F1": "f1", "at score": "score_threshold",
+}  # fmt: skip
 ERRORS = {
     "classification": "right place, wrong class",
     "location": "right class, overlaps the truth too little",
@@ -63,14 +69,14 @@ def write_report(folder, metrics, examples, history):
         section("Confusion matrix", *_confusion(folder, metrics["confusion"])),
         section("Errors and what they cost", *_errors(metrics["errors"])),
         section("Pictures", *_pictures(metrics, examples)),
-        section("Speed", *_speed(metrics["stage_seconds"])),
+        section("Speed", *_speed(metrics)),
     ]
     training = training_plots(folder, history, metrics["step"])
     if training:
         parts.append(section("Training", columns(*training)))
     parts.append(section("Configuration", folded("All fields, as evaluated", config_table(metrics["config"]))))
     path = folder / "report.html"
-    path.write_text(page(f"{metrics['run']} on {metrics['split']}", parts), encoding="utf-8")
+    write_text(path, page(f"{metrics['run']} on {metrics['split']}", parts))
     return path
 
 
@@ -103,16 +109,14 @@ def _head(metrics):
 
 def _classes(metrics):
     names = list(metrics["per_class"])
-    keys = ("images", "boxes", "detections", "ap50", "ap", "ap75", "voc_ap50", "precision", "recall", "f1", "score_threshold")
-    titles = ("class", "pictures", "boxes", "detections", "AP50", "AP", "AP75", "VOC AP", "precision", "recall", "F1", "at score")
     rows = [
-        [class_name(name, place), *(number(metrics["per_class"][name][key]) for key in keys)] for place, name in enumerate(names)
+        [class_name(name, place), *(number(metrics["per_class"][name][key]) for key in COLUMNS.values())]
+        for place, name in enumerate(names)
     ]
-    yield table(titles, rows)
+    yield table(("class", *COLUMNS), rows)
     yield note(
         "Precision, recall and F1 are those at the class's own best F1, which its score in the last column gives. "
-        f"Detections count down to the lowest score that the evaluation keeps. A – stands for a number that is not "
-        "defined."
+        f"Detections count down to the lowest score that the evaluation keeps. {DASH} stands for a number that is not defined."
     )
     absent = metrics["absent"]
     for key, text in (
@@ -189,8 +193,8 @@ def _confusion(folder, confusion):
         yield columns(plot(figure, "confusion-", f"All {number(last)} classes in their order; the background is last."), listed)
         yield folded("The whole matrix in numbers", _matrix(names, titles, counts, "matrix large"))
     yield (
-        f'<p class="note">A detection of at least score {number(confusion["score_threshold"])} and a truth that overlap by an '
-        f"IoU of at least {number(confusion['iou_threshold'], 2)} are a pair; what stays alone is paired with the background.</p>"
+        f'<p class="note">A detection of at least score {number(confusion["score_threshold"])} and a truth are a pair from an '
+        f"IoU of {number(confusion['iou_threshold'], 2)}; what stays alone is paired with the background.</p>"
     )
 
 
@@ -230,8 +234,8 @@ def _pictures(metrics, examples):
     pictures, names = metrics["pictures"], list(metrics["per_class"])
     threshold = pictures["score_threshold"]
     yield (
-        f'<p class="note">Chosen by each picture’s own F1, twice the matched boxes over truths and detections, with '
-        f"detections of at least score {number(threshold)} and a match from an IoU of {number(pictures['iou_threshold'], 2)}. Of "
+        '<p class="note">Chosen by the F1 of each picture by itself, twice the matched boxes over truths and detections, of '
+        f"detections from score {number(threshold)} and matches from an IoU of {number(pictures['iou_threshold'], 2)}. Of "
         "equal F1 the picture with more boxes goes first; one with neither truths nor detections has no F1.</p>"
     )
     for kind, title in KINDS.items():
@@ -251,15 +255,19 @@ def _pictures(metrics, examples):
             yield picture_row(f"{escape(entry['title'])} <small>{summary}</small>", panels)
 
 
-def _speed(seconds):
-    known = {stage: finite(seconds[stage]) for stage in STAGES}
+def _speed(metrics):
+    yield f"<p>{number(metrics['images_per_second'], 1)} pictures a second in the whole evaluation, compilation included.</p>"
+    if "stage_seconds" not in metrics:
+        yield note("The stages are measured by eval.py, not at the end of a training.")
+        return
+    known = {stage: finite(metrics["stage_seconds"][stage]) for stage in STAGES}
     total = max(sum(value or 0 for value in known.values()), 1e-9)
     rows = [
         [escape(STAGES[stage]), f"{number(value, 5)} s" if value is not None else number(value), bar((value or 0) / total)]
         for stage, value in known.items()
     ]
     yield table(("stage", "a picture", ""), rows)
-    yield note("The stages overlap: while the device works on a batch the host reads the next.")
+    yield note("Measured one after the other, reading on one thread; in the evaluation the stages overlap.")
 
 
 def training_plots(folder, history, step):
@@ -299,16 +307,18 @@ def training_plots(folder, history, step):
 
 
 def config_table(config):
-    """A nested dict as a table of its leaves."""
+    """A configuration, nested dicts, as a table of its leaves."""
+    rows = [[escape(name), escape(json.dumps(value, ensure_ascii=False))] for name, value in config_leaves(config)]
+    return table(("field", "value"), rows, kind="config")
 
-    def leaves(values, prefix):
-        for name, value in values.items():
-            if isinstance(value, dict):
-                yield from leaves(value, f"{prefix}{name}.")
-            else:
-                yield [escape(prefix + name), escape(json.dumps(value, ensure_ascii=False))]
 
-    return table(("field", "value"), list(leaves(config, "")), kind="config")
+def config_leaves(config, prefix=""):
+    """Yields (dotted name, value) of nested dicts."""
+    for name, value in config.items():
+        if isinstance(value, dict):
+            yield from config_leaves(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
 
 
 def finite(value):

@@ -10,7 +10,7 @@ from yolojax.data.images import cv2
 from yolojax.draw import class_color, draw_detections
 from yolojax.evaluation.plots import hex_color, to_svg
 
-DASH = "–"
+DASH = "\N{EN DASH}"
 SHORT_SIDE, LONG_SIDE, QUALITY = 480, 960, 80  # pixels of an embedded picture, and of 100 for its JPEG
 
 
@@ -50,20 +50,15 @@ def class_name(name, class_id):
     return f'<i style="background:{hex_color(class_color(class_id))}"></i>{escape(name)}'
 
 
-def table(titles, rows, *, kind="", notes=None):
+def table(titles, rows, *, kind=""):
     """A table in a box of its own, which scrolls where the page is too narrow.
 
     Args:
         titles: plain text, one a column; all but the first are numbers, at the right.
         rows: a list of lists of HTML; a row's first entry is its heading.
         kind: CSS class of the table.
-        notes: {title: what it means}, shown when a pointer rests on it.
     """
-    notes = notes or {}
-    head = "".join(
-        f'<th scope="col" title="{escape(notes[title])}">{escape(title)}</th>' if title in notes else f"<th>{escape(title)}</th>"
-        for title in titles
-    )
+    head = "".join(f'<th scope="col">{escape(title)}</th>' for title in titles)
     body = "\n".join(
         f'<tr><th scope="row">{first}</th>' + "".join(cell if cell.startswith("<td") else f"<td>{cell}</td>" for cell in rest)
         + "</tr>"
@@ -143,7 +138,7 @@ h4 { font-size: 14px; font-weight: 600; margin: 0 0 6px; }
 h4 small { font-size: 13px; font-weight: 400; color: var(--muted); }
 p { margin: 0 0 12px; max-width: 76ch; }
 .note, .lead, figcaption, summary { color: var(--muted); font-size: 14px; }
-.tiles { display: grid; grid-template-columns: repeat(auto-fill, minmax(132px, 1fr)); gap: 10px; margin: 20px 0 8px; padding: 0; }
+.tiles { display: grid; grid-template-columns: repeat(4, 1fr); gap: 10px; margin: 20px 0 8px; padding: 0; }
 .tiles div { background: var(--soft); border-radius: 8px; padding: 12px 14px; }
 .tiles dt { font-size: 13px; color: var(--muted); }
 .tiles dd { margin: 0; font-size: 26px; line-height: 1.25; font-weight: 600; }
@@ -164,6 +159,7 @@ td.bar b { display: block; height: 10px; border-radius: 2px; background: var(--a
 .matrix td { text-align: center; min-width: 44px; border: 1px solid #fff; print-color-adjust: exact;
   -webkit-print-color-adjust: exact; }
 .matrix thead th { text-align: center; max-width: 110px; overflow: hidden; text-overflow: ellipsis; }
+.matrix thead th:first-child { max-width: none; text-align: left; }
 .matrix.large { font-size: 12px; }
 .matrix.large td { min-width: 26px; padding: 2px 4px; }
 .matrix.large thead th { writing-mode: vertical-rl; max-height: 110px; padding: 4px 2px; text-align: right; }

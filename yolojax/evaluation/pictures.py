@@ -2,36 +2,65 @@
 
 import numpy as np
 
-from yolojax.evaluation.average_precision import match
 from yolojax.evaluation.inputs import flatten
+from yolojax.evaluation.matching import by_score, match_as_coco, strongest
+
+DEFAULT_SCORE = 0.3  # shows detections where no best F1 is defined
+IOU_THRESHOLD = 0.5
+KINDS = ("worst", "best", "random")
 
 
-def picture_scores(detections, truths, *, score_threshold, iou_threshold=0.5):
-    """Counts in every picture what was found of its truths, and its F1.
+def picture_scores(detections, truths, *, score_threshold, iou_threshold=IOU_THRESHOLD):
+    """Counts in every picture what was found of its truths, matched as COCO does, and its F1.
 
     Args:
         detections: a list over pictures of (boxes_xyxy (k, 4), scores (k,), classes (k,)), boxes in pixels.
         truths: a list over the same pictures of (boxes_xyxy (n, 4), classes (n,)) or (..., ignored (n,) bool).
         score_threshold: detections below it do not count.
-        iou_threshold: of `match`.
+        iou_threshold: a detection finds a truth of its class at this IoU or above.
 
     Returns:
         A list over the pictures of {"truths", "detections", "matched", "f1"}: boxes that count, detections that count
         (all but those of ignored truths), pairs of both, and 2 * matched / (truths + detections), None for a picture with
         neither truths nor detections.
     """
-    found = [at_least(detection, score_threshold) for detection in detections]
-    flat, expected = flatten(found, truths)
-    counts = np.zeros((3, len(truths)), int)
-    np.add.at(counts[0], expected.pictures[~expected.ignored], 1)
-    for matches in match(found, truths, iou_threshold=iou_threshold).values():
-        pictures = flat.pictures[matches.detections]
-        np.add.at(counts[1], pictures[~matches.ignored], 1)
-        np.add.at(counts[2], pictures[matches.true_positive], 1)
+    found, expected = flatten([at_least(detection, score_threshold) for detection in detections], truths)
+    found = strongest(by_score(found)[0])
+    outcome = match_as_coco(found, expected, iou_threshold=iou_threshold)
+    counts = [
+        np.bincount(pictures, minlength=len(truths))
+        for pictures in (
+            expected.pictures[outcome.counted],
+            found.pictures[~outcome.ignored],
+            found.pictures[outcome.true_positive],
+        )
+    ]
     return [
         {"truths": n, "detections": k, "matched": hits, "f1": 2 * hits / (n + k) if n + k else None}
-        for n, k, hits in counts.T.tolist()
+        for n, k, hits in np.array(counts).T.tolist()
     ]
+
+
+def pictures_to_show(detections, truths, image_ids, title, best_score):
+    """The pictures that a report shows, as metrics.json has them.
+
+    Args:
+        detections, truths: of `picture_scores`.
+        image_ids: the number of each picture in its split.
+        title: function of that number to text.
+        best_score: the threshold of the best F1, or NaN.
+
+    Returns:
+        {"score_threshold", "iou_threshold", "best": [...], "worst": [...], "random": [...]}, lists of {"image_id", "title"}
+        and what `picture_scores` says of the picture.
+    """
+    threshold = DEFAULT_SCORE if np.isnan(best_score) else best_score
+    scores = picture_scores(detections, truths, score_threshold=threshold)
+    chosen = {
+        kind: [{"image_id": image_ids[place], "title": title(image_ids[place]), **scores[place]} for place in places]
+        for kind, places in choose_pictures(scores).items()
+    }
+    return {"score_threshold": threshold, "iou_threshold": IOU_THRESHOLD, **chosen}
 
 
 def choose_pictures(scores, number=4):
