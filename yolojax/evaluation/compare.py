@@ -11,13 +11,15 @@ from rich.text import Text
 
 from yolojax.draw import class_color
 from yolojax.errors import InputError
-from yolojax.evaluation.html import class_mean, config_leaves, finite
+from yolojax.evaluation.curve_plots import class_mean
+from yolojax.evaluation.html import config_leaves
 from yolojax.evaluation.page import (
     DASH,
     class_name,
     columns,
     drawn,
     escape,
+    finite,
     note,
     number,
     page,
@@ -38,7 +40,7 @@ HEADLINES = {
     "AP, small": ("ap_small",), "AP, medium": ("ap_medium",), "AP, large": ("ap_large",), "loss": ("loss",),
     "pictures a second": ("images_per_second",),
 }  # fmt: skip
-CLASS_KEYS = {"AP50": "ap50", "AP": "ap", "F1": "f1"}
+CLASS_KEYS = {"AP50": "ap50", "AP": "ap"}
 LESS_IS_BETTER = ("loss",)
 NEITHER = ("at score",)
 # Scores in detections.json are rounded to 6 digits, the threshold is not.
@@ -136,7 +138,7 @@ def _difference(a, b):
 
 
 def _plain(value, sign=""):
-    return "-" if finite(value) is None else f"{value:{sign}.3f}"
+    return "-" if finite(value) is None else f"{value:{sign}z.3f}"
 
 
 def _difference_cell(title, a, b):
@@ -144,7 +146,7 @@ def _difference_cell(title, a, b):
     if value is None:
         return DASH
     kind = "" if title in NEITHER or abs(value) < 5e-4 else "better" if (value > 0) != (title in LESS_IS_BETTER) else "worse"
-    return f'<td class="{kind}">{value:+.3f}</td>'
+    return f'<td class="{kind}">{value:+z.3f}</td>'
 
 
 def _number_table(labels, metrics, theirs):

@@ -1,12 +1,11 @@
 """The report of an evaluation: one self-contained page, and its plots as PNG files."""
 
 import json
-import math
 from pathlib import Path
 
 import numpy as np
 
-from yolojax.draw import class_color
+from yolojax.evaluation.curve_plots import curve_plots, training_plots
 from yolojax.evaluation.page import (
     DASH,
     bar,
@@ -14,6 +13,7 @@ from yolojax.evaluation.page import (
     columns,
     drawn,
     escape,
+    finite,
     folded,
     note,
     number,
@@ -24,7 +24,7 @@ from yolojax.evaluation.page import (
     table,
 )
 from yolojax.evaluation.pictures import at_least
-from yolojax.evaluation.plots import INK, NAMED, Line, confusion_figure, line_figure, row_shares, save_png
+from yolojax.evaluation.plots import NAMED, confusion_figure, row_shares, save_png
 from yolojax.evaluation.report import write_text
 
 MISTAKES = 15  # of a large confusion matrix, the pairs of classes that are listed
@@ -40,7 +40,6 @@ ERRORS = {
     "background": "nothing is there",
     "missed": "a truth that no detection comes near",
 }
-TERMS = {"loss": INK, "box": "#2a5d84", "objectness": "#b7652b", "classification": "#4c8a52"}
 STAGES = {"read": "reading and letterboxing", "forward": "the network", "nms": "decoding and suppression"}
 KINDS = {"worst": "The worst", "best": "The best", "random": "Others, drawn at random"}
 
@@ -65,7 +64,7 @@ def write_report(folder, metrics, examples, history):
         *_head(metrics),
         section("Classes", *_classes(metrics)),
         section("Sizes", *_sizes(metrics)),
-        section("Precision, recall and F1", _curves(folder, metrics)),
+        section("Precision, recall and F1", curve_plots(folder, metrics)),
         section("Confusion matrix", *_confusion(folder, metrics["confusion"])),
         section("Errors and what they cost", *_errors(metrics["errors"])),
         section("Pictures", *_pictures(metrics, examples)),
@@ -137,40 +136,6 @@ def _sizes(metrics):
     )
 
 
-def _curves(folder, metrics):
-    curves, names = metrics["curves"], list(metrics["per_class"])
-    figures = []
-    for file, kind, x, labels, total, caption in (
-        ("precision_recall", "precision", "recall", ("recall", "precision"), class_mean(curves["precision"]),
-         "Precision at each recall, class by class, and their mean."),
-        ("f1", "f1", "score", ("score threshold", "F1"), curves["f1_all"],
-         "F1 at each score threshold, class by class, and of all classes together."),
-    ):  # fmt: skip
-        known = [(place, name) for place, name in enumerate(names) if curves[kind].get(name)]
-        look = "" if len(known) <= NAMED else "faint"
-        lines = [Line(name, class_color(place), curves[x], curves[kind][name], look) for place, name in known]
-        mean = [Line("all", INK, curves[x], total, "bold")] if total else []
-        mark = metrics["best_f1"]["score_threshold"] if kind == "f1" else None
-        figure = line_figure(lines + mean, x_label=labels[0], y_label=labels[1], mark=finite(mark))
-        named = lines + mean if not look else mean
-        figures.append(plot(figure, f"{file}-", caption + (" The dotted line is the best." if mark else ""), named))
-        save_png(figure, folder / f"{file}.png", named)
-    return columns(*figures)
-
-
-def class_mean(curves):
-    """The mean over classes at each point, of those that have a number there; None where no class has a curve.
-
-    Args:
-        curves: {name: (n,) numbers, or None}.
-    """
-    known = np.array([curve for curve in curves.values() if curve], float)
-    if not np.isfinite(known).any():
-        return None
-    there = np.isfinite(known)
-    return (np.where(there, known, 0).sum(0) / np.where(there.any(0), there.sum(0), np.nan)).tolist()
-
-
 def _confusion(folder, confusion):
     names, counts = confusion["names"], np.asarray(confusion["matrix"], int)
     figure = confusion_figure(names, counts)
@@ -225,7 +190,8 @@ def _errors(errors):
     ]
     yield table(("error", "count", "AP50", "", "what it is"), rows)
     yield note(
-        "The AP50 that would be won if all errors of the kind, and only these, were put right (Bolya et al., TIDE). "
+        "The AP50 that would be won if all errors of the kind, and only these, were put right (Bolya et al., TIDE); errors are "
+        "counted over detections of any score. "
         "The wins do not add up: what one repair wins depends on the others."
     )
 
@@ -270,42 +236,6 @@ def _speed(metrics):
     yield note("Measured one after the other, reading on one thread; in the evaluation the stages overlap.")
 
 
-def training_plots(folder, history, step):
-    """The course of a training as HTML figures, also written to folder/loss.png and folder/ap.png.
-
-    Args:
-        folder: a folder that is there.
-        history: of `read_history`.
-        step: what the vertical line marks, or None.
-    """
-    train, val = history["train"], history["val"]
-    groups = {
-        "loss": (
-            [Line(f"{name}, training", color, train["step"], train[name]) for name, color in TERMS.items() if name in train]
-            + [Line("loss, validation", "#a3271f", val["step"], val["loss"], "dots") for _ in range("loss" in val)],
-            "loss a picture",
-            "Loss and its terms over the training steps.",
-        ),
-        "ap": (
-            [
-                Line(title, color, val["step"], val[name], "dots")
-                for name, title, color in (("ap50", "AP50", "#2a5d84"), ("ap", "AP", "#b7652b"))
-                if name in val
-            ],
-            "on the validation split",
-            "COCO's average precision over the training steps.",
-        ),
-    }
-    figures = []
-    for name, (lines, y_label, caption) in groups.items():
-        if not lines:
-            continue
-        figure = line_figure(lines, x_label="step", y_label=y_label, share=name == "ap", log=name == "loss", mark=step)
-        figures.append(plot(figure, f"{name}-", caption + " The dotted line is the checkpoint of this report.", lines))
-        save_png(figure, Path(folder) / f"{name}.png", lines)
-    return figures
-
-
 def config_table(config):
     """A configuration, nested dicts, as a table of its leaves."""
     rows = [[escape(name), escape(json.dumps(value, ensure_ascii=False))] for name, value in config_leaves(config)]
@@ -319,8 +249,3 @@ def config_leaves(config, prefix=""):
             yield from config_leaves(value, f"{prefix}{name}.")
         else:
             yield prefix + name, value
-
-
-def finite(value):
-    """The number, or None where it is None, NaN or infinite."""
-    return value if value is not None and math.isfinite(value) else None

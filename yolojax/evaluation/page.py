@@ -11,6 +11,7 @@ from yolojax.draw import class_color, draw_detections
 from yolojax.evaluation.plots import hex_color, to_svg
 
 DASH = "\N{EN DASH}"
+TEXT = ' class="text"'
 SHORT_SIDE, LONG_SIDE, QUALITY = 480, 960, 80  # pixels of an embedded picture, and of 100 for its JPEG
 
 
@@ -40,9 +41,14 @@ def escape(text):
 
 def number(value, digits=3):
     """A number as HTML, rounded to `digits` behind the point (whole numbers are not); None and NaN are a dash."""
-    if value is None or not math.isfinite(value):
+    if finite(value) is None:
         return DASH
     return str(value) if isinstance(value, int) else f"{value:.{digits}f}"
+
+
+def finite(value):
+    """The number, or None where it is None, NaN or infinite."""
+    return value if value is not None and math.isfinite(value) else None
 
 
 def class_name(name, class_id):
@@ -55,10 +61,14 @@ def table(titles, rows, *, kind=""):
 
     Args:
         titles: plain text, one a column; all but the first are numbers, at the right.
-        rows: a list of lists of HTML; a row's first entry is its heading.
+        rows: a list of lists of HTML; a row's first entry is its heading, the others are contents of cells, or whole ones.
         kind: CSS class of the table.
     """
-    head = "".join(f'<th scope="col">{escape(title)}</th>' for title in titles)
+    first_row = rows[0] if rows else titles
+    head = "".join(
+        f'<th scope="col"{TEXT if cell.startswith(f"<td{TEXT}") else ""}>{escape(title)}</th>'
+        for title, cell in zip(titles, first_row, strict=True)
+    )
     body = "\n".join(
         f'<tr><th scope="row">{first}</th>' + "".join(cell if cell.startswith("<td") else f"<td>{cell}</td>" for cell in rest)
         + "</tr>"
@@ -152,13 +162,14 @@ tbody th { font-weight: 500; max-width: 260px; overflow: hidden; text-overflow: 
 tbody tr:last-child.total > * { border-top: 1px solid #8c959f; font-weight: 600; }
 th i, .legend i { display: inline-block; width: 11px; height: 11px; border-radius: 3px; margin-right: 7px;
   box-shadow: inset 0 0 0 1px rgb(0 0 0 / .18); print-color-adjust: exact; -webkit-print-color-adjust: exact; }
+thead th.text { text-align: left; }
 td.text { text-align: left; white-space: normal; min-width: 200px; color: var(--muted); }
 td.bar { width: 180px; min-width: 90px; }
 td.bar b { display: block; height: 10px; border-radius: 2px; background: var(--accent); print-color-adjust: exact;
   -webkit-print-color-adjust: exact; }
 .matrix td { text-align: center; min-width: 44px; border: 1px solid #fff; print-color-adjust: exact;
   -webkit-print-color-adjust: exact; }
-.matrix thead th { text-align: center; max-width: 110px; overflow: hidden; text-overflow: ellipsis; }
+.matrix thead th { text-align: center; max-width: 150px; overflow: hidden; text-overflow: ellipsis; }
 .matrix thead th:first-child { max-width: none; text-align: left; }
 .matrix.large { font-size: 12px; }
 .matrix.large td { min-width: 26px; padding: 2px 4px; }

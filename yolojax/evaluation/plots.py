@@ -72,7 +72,7 @@ def line_figure(lines, *, x_label, y_label, share=True, log=False, mark=None):
             width = 2.2 if "bold" in line.look else 0.8 if "faint" in line.look else 1.5
             color = hex_color(line.color)
             # On white a light yellow is seen by its rim.
-            rim = [Stroke(linewidth=width + 1.2, foreground=MUTED), Normal()] if _is_light(color) else None
+            rim = [Stroke(linewidth=width + 1.2, foreground=MUTED), Normal()] if _is_light(color) and width > 1 else None
             axes.plot(
                 x, y, color=color, linewidth=width, linestyle="--" if "dashed" in line.look else "-", path_effects=rim,
                 marker="o" if "dots" in line.look else None, markersize=3, alpha=0.5 if "faint" in line.look else 1,
@@ -155,7 +155,7 @@ def hex_color(color):
 
 
 def _is_light(color):
-    return np.dot(to_rgb(color), (0.2126, 0.7152, 0.0722)) > 0.7
+    return np.dot(to_rgb(color), (0.2126, 0.7152, 0.0722)) > 0.75
 
 
 @contextlib.contextmanager
