@@ -68,26 +68,6 @@ def format_comparison(metrics, other):
     return "\n".join(line.rstrip() for line in text.getvalue().rstrip("\n").split("\n"))
 
 
-def check_comparable(metrics, other):
-    """Refuses an evaluation on other pictures.
-
-    Raises:
-        InputError: the numbers of pictures or boxes differ, or the names of the classes.
-    """
-
-    def boxes(of):
-        return {name: row["boxes"] for name, row in of["per_class"].items()}
-
-    theirs = other.metrics
-    again = f"evaluate both on the same data and compare again; {other.folder} has {theirs['images']} pictures"
-    if boxes(metrics).keys() != boxes(theirs).keys():
-        raise InputError(f"{other.folder / 'metrics.json'} has other classes; only runs of the same classes are compared")
-    if metrics["images"] != theirs["images"] or boxes(metrics) != boxes(theirs):
-        raise InputError(
-            f"{again} and {theirs['boxes']} boxes, this evaluation {metrics['images']} pictures and {metrics['boxes']} boxes"
-        )
-
-
 def write_comparison(folder, metrics, outcome, source, history, other):
     """Writes folder/compare_NAME.html: both evaluations' numbers, curves, and the pictures where they differ the most.
 
@@ -100,9 +80,14 @@ def write_comparison(folder, metrics, outcome, source, history, other):
         The path of the page.
 
     Raises:
-        InputError: of `check_comparable`.
+        InputError: the other one had other boxes to find.
     """
-    check_comparable(metrics, other)
+    here, there = ({name: row["boxes"] for name, row in of["per_class"].items()} for of in (metrics, other.metrics))
+    if here != there or metrics["images"] != other.metrics["images"]:
+        raise InputError(
+            f"{other.folder} has {other.metrics['images']} pictures with {other.metrics['boxes']} boxes of these classes, this "
+            f"evaluation {metrics['images']} with {metrics['boxes']}: not the same data; {other.again}"
+        )
     labels = _labels(metrics, other)
     steps = [f"{label}: step {of['step']}" for label, of in zip(labels, (metrics, other.metrics), strict=True)]
     parts = [

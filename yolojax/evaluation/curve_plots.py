@@ -25,10 +25,10 @@ def curve_plots(folder, metrics):
         look = "" if len(known) <= NAMED else "faint"
         lines = [Line(name, class_color(place), curves[x], curves[kind][name], look) for place, name in known]
         mean = [Line("all", INK, curves[x], total, "bold")] if total else []
-        mark = metrics["best_f1"]["score_threshold"] if kind == "f1" else None
-        figure = line_figure(lines + mean, x_label=labels[0], y_label=labels[1], mark=finite(mark))
+        mark = finite(metrics["best_f1"]["score_threshold"]) if kind == "f1" else None
+        figure = line_figure(lines + mean, x_label=labels[0], y_label=labels[1], mark=mark)
         named = lines + mean if not look else mean
-        figures.append(plot(figure, f"{file}-", caption + (" The dotted line is the best." if mark else ""), named))
+        figures.append(plot(figure, f"{file}-", caption + (" The dotted line is the best." if mark is not None else ""), named))
         save_png(figure, folder / f"{file}.png", named)
     return columns(*figures)
 
@@ -58,7 +58,7 @@ def training_plots(folder, history, step):
     groups = {
         "loss": (
             [Line(f"{name}, training", color, train["step"], train[name]) for name, color in TERMS.items() if name in train]
-            + [Line("loss, validation", "#a3271f", val["step"], val["loss"], "dots") for _ in range("loss" in val)],
+            + ([Line("loss, validation", "#a3271f", val["step"], val["loss"], "dots")] if "loss" in val else []),
             "loss a picture",
             "Loss and its terms over the training steps.",
         ),

@@ -20,6 +20,7 @@ class Recorded(NamedTuple):
         metrics: the dict of metrics.json.
         detections: {image_id: (boxes_xyxy (k, 4), scores (k,), classes (k,))}, of the pictures with a detection.
         history: of `read_history`; empty for a folder that is not in its workdir.
+        again: what to do where it does not fit, for messages.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Recorded(NamedTuple):
     metrics: dict
     detections: dict
     history: dict
+    again: str
 
 
 def read_evaluation(path, split):
@@ -43,23 +45,36 @@ def read_evaluation(path, split):
         InputError: there is no such evaluation, it is of another split or an older version, or a file is broken.
     """
     path = Path(os.path.abspath(path))
-    is_evaluation = (path / "metrics.json").exists()
-    folder = path if is_evaluation else path / "eval" / split
-    again = f"python eval.py --workdir {path} --split {split}"
+    folder = path if (path / "metrics.json").exists() else path / "eval" / split
+    workdir = folder.parent.parent if folder.parent.name == "eval" else folder
+    again = f"run: python eval.py --workdir {path if workdir == folder else workdir} --split {split}"
     if not (folder / "metrics.json").exists():
-        raise InputError(f"{path} has no evaluation on the split {split!r}; run: {again}")
+        raise InputError(f"{path} has no evaluation on the split {split!r}; {again}")
     metrics, results = (_read_json(folder / name) for name in ("metrics.json", "detections.json"))
     if not isinstance(metrics, dict) or metrics.get("split") != split:
         found = metrics.get("split") if isinstance(metrics, dict) else None
-        raise InputError(f"{folder / 'metrics.json'} is of the split {found!r}, not {split!r}; run: {again}")
+        raise InputError(f"{folder / 'metrics.json'} is of the split {found!r}, not {split!r}; {again}")
     if "pictures" not in metrics or "curves" not in metrics:
-        raise InputError(f"{folder / 'metrics.json'} was written by an older version; run: {again}")
-    workdir = folder.parent.parent if folder.parent.name == "eval" else folder
+        raise InputError(f"{folder / 'metrics.json'} was written by an older version; {again}")
     try:
         detections = _by_picture(results)
     except (TypeError, KeyError, ValueError) as error:
-        raise InputError(f"{folder / 'detections.json'} is not in COCO's results format ({error}); run: {again}") from error
-    return Recorded(workdir.name, folder, metrics, detections, read_history(workdir / "metrics.jsonl"))
+        raise InputError(f"{folder / 'detections.json'} is not in COCO's results format ({error}); {again}") from error
+    return Recorded(workdir.name, folder, metrics, detections, read_history(workdir / "metrics.jsonl"), again)
+
+
+def check_fits(other, names, pictures):
+    """Refuses a Recorded of other classes or of another number of pictures than a run and its split have.
+
+    Raises:
+        InputError: with what to run.
+    """
+    theirs = other.metrics
+    if set(theirs["per_class"]) != set(names):
+        raise InputError(f"{other.folder} has other classes than this run: {', '.join(theirs['per_class'])}; all must be the same")
+    number = theirs["images"] + theirs["unreadable"]
+    if number != pictures:
+        raise InputError(f"{other.folder} was evaluated on {number} pictures, this split has {pictures}; {other.again}")
 
 
 def _by_picture(results):

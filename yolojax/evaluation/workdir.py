@@ -9,7 +9,7 @@ from yolojax.evaluation.analysis import analyse
 from yolojax.evaluation.evaluate import compile_eval_step, evaluate
 from yolojax.evaluation.history import read_history
 from yolojax.evaluation.pictures import KINDS, pictures_to_show
-from yolojax.evaluation.recorded import read_evaluation
+from yolojax.evaluation.recorded import check_fits, read_evaluation
 from yolojax.evaluation.report import coco_results, format_absent, format_table, write_json, write_samples
 from yolojax.evaluation.stages import stage_seconds
 from yolojax.loss import build_loss
@@ -41,6 +41,8 @@ def evaluate_workdir(workdir, checkpoint="best", split="val", data=None, compare
         run.config.data.source = "auto"
         run.config.data.val = run.config.data.test = run.config.data.train = os.path.abspath(data)
     source = open_split(run.config, split)
+    if other:
+        check_fits(other, run.config.data.class_names, len(source))
     step = compile_eval_step(
         replicated,
         batch_sharding,
