@@ -40,7 +40,8 @@ def coco_evaluate(detections, truths):
 
     Returns:
         metrics: the twelve of `coco_metrics`; NaN where no truth of that size counts.
-        per_class: {class: {"ap", "ap50", "ap75"}}, by rising class, for classes with at least one truth that is not crowd.
+        per_class: {class: {"ap", "ap50", "ap75"}}, by rising class, for classes with at least one truth that counts:
+            that is not crowd (nor, as pycocotools has it, of more than 1e10 square pixels).
         per_size: {"small"|"medium"|"large": {"ap", "ap50"}}, means over classes; NaN where no truth of that size counts.
 
     Raises:
@@ -72,6 +73,7 @@ def coco_evaluate(detections, truths):
             "ap75": float(precision[5, :, place, 0].mean()),
         }
         for place, name in enumerate(classes)
+        if precision[0, 0, place, 0] >= 0  # no truth of an area that COCO knows of, up to 1e10
     }
     per_size = {}
     for place, name in enumerate(SIZES, start=1):

@@ -65,10 +65,11 @@ def error_costs(found, outcome, expected, classes):
     a true positive, if that truth has not been found and no better classification or location error is for the same one;
     those that are not corrected so, duplicate, background and both errors are taken away. Missed truths are no longer
     asked for. AP50 is the mean over classes of COCO's, which for a class without any truth left is 1 if it has no false
-    positive, else 0. Fixing may, by the 101 steps of recall, lose a little; that is reported as 0, as by the authors.
+    positive, else 0. The 101 steps of recall may make a fix lose a little; that is reported as 0, as by the authors.
 
-    Unlike the authors' program this takes 100 detections of a class and picture, not of a picture, as COCO's AP does, and
-    leaves classes without truth out of the mean.
+    Unlike the authors' program this counts as COCO's AP does: 100 detections of a class and picture, not of a picture,
+    classes without truth left out of the mean, and recalls 0.01 i, not i / 100. A class of which only missed truths remain
+    gains nothing there from having them taken away.
 
     Args:
         found, outcome, expected: as for `error_kinds`.
@@ -78,35 +79,36 @@ def error_costs(found, outcome, expected, classes):
         {kind: {"count": int, "ap50_cost": float in [0, 1]}}; the cost is NaN where no truth counts.
     """
     kinds, culprits, missed = error_kinds(found, outcome, expected)
+    counts = {kind: int((kinds == place).sum()) for place, kind in enumerate(KINDS)} | {"missed": int(missed.sum())}
     positives = np.bincount(expected.classes[outcome.counted], minlength=classes)
     averaged = np.flatnonzero(positives)
+    if not len(averaged):
+        return {kind: {"count": count, "ap50_cost": float("nan")} for kind, count in counts.items()}
 
-    def mean_ap(detections, detected_classes, correct, wanted):
-        split = split_by_class(detected_classes[detections], classes)
-        return np.mean([_ap(correct[detections][split[name]], wanted[name]) for name in averaged])
+    def mean_ap(kept, detected_classes, correct, positives):
+        kept = np.flatnonzero(kept & ~outcome.ignored)
+        split = split_by_class(detected_classes[kept], classes)
+        return float(np.mean([_ap(correct[kept[split[name]]], positives[name]) for name in averaged]))
 
-    correct = outcome.true_positive
-    corrected = np.zeros(len(kinds), bool)
     free = outcome.counted.copy()
     free[outcome.truths[outcome.truths >= 0]] = False
     # Places rise as scores fall: the first error of each truth is its best one.
     candidates = np.flatnonzero((culprits >= 0) & free[culprits])
+    corrected = np.zeros(len(kinds), bool)
     corrected[candidates[np.unique(culprits[candidates], return_index=True)[1]]] = True
 
+    correct, everything = outcome.true_positive, np.ones(len(kinds), bool)
+    before = mean_ap(everything, found.classes, correct, positives)
+    left = positives - np.bincount(expected.classes[missed], minlength=classes)
     costs = {}
     for place, kind in enumerate(KINDS):
-        count = int(missed.sum()) if kind == "missed" else int((kinds == place).sum())
-        costs[kind] = {"count": count, "ap50_cost": float("nan")}
-        if not len(averaged):
-            continue
-        here, wanted = kinds == place, positives
-        fixed_classes = np.where(here & corrected, expected.classes[culprits], found.classes) if len(missed) else found.classes
+        right = corrected & (kinds == place)
         if kind == "missed":
-            wanted = positives - np.bincount(expected.classes[missed], minlength=classes)
-        kept = np.flatnonzero(~outcome.ignored & ~(here & ~corrected))
-        after = mean_ap(kept, fixed_classes, correct | (here & corrected), wanted)
-        before = mean_ap(np.flatnonzero(~outcome.ignored), found.classes, correct, positives)
-        costs[kind]["ap50_cost"] = max(0.0, float(after - before))
+            after = mean_ap(everything, found.classes, correct, left)
+        else:
+            fixed_classes = np.where(right, expected.classes[culprits], found.classes)
+            after = mean_ap((kinds != place) | right, fixed_classes, correct | right, positives)
+        costs[kind] = {"count": counts[kind], "ap50_cost": max(0.0, after - before)}
     return costs
 
 
