@@ -94,7 +94,8 @@ def test_a_run_leaves_what_it_promises(finished):
         assert set(result) == {"image_id", "category_id", "bbox", "score"} and 0 <= result["image_id"] < 12
     assert read_image(evaluation / "sample_000.png").shape[1] > 900
     assert {path.name for path in evaluation.glob("[!s]*")} == {
-        "metrics.json", "detections.json", "report.html", "precision_recall.png", "f1.png", "confusion.png", "loss.png", "ap.png",
+        "metrics.json", "detections.json", "report.html",
+        "precision_recall.png", "f1.png", "confusion.png", "loss.png", "ap.png",
     }  # fmt: skip
     report = (evaluation / "report.html").read_text()
     assert f"{metrics['best_f1']['f1']:.3f}" in report and report.count("<svg") == 4 and "The best" in report
@@ -121,7 +122,8 @@ def test_two_evaluations_side_by_side(environment, finished, tmp_path):
     printed = succeed(environment, "eval.py", "--workdir", workdir, "--checkpoint=last", "--compare", tmp_path / "before")
     page = workdir / "eval/val/compare_before.html"
     assert "run beside before" in page.read_text() and str(page) in printed
-    before, after = (json.loads((folder / "metrics.json").read_text()) for folder in (tmp_path / "before", workdir / "eval/val"))
+    folders = tmp_path / "before", workdir / "eval/val"
+    before, after = (json.loads((folder / "metrics.json").read_text()) for folder in folders)
     row = next(line for line in printed.splitlines() if line.startswith("AP50  "))
     values = after["ap50"], before["ap50"], after["ap50"] - before["ap50"]
     assert row.split()[1:] == [f"{values[0]:.3f}", f"{values[1]:.3f}", f"{values[2]:+z.3f}"]

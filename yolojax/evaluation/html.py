@@ -29,8 +29,8 @@ from yolojax.evaluation.report import write_text
 
 MISTAKES = 15  # of a large confusion matrix, the pairs of classes that are listed
 COLUMNS = {
-    "pictures": "images", "boxes": "boxes", "detections": "detections", "AP50": "ap50", "AP": "ap", "AP75": "ap75",
-    "VOC AP": "voc_ap50", "precision": "precision", "recall": "recall", "F1": "f1", "at score": "score_threshold",
+    "AP50": "ap50", "AP": "ap", "boxes": "boxes", "F1": "f1", "precision": "precision", "recall": "recall",
+    "at score": "score_threshold", "AP75": "ap75", "VOC AP": "voc_ap50", "pictures": "images", "detections": "detections",
 }  # fmt: skip
 ERRORS = {
     "classification": "right place, wrong class",
@@ -114,7 +114,7 @@ def _classes(metrics):
     ]
     yield table(("class", *COLUMNS), rows)
     yield note(
-        "Precision, recall and F1 are those at the class's own best F1, which its score in the last column gives. "
+        "Precision, recall and F1 are those at the class's own best F1, from the score beside them. "
         f"Detections count down to the lowest score that the evaluation keeps. {DASH} stands for a number that is not defined."
     )
     absent = metrics["absent"]
@@ -188,7 +188,7 @@ def _errors(errors):
         ]
         for kind, text in ERRORS.items()
     ]
-    yield table(("error", "count", "AP50", "", "what it is"), rows)
+    yield table(("error", "count", "AP50 lost", "", "what it is"), rows)
     yield note(
         "The AP50 that would be won if all errors of the kind, and only these, were put right (Bolya et al., TIDE); errors are "
         "counted over detections of any score. "

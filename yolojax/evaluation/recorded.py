@@ -71,7 +71,7 @@ def check_fits(other, names, pictures):
     """
     theirs = other.metrics
     if set(theirs["per_class"]) != set(names):
-        raise InputError(f"{other.folder} has other classes than this run: {', '.join(theirs['per_class'])}; all must be the same")
+        raise InputError(f"{other.folder} has other classes than this run: {', '.join(theirs['per_class'])}")
     number = theirs["images"] + theirs["unreadable"]
     if number != pictures:
         raise InputError(f"{other.folder} was evaluated on {number} pictures, this split has {pictures}; {other.again}")
