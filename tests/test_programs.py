@@ -111,7 +111,10 @@ def test_eval_repeats_the_numbers_of_training(environment, finished):
     printed = succeed(environment, "eval.py", "--workdir", workdir)
     after = json.loads(path.read_text())
     assert after.pop("images_per_second") > 0 and before.pop("images_per_second") > 0
+    stages = after.pop("stage_seconds")
+    assert set(stages) == {"read", "forward", "nms"} and stages["read"] > 0 and stages["forward"] > 0
     assert after == before
+    assert set(after["curves"]["precision"]) == set(after["confusion"]["names"]) - {"background"} == set("0123456789")
     table = out[out.index("class  ") : out.index("numbers, detections")]
     assert table in printed
 

@@ -191,8 +191,9 @@ svg * { stroke-linejoin: round; stroke-linecap: butt; }
   object-position: left top; border-radius: 4px; }
 summary { cursor: pointer; margin-bottom: 8px; }
 @media (max-width: 600px) { main { padding: 18px 14px 40px; } h1 { font-size: 24px; } h2 { margin-top: 32px; }
-  .tiles { grid-template-columns: repeat(2, 1fr); } th, td { padding: 5px 8px; } td.text { min-width: 130px; } td.bar { min-width: 60px; }
-  tbody th { max-width: 130px; white-space: normal; overflow-wrap: anywhere; } }
+  .tiles { grid-template-columns: repeat(2, 1fr); } th, td { padding: 5px 8px; }
+  td.text { min-width: 130px; } td.bar { min-width: 60px; }
+  tbody th { min-width: 104px; max-width: 130px; white-space: normal; overflow-wrap: break-word; } }
 @media print { body { font-size: 11pt; } main { max-width: none; padding: 0; } .scroll { overflow: visible; }
   table { font-size: 9pt; } th, td { padding: 2px 5px; } th:first-child { position: static; } h2, h3, h4 { break-after: avoid; }
   figure, tr, .tiles div { break-inside: avoid; } .tiles div { border: 1px solid var(--rule); } }
