@@ -1,8 +1,9 @@
-"""Evaluates a trained detector: a table, and WORKDIR/eval/SPLIT with metrics.json, detections.json and sample pictures.
+"""Evaluates a trained detector: a table, and WORKDIR/eval/SPLIT with report.html, metrics.json and detections.json.
 
   python eval.py --workdir runs/digits
   python eval.py --workdir runs/digits --checkpoint last
   python eval.py --workdir runs/mine --split test --data more_cells
+  python eval.py --workdir runs/mine --compare runs/other
 """
 
 from absl import flags
@@ -15,6 +16,9 @@ def define():
     flags.DEFINE_string("checkpoint", "best", "best (by validation AP50), last, or a step")
     flags.DEFINE_string("split", "val", "val, test or train (as they are, without augmentation)")
     flags.DEFINE_string("data", None, "evaluate on this instead, in any format that training reads; the classes are the run's")
+    flags.DEFINE_string(
+        "compare", None, "another run, evaluated on the same split before (or the folder of an evaluation): side by side"
+    )
     flags.mark_flag_as_required("workdir")
 
 
@@ -23,7 +27,8 @@ def main(arguments):
         raise cli.InputError(f"unexpected argument {arguments[0]!r}; --help shows how to call this program")
     from yolojax.evaluation.workdir import evaluate_workdir
 
-    evaluate_workdir(flags.FLAGS.workdir, flags.FLAGS.checkpoint, flags.FLAGS.split, flags.FLAGS.data)
+    chosen = flags.FLAGS
+    evaluate_workdir(chosen.workdir, chosen.checkpoint, chosen.split, chosen.data, chosen.compare)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -92,6 +93,13 @@ def test_a_run_leaves_what_it_promises(finished):
     for result in json.loads((evaluation / "detections.json").read_text()):
         assert set(result) == {"image_id", "category_id", "bbox", "score"} and 0 <= result["image_id"] < 12
     assert read_image(evaluation / "sample_000.png").shape[1] > 900
+    assert {path.name for path in evaluation.glob("[!s]*")} == {
+        "metrics.json", "detections.json", "report.html",
+        "precision_recall.png", "f1.png", "confusion.png", "loss.png", "ap.png",
+    }  # fmt: skip
+    report = (evaluation / "report.html").read_text()
+    assert f"{metrics['best_f1']['f1']:.3f}" in report and report.count("<svg") == 4 and "The best" in report
+    assert metrics["config"]["optimizer"]["ema_decay"] == 0.5 and metrics["run"] == "run"
     assert "VOC 11-point" in out and str(evaluation) in out and "step 35/60  loss" in out
     assert resolve(get_config())[0].data.class_names == tuple("0123456789")
 
@@ -109,6 +117,23 @@ def test_eval_repeats_the_numbers_of_training(environment, finished):
     assert set(after["curves"]["precision"]) == set(after["confusion"]["names"]) - {"background"} == set("0123456789")
     table = out[out.index("class  ") : out.index("numbers, detections")]
     assert table in printed
+
+
+def test_two_evaluations_side_by_side(environment, finished, tmp_path):
+    workdir, _ = finished
+    shutil.copytree(workdir / "eval/val", tmp_path / "before")
+    printed = succeed(environment, "eval.py", "--workdir", workdir, "--checkpoint=last", "--compare", tmp_path / "before")
+    page = workdir / "eval/val/compare_before.html"
+    assert "run beside before" in page.read_text() and str(page) in printed
+    folders = tmp_path / "before", workdir / "eval/val"
+    before, after = (json.loads((folder / "metrics.json").read_text()) for folder in folders)
+    row = next(line for line in printed.splitlines() if line.startswith("AP50  "))
+    values = after["ap50"], before["ap50"], after["ap50"] - before["ap50"]
+    assert row.split()[1:] == [f"{values[0]:.3f}", f"{values[1]:.3f}", f"{values[2]:+z.3f}"]
+    page.unlink()
+    shutil.copytree(tmp_path / "before", workdir / "eval/val", dirs_exist_ok=True)
+    status, _, err = run(environment, "eval.py", "--workdir", workdir, "--compare", tmp_path / "nowhere")
+    assert status == 1 and err.count("\n") == 1 and "has no evaluation on the split 'val'; run: python eval.py" in err
 
 
 def test_detect_draws_pictures_and_lists_boxes(environment, finished, tmp_path):

@@ -27,6 +27,8 @@ def run(main, define, doc):
     """
     _report_failed_writes_once()
     _keep_compiled_programs()
+    # It would say that it lists the machine's fonts, once, or where it keeps that list.
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
     try:
         arguments = _parse(define, doc)
     except Exception as error:  # the flag libraries raise many kinds; all of them mean a flag that cannot be used

@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import os
 import threading
 
 import numpy as np
@@ -61,6 +62,10 @@ class ListSource:
         """Names a picture for messages."""
         return f"{self.records[index].path} ({self.records[index].source})"
 
+    def title(self, index):
+        """What a reader knows a picture by."""
+        return os.path.basename(self.records[index].path)
+
     def example(self, epoch, index):
         """The picture and its boxes in pixels of the picture, without those round crowds; the same in every epoch."""
         record = self.records[index]
@@ -102,6 +107,10 @@ class DigitsSource:
     def describe(self, index):
         """Names a scene for messages."""
         return f"scene {index} of the {'held-out' if self.held_out else 'training'} digits"
+
+    def title(self, index):
+        """What a reader knows a scene by."""
+        return f"scene {index}"
 
     def example(self, epoch, index):
         """A scene and its boxes in pixels of the scene."""

@@ -131,8 +131,6 @@ def write_json(path, value):
         path: the file; its folder is made where it is missing.
         value: dicts, lists, strings and numbers, NumPy's scalars included; NaN and infinities become null.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     value = _plain(value)
     if isinstance(value, list):
         # One entry a line: indented, a result of four numbers would take nine lines.
@@ -142,10 +140,17 @@ def write_json(path, value):
         text = json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False)
         # A list of numbers on one line: a curve would take a hundred. Strings hold no raw line breaks, so none is touched.
         text = re.sub(r"\[\n\s*([^][{}\"]*?)\n\s*\]", lambda found: f"[{' '.join(found[1].split())}]", text)
+    write_text(path, text + "\n")
+
+
+def write_text(path, text):
+    """Writes a text, whole or not at all; the file's folder is made where it is missing."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
     # In the same folder: a rename across file systems is not atomic.
     draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        draft.write_text(text + "\n", encoding="utf-8")
+        draft.write_text(text, encoding="utf-8")
         os.replace(draft, path)
     finally:
         draft.unlink(missing_ok=True)

@@ -3,11 +3,13 @@
 import os
 from pathlib import Path
 
-import numpy as np
-
+from yolojax.config import to_dict
 from yolojax.data.sources import open_split
 from yolojax.evaluation.analysis import analyse
 from yolojax.evaluation.evaluate import compile_eval_step, evaluate
+from yolojax.evaluation.history import read_history
+from yolojax.evaluation.pictures import KINDS, pictures_to_show
+from yolojax.evaluation.recorded import check_fits, read_evaluation
 from yolojax.evaluation.report import coco_results, format_absent, format_table, write_json, write_samples
 from yolojax.evaluation.stages import stage_seconds
 from yolojax.loss import build_loss
@@ -15,10 +17,8 @@ from yolojax.training.checkpoints import load_run
 from yolojax.training.logs import Progress
 from yolojax.training.step import make_mesh, shardings
 
-SAMPLES = 8
 
-
-def evaluate_workdir(workdir, checkpoint="best", split="val", data=None):
+def evaluate_workdir(workdir, checkpoint="best", split="val", data=None, compare=None):
     """Evaluates a checkpoint of a run, prints the table and writes WORKDIR/eval/SPLIT; what eval.py calls.
 
     Args:
@@ -26,19 +26,23 @@ def evaluate_workdir(workdir, checkpoint="best", split="val", data=None):
         checkpoint: "best", "last" or a step.
         split: "val", "test" or "train", without augmentation.
         data: path of a data set in place of the one that the run's configuration names; the classes are those of the run.
+        compare: another workdir, or the folder of an evaluation, on the same pictures: the two are compared too.
 
     Returns:
         The dict of eval/SPLIT/metrics.json, undefined numbers as NaN.
 
     Raises:
-        InputError: no run there, no such checkpoint or split, or data that cannot be read.
+        InputError: no run there, no such checkpoint or split, data that cannot be read, or nothing to compare with.
     """
+    other = read_evaluation(compare, split) if compare else None
     replicated, batch_sharding = shardings(make_mesh())
     run = load_run(workdir, checkpoint, replicated)
     if data:
         run.config.data.source = "auto"
         run.config.data.val = run.config.data.test = run.config.data.train = os.path.abspath(data)
     source = open_split(run.config, split)
+    if other:
+        check_fits(other, run.config.data.class_names, len(source))
     step = compile_eval_step(
         replicated,
         batch_sharding,
@@ -57,14 +61,15 @@ def evaluate_workdir(workdir, checkpoint="best", split="val", data=None):
     finally:
         progress.close()
     stages = stage_seconds(run.variables, source, run.config, run.grid, replicated, batch_sharding, model=run.model)
-    return write_evaluation(workdir, split, run.step, outcome, source, run.config, stage_seconds=stages)
+    return write_evaluation(workdir, split, run.step, outcome, source, run.config, other, stage_seconds=stages)
 
 
-def write_evaluation(workdir, split, step, outcome, source, config, **measured):
+def write_evaluation(workdir, split, step, outcome, source, config, other=None, **measured):
     """Prints the table of an evaluation and writes its files into WORKDIR/eval/SPLIT.
 
-    metrics.json (the numbers), detections.json (COCO results; image_id is the picture's number in the split, from 0) and
-    sample_*.png (truth and detections side by side of some pictures, evenly spread over the split).
+    metrics.json (the numbers), detections.json (COCO results; image_id is the picture's number in the split, from 0),
+    report.html (`write_report`), its plots, and sample_*.png (truth and detections side by side of the pictures that the
+    report shows).
 
     Args:
         workdir, split: where to.
@@ -72,29 +77,44 @@ def write_evaluation(workdir, split, step, outcome, source, config, **measured):
         outcome: Evaluation.
         source: the split.
         config: Config.
+        other: of `read_evaluation`, to compare with (`write_comparison`), or None.
         measured: more entries of metrics.json.
 
     Returns:
         The dict of metrics.json, undefined numbers as NaN.
     """
+    # matplotlib takes half a second, which a training need not wait for when it starts.
+    from yolojax.evaluation.compare import format_comparison, write_comparison
+    from yolojax.evaluation.html import write_report
+
     folder = Path(workdir) / "eval" / split
     names = config.data.class_names
     summary = analyse(outcome.summary, outcome.detections, outcome.truths, names)
-    metrics = {"step": step, "split": split, **summary, **measured}
+    best_score = summary["best_f1"]["score_threshold"]
+    pictures = pictures_to_show(outcome.detections, outcome.truths, outcome.indices, source.title, best_score)
+    run = Path(workdir).resolve().name
+    metrics = {"run": run, "step": step, "split": split, **summary, **measured, "pictures": pictures, "config": to_dict(config)}
     write_json(folder / "metrics.json", metrics)
     write_json(folder / "detections.json", coco_results(outcome.detections, outcome.indices))
-    shown = np.unique(np.linspace(0, len(outcome.indices) - 1, SAMPLES).astype(int)) if outcome.indices else []
-    write_samples(
-        folder,
-        [source.example(0, outcome.indices[i]).image for i in shown],
-        [outcome.detections[i] for i in shown],
-        [outcome.truths[i] for i in shown],
-        names,
-    )
+    place_of = {image_id: place for place, image_id in enumerate(outcome.indices)}
+    examples = {}
+    for entry in (entry for kind in KINDS for entry in pictures[kind]):
+        place = place_of[entry["image_id"]]
+        image = source.example(0, entry["image_id"]).image
+        examples[entry["image_id"]] = image, outcome.detections[place], outcome.truths[place]
+    history = read_history(Path(workdir) / "metrics.jsonl")
+    report = write_report(folder, metrics, examples, history)
+    if examples:
+        write_samples(folder, *zip(*examples.values(), strict=True), names, score_threshold=pictures["score_threshold"])
     print(format_table(metrics))
     if any(metrics["absent"].values()):
         print(format_absent(metrics["absent"]))
     if metrics["unreadable"]:
         print(f"{metrics['unreadable']} unreadable pictures were left out")
-    print(f"numbers, detections and sample pictures: {folder}", flush=True)
+    print(f"numbers, detections, plots and sample pictures: {folder}")
+    print(f"report: {report}", flush=True)
+    if other:
+        comparison = write_comparison(folder, metrics, outcome, source, history, other)
+        print(format_comparison(metrics, other))
+        print(f"comparison: {comparison}", flush=True)
     return metrics
