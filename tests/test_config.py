@@ -213,6 +213,9 @@ OUT_OF_RANGE = {
     "optimizer.b2": [-0.1, 1.0],
     "optimizer.momentum": [-0.1, 1.0],
     "optimizer.weight_decay": [-0.1, 1.1],
+    "optimizer.layer_rates": [("head", 2.0), (("(", 2.0),), (("head", -1.0),), (("head", "2"),), (("a", 1.0, 2.0),)],
+    "train.freeze": ["(", "*"],
+    "train.freeze_epochs": [-1.0],
     "optimizer.clip_norm": [-1.0],
     "optimizer.ema_decay": [-0.1, 1.0],
     "optimizer.ema_warmup_steps": [-1.0],
@@ -240,7 +243,7 @@ def test_values_out_of_range_are_named(name):
 
 
 def test_every_field_but_paths_and_switches_has_a_range():
-    paths = {"data.train", "data.val", "data.test", "data.names"}
+    paths = {"init_from", "data.train", "data.val", "data.test", "data.names"}
     switches = {name for name, value in flatten(Config()).items() if isinstance(value, bool)}
     assert set(flatten(Config())) - paths - switches == set(OUT_OF_RANGE)
 

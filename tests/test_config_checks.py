@@ -41,6 +41,7 @@ CASES = [
     ("optimizer.nesterov", True, "optimizer.name", "sgd", "adamw"),
     ("optimizer.weight_decay", 0.0, "optimizer.name", "sgd", "adam"),
     ("optimizer.weight_decay", 0.05, "optimizer.name", "adamw", "adam"),
+    ("train.freeze_epochs", 2.0, "train.freeze", "^conv", ""),
     ("optimizer.ema_warmup_steps", 100.0, "optimizer.ema_decay", 0.99, 0.0),
 ]
 

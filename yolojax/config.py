@@ -83,6 +83,7 @@ class OptimizerConfig:
     momentum: float = _field(0.9, "share of the last update in the next one of sgd")
     nesterov: bool = _field(False, "sgd with Nesterov's momentum")
     weight_decay: float = _field(5e-4, "decay of convolution kernels of adamw and sgd, a factor on the learning rate")
+    layer_rates: tuple = _field((), "((pattern, factor), ...): the rate of layers whose path has a match of the pattern")
     clip_norm: float = _field(0.0, "gradients of a larger global norm are scaled down to it; 0: no clipping")
     ema_decay: float = _field(0.0, "decay per step of the averaged parameters that are evaluated; 0: no averaging")
     ema_warmup_steps: float = _field(0.0, "s: at step n the decay is ema_decay * (1 - exp(-n / s)); 0: the same at all steps")
@@ -96,6 +97,8 @@ class TrainConfig:
     batch_size: int = _field(8, "pictures a step, over all devices")
     log_steps: int = _field(20, "steps between two lines of training metrics")
     eval_epochs: float = _field(1.0, "epochs between two evaluations on the validation split")
+    freeze: str = _field("", "regular expression of layers, as backbone or ^(?!head), that are held to the bit")
+    freeze_epochs: float = _field(0.0, "epochs, from the start, that freeze holds for; 0: the whole run")
     checkpoint_steps: int = _field(500, "steps between two checkpoints, besides one after each evaluation")
     keep_memory: bool = _field(True, "on a CPU with glibc: freed buffers are kept for the next step, faster, with more memory")
 
@@ -122,6 +125,7 @@ class Config:
     optimizer: OptimizerConfig = dataclasses.field(default_factory=OptimizerConfig)
     train: TrainConfig = dataclasses.field(default_factory=TrainConfig)
     eval: EvalConfig = dataclasses.field(default_factory=EvalConfig)
+    init_from: str = _field("", "a workdir or one of its checkpoints/STEP to take initial values from; what fits is loaded")
 
 
 def to_dict(config):

@@ -1,5 +1,6 @@
 """What the values of a configuration must be, field by field: ranges, and which fields others make useless."""
 
+import re
 import sys
 import types
 
@@ -14,6 +15,10 @@ def _at_least(minimum):
 
 def _between(low, high):
     return lambda value: None if low <= value <= high else f"must lie between {low} and {high}"
+
+
+def _given(value):
+    return None if value else "must be given"
 
 
 def _positive(value):
@@ -54,6 +59,22 @@ def _input_sizes(value):
     if len(set(value)) == len(value) and all(isinstance(size, tuple) and _input_size(size) is None for size in value):
         return None
     return "must hold different ((height, width), ...), multiples of 32"
+
+
+def _pattern(value):
+    try:
+        re.compile(value)
+    except re.error as error:
+        return f"must be a regular expression ({error})"
+
+
+def _layer_rates(value):
+    def is_rate(entry):
+        if not (isinstance(entry, tuple) and len(entry) == 2 and isinstance(entry[0], str)):
+            return False
+        return not _pattern(entry[0]) and isinstance(entry[1], int | float) and 0 <= entry[1] <= sys.float_info.max
+
+    return None if all(map(is_rate, value)) else "must hold ((regular expression, factor), ...)"
 
 
 CHECKS = types.MappingProxyType(
@@ -120,6 +141,7 @@ CHECKS = types.MappingProxyType(
         "optimizer.b2": _below_one,
         "optimizer.momentum": _below_one,
         "optimizer.weight_decay": _between(0, 1),
+        "optimizer.layer_rates": _layer_rates,
         "optimizer.clip_norm": _at_least(0),
         "optimizer.ema_decay": _below_one,
         "optimizer.ema_warmup_steps": _at_least(0),
@@ -127,6 +149,8 @@ CHECKS = types.MappingProxyType(
         "train.batch_size": _at_least(1),
         "train.log_steps": _at_least(1),
         "train.eval_epochs": _positive,
+        "train.freeze": _pattern,
+        "train.freeze_epochs": _at_least(0),
         "train.checkpoint_steps": _at_least(1),
         "eval.batch_size": _at_least(1),
         "eval.score_threshold": _between(0, 1),
@@ -169,6 +193,7 @@ USED_WITH = types.MappingProxyType(
         "optimizer.nesterov": ("optimizer.name", _one_of("sgd")),
         "optimizer.weight_decay": ("optimizer.name", _one_of("adamw", "sgd")),
         "optimizer.ema_warmup_steps": ("optimizer.ema_decay", _positive),
+        "train.freeze_epochs": ("train.freeze", _given),
     }
 )
 """By dotted name, the field that decides whether this one is used (fields joined by " or ": one of them is enough), and the

@@ -21,10 +21,13 @@ class Darknet53(nn.Module):
     dtype: jnp.dtype = jnp.float32
     momentum: float = 0.99
     axis_name: str | None = None
+    frozen: str = ""
 
     @nn.compact
     def __call__(self, x, *, train):
-        conv = functools.partial(ConvBN, dtype=self.dtype, momentum=self.momentum, axis_name=self.axis_name)
+        conv = functools.partial(
+            ConvBN, dtype=self.dtype, momentum=self.momentum, axis_name=self.axis_name, frozen=self.frozen
+        )
         x = conv(scaled(32, self.width), 3, name="stem")(x, train=train)
         features = []
         for stage, blocks in enumerate(BLOCKS, start=1):

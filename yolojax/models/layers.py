@@ -1,6 +1,7 @@
 """The building blocks of Darknet networks, and initial values for any network made of them."""
 
 import math
+import re
 
 import flax.linen as nn
 import jax
@@ -16,6 +17,19 @@ def scaled(channels, width):
     return channels if width == 1 else max(4, 4 * round(channels * width / 4))
 
 
+def layer_matches(layer, pattern):
+    """Whether a regular expression is found in a layer's path, as in "backbone/stem"; "" is found in none."""
+    return bool(pattern) and re.search(pattern, layer) is not None
+
+
+def layer_of(path):
+    """The path of the layer that a variable belongs to, as in "backbone/stem", from its place in the tree of variables.
+
+    A layer is a convolution with what belongs to it: two keys before the end, as in backbone, stem, (conv, kernel).
+    """
+    return "/".join(key.key for key in path[:-2])
+
+
 class ConvBN(nn.Module):
     """Convolution, batch normalization and leaky ReLU 0.1, as Darknet's `[convolutional] batch_normalize=1`.
 
@@ -29,6 +43,8 @@ class ConvBN(nn.Module):
         dtype: of the computation; parameters and statistics are float32.
         momentum: of the running statistics.
         axis_name: the pmap or shard_map axis over which batch statistics are taken, if any.
+        frozen: regular expression; where it is found in the layer's path, as in "backbone/stem", training too uses the running
+            statistics and keeps them.
     """
 
     features: int
@@ -37,6 +53,7 @@ class ConvBN(nn.Module):
     dtype: jnp.dtype = jnp.float32
     momentum: float = 0.99
     axis_name: str | None = None
+    frozen: str = ""
 
     @nn.compact
     def __call__(self, x, *, train):
@@ -52,7 +69,7 @@ class ConvBN(nn.Module):
             name="conv",
         )(x)
         x = nn.BatchNorm(
-            use_running_average=not train,
+            use_running_average=not train or layer_matches("/".join(self.path), self.frozen),
             momentum=self.momentum,
             epsilon=1e-5,
             dtype=self.dtype,

@@ -17,11 +17,14 @@ class YOLOv3Tiny(nn.Module):
     anchors: int = 3
     momentum: float = 0.99
     axis_name: str | None = None
+    frozen: str = ""
 
     @nn.compact
     def __call__(self, images, *, train):
         def conv(channels, kernel, name):
-            layer = functools.partial(ConvBN, dtype=self.dtype, momentum=self.momentum, axis_name=self.axis_name)
+            layer = functools.partial(
+                ConvBN, dtype=self.dtype, momentum=self.momentum, axis_name=self.axis_name, frozen=self.frozen
+            )
             return functools.partial(layer(scaled(channels, self.width), kernel, name=name), train=train)
 
         x = to_unit_range(images, self.dtype)

@@ -23,6 +23,7 @@ class YOLOv3(nn.Module):
         anchors: A, anchors at a cell.
         momentum: of the running batch statistics.
         axis_name: the pmap or shard_map axis over which batch statistics are taken, if any; none is needed under `jax.jit`.
+        frozen: regular expression of the layers, by path, whose batch statistics are held in training; "" for none.
     """
 
     num_classes: int
@@ -32,11 +33,13 @@ class YOLOv3(nn.Module):
     anchors: int = 3
     momentum: float = 0.99
     axis_name: str | None = None
+    frozen: str = ""
 
     @nn.compact
     def __call__(self, images, *, train):
-        conv = functools.partial(ConvBN, dtype=self.dtype, momentum=self.momentum, axis_name=self.axis_name)
-        backbone = Darknet53(self.width, self.dtype, self.momentum, self.axis_name, name="backbone")
+        common = {"dtype": self.dtype, "momentum": self.momentum, "axis_name": self.axis_name, "frozen": self.frozen}
+        conv = functools.partial(ConvBN, **common)
+        backbone = Darknet53(self.width, **common, name="backbone")
         fine, middle, x = backbone(to_unit_range(images, self.dtype), train=train)
 
         heads = []

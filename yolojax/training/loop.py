@@ -34,6 +34,7 @@ from yolojax.training.step import (
     make_mesh,
     shardings,
 )
+from yolojax.training.transfer import check_freeze, initial_values
 
 BOARD_PICTURES = 4
 
@@ -82,12 +83,16 @@ def train_and_evaluate(config, workdir):
     checkpoints = open_workdir(config, workdir)
     start_step = (checkpoints.steps() or [0])[-1]
     make_state = functools.partial(create_state, optimizer=optimizer, average=config.optimizer.ema_decay > 0)
+    frozen_steps = round(config.train.freeze_epochs * steps_per_epoch) or total_steps
+    notes = []
     if start_step:
         variables = abstract_variables(model)
         state = checkpoints.restore(start_step, abstract_arrays(jax.eval_shape(make_state, variables), replicated))
         pending = checkpoints.meta(start_step)["pending"]
     else:
         variables = initialize(model, config.seed)
+        if config.init_from:
+            variables, notes = initial_values(config.init_from, variables)
         state = jax.device_put(make_state(jax.tree.map(jax.numpy.asarray, variables)), replicated)
         pending = []
     log = MetricsLog(workdir, start_step)
@@ -98,12 +103,14 @@ def train_and_evaluate(config, workdir):
         f"{grid.size[0]} x {grid.size[1]} pixels; {len(train_source)} training and {len(val_source)} validation pictures; "
         f"{total_steps} steps of {config.train.batch_size} on {mesh.size} {jax.devices()[0].platform.upper()} device(s)"
     )
-    for note in (*train_source.notes("training"), *val_source.notes("validation")):
+    if config.train.freeze:
+        notes.append(f"{check_freeze(config.train.freeze, variables)} for the first {frozen_steps} steps")
+    for note in (*train_source.notes("training"), *val_source.notes("validation"), *notes):
         progress.say(note)
     progress.say(f"resuming {workdir} at step {start_step}" if start_step else f"starting in {workdir}")
 
     train_steps = {
-        train_grid.size: compile_train_step(
+        (train_grid.size, frozen): compile_train_step(
             mesh,
             model=model,
             optimizer=optimizer,
@@ -111,8 +118,10 @@ def train_and_evaluate(config, workdir):
             loss=loss,
             ema_decay=config.optimizer.ema_decay,
             ema_warmup_steps=config.optimizer.ema_warmup_steps,
+            frozen=frozen,
         )
         for train_grid in train_grids
+        for frozen in {config.train.freeze, ""}
     }
     eval_step = compile_eval_step(
         replicated, split, model=model, grid=grid, loss=loss, config=config.eval, class_scores=config.loss.class_scores
@@ -125,7 +134,8 @@ def train_and_evaluate(config, workdir):
     with contextlib.closing(progress), contextlib.closing(log), checkpoints:
         with _StopSignals() as stop, contextlib.closing(batches):
             for step, (batch, counts) in enumerate(feed(batches, split), start=start_step + 1):
-                state, metrics = train_steps[batch.images.shape[1:3]](state, batch)
+                frozen = config.train.freeze if step <= frozen_steps else ""
+                state, metrics = train_steps[batch.images.shape[1:3], frozen](state, batch)
                 recorder.add(step, metrics, counts)
                 progress.advance(step)
                 evaluating = step % eval_every == 0 or step == total_steps
@@ -167,6 +177,7 @@ def resolve(config):
     for name in ("train", "val", "test", "names"):
         path = getattr(config.data, name)
         setattr(config.data, name, os.path.abspath(path) if path else "")
+    config.init_from = os.path.abspath(config.init_from) if config.init_from else ""
     source = open_split(config, "train")
     config.data.class_names = tuple(source.names)
     number = len(config.data.class_names)

@@ -5,6 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from yolojax.models.layers import layer_matches, layer_of
+
 
 def warmup_cosine(learning_rate, end_learning_rate, warmup_steps, total_steps):
     """Linear warm-up from 0 to `learning_rate`, then half a cosine down to `end_learning_rate`, held there.
@@ -43,13 +45,35 @@ def kernels_only(params):
     return jax.tree_util.tree_map_with_path(lambda path, _: path[-1].key == "kernel", params)
 
 
+def scale_layers(factors):
+    """Multiplies the updates of each layer by the factor of the first pattern that is found in its path, others by 1.
+
+    After an optimizer, that is a learning rate of the layer's own; weight decay is scaled with it.
+
+    Args:
+        factors: ((regular expression, factor), ...); paths are as in "backbone/stem".
+
+    Returns:
+        An optax transformation without a state.
+    """
+
+    def factor(layer):
+        return next((value for pattern, value in factors if layer_matches(layer, pattern)), 1.0)
+
+    def scale(updates, _):
+        return jax.tree_util.tree_map_with_path(lambda path, update: update * factor(layer_of(path)), updates)
+
+    return optax.stateless(scale)
+
+
 def make_optimizer(config, schedule):
     """Builds the optax transformation of an `OptimizerConfig`: clipping by global norm, then the named optimizer.
 
     adam: Kingma and Ba 2015, arXiv:1412.6980, algorithm 1. adamw: the same, and kernels shrink by rate * weight_decay of
     themselves (Loshchilov and Hutter 2019, arXiv:1711.05101, algorithm 2). sgd: v = g + weight_decay * w + momentum * v,
     w = w - rate * v, as in Darknet; with Nesterov w = w - rate * (g + weight_decay * w + momentum * v) of the new v
-    (Sutskever et al. 2013, section 3, in the form of YOLOX). Decay comes after clipping, and acts on kernels only.
+    (Sutskever et al. 2013, section 3, in the form of YOLOX). Decay comes after clipping, and acts on kernels only. Layers with
+    a rate of their own (`layer_rates`) have their updates scaled last.
 
     Args:
         config: OptimizerConfig.
@@ -74,4 +98,6 @@ def make_optimizer(config, schedule):
         )
     else:
         raise ValueError(f"unknown optimizer {config.name!r}: adam, adamw or sgd")
+    if config.layer_rates:
+        optimizer = optax.chain(optimizer, scale_layers(config.layer_rates))
     return optax.chain(optax.clip_by_global_norm(config.clip_norm), optimizer) if config.clip_norm else optimizer

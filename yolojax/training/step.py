@@ -9,6 +9,7 @@ import optax
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 from yolojax.errors import InputError
+from yolojax.models.layers import layer_matches, layer_of
 
 
 class TrainState(NamedTuple):
@@ -42,7 +43,9 @@ def eval_variables(state):
     return state.ema or {"params": state.params, "batch_stats": state.batch_stats}
 
 
-def train_step(state, batch, *, model, optimizer, grid, loss, axis_name=None, ema_decay=0.0, ema_warmup_steps=0.0):
+def train_step(
+    state, batch, *, model, optimizer, grid, loss, axis_name=None, ema_decay=0.0, ema_warmup_steps=0.0, frozen=""
+):
     """Makes one update; a pure function.
 
     Under `jax.jit` with the batch sharded over a mesh, the mean of the loss and the batch statistics are global by themselves.
@@ -59,6 +62,8 @@ def train_step(state, batch, *, model, optimizer, grid, loss, axis_name=None, em
         ema_decay: d of ema = d * ema + (1 - d) * new, for a state that has an ema.
         ema_warmup_steps: s; where it is not 0, update n (from 1) uses d * (1 - exp(-n / s)) in place of d, so that the average
             does not keep the initial values (Ge et al. 2021, arXiv:2107.08430, use s = 2000 in their program).
+        frozen: regular expression; a layer whose path, as in "backbone/stem", has a match is held to the bit: its parameters,
+            batch statistics and their averages.
 
     Returns:
         (state, metrics); metrics are scalars: "loss", "box", "objectness", "classification" (means over the pictures of the
@@ -67,8 +72,15 @@ def train_step(state, batch, *, model, optimizer, grid, loss, axis_name=None, em
     images, targets = batch
     if axis_name is not None:
         model = model.clone(axis_name=axis_name)
+    if frozen:
+        model = model.clone(frozen=frozen)
+
+    def unless_frozen(new, old):
+        # Not by arithmetic: d * x + (1 - d) * x is not always x.
+        return jax.tree_util.tree_map_with_path(lambda path, n, o: o if layer_matches(layer_of(path), frozen) else n, new, old)
 
     def objective(params):
+        params = unless_frozen(params, jax.lax.stop_gradient(params))
         raw, updates = model.apply(
             {"params": params, "batch_stats": state.batch_stats}, images, train=True, mutable=["batch_stats"]
         )
@@ -82,13 +94,14 @@ def train_step(state, batch, *, model, optimizer, grid, loss, axis_name=None, em
     metrics["gradient_norm"] = optax.tree.norm(gradients)
 
     updates, opt_state = optimizer.update(gradients, state.opt_state, state.params)
-    params = optax.apply_updates(state.params, updates)
+    params = unless_frozen(optax.apply_updates(state.params, updates), state.params)
     ema = state.ema
     if ema:
         new = {"params": params, "batch_stats": batch_stats}
         if ema_warmup_steps:
             ema_decay = ema_decay * -jnp.expm1(-(state.step + 1) / ema_warmup_steps)
-        ema = jax.tree.map(lambda old, new: ema_decay * old + (1 - ema_decay) * new, ema, new)
+        averages = jax.tree.map(lambda old, new: ema_decay * old + (1 - ema_decay) * new, ema, new)
+        ema = {name: unless_frozen(averages[name], ema[name]) for name in averages}
     return TrainState(state.step + 1, params, batch_stats, opt_state, ema), metrics
 
 
@@ -103,7 +116,7 @@ def shardings(mesh):
     return NamedSharding(mesh, PartitionSpec()), NamedSharding(mesh, PartitionSpec("data"))
 
 
-def compile_train_step(mesh, *, model, optimizer, grid, loss, ema_decay=0.0, ema_warmup_steps=0.0):
+def compile_train_step(mesh, *, model, optimizer, grid, loss, ema_decay=0.0, ema_warmup_steps=0.0, frozen=""):
     """`train_step` compiled for a mesh: the state on every device and donated, the batch split over the devices."""
     replicated, split = shardings(mesh)
     step = functools.partial(
@@ -114,6 +127,7 @@ def compile_train_step(mesh, *, model, optimizer, grid, loss, ema_decay=0.0, ema
         loss=loss,
         ema_decay=ema_decay,
         ema_warmup_steps=ema_warmup_steps,
+        frozen=frozen,
     )
     return jax.jit(step, in_shardings=(replicated, split), out_shardings=(replicated, replicated), donate_argnums=0)
 

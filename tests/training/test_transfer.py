@@ -1,0 +1,168 @@
+"""Starting from another run: what is loaded and said, layers that are held, and layers with a rate of their own."""
+
+import functools
+import json
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from tests.tiny_config import get_config
+from tests.training.test_step import MODEL, STEP, make_batch
+from yolojax.config import OptimizerConfig
+from yolojax.errors import InputError
+from yolojax.models import YOLOv3, YOLOv3Tiny, initialize
+from yolojax.models.layers import layer_of
+from yolojax.training.checkpoints import load_run
+from yolojax.training.loop import train_and_evaluate
+from yolojax.training.optimizer import make_optimizer
+from yolojax.training.step import create_state, train_step
+from yolojax.training.transfer import check_freeze, initial_values
+
+BUT_HEADS = "^(?!head)"
+
+
+def by_layer(variables):
+    """{(layer, collection, name): array}."""
+    flat = jax.tree_util.tree_leaves_with_path(variables)
+    return {(layer_of(path[1:]), path[0].key, path[-1].key): np.asarray(leaf) for path, leaf in flat}
+
+
+def test_layers_are_named_by_their_path():
+    layers = {layer for layer, *_ in by_layer(initialize(YOLOv3(2, width=0.125), 0))}
+    assert {"backbone/stem", "backbone/stage1_block1_reduce", "neck32_conv1", "head8"} <= layers
+    assert len(layers) == 75
+    assert {layer for layer, *_ in by_layer(initialize(MODEL, 0))} >= {"conv1", "head16", "head32"}
+
+
+@pytest.mark.parametrize("average", [False, True])
+def test_frozen_layers_are_held_to_the_bit(average):
+    variables = jax.tree.map(jnp.asarray, initialize(MODEL, 0))
+    optimizer = optax.adamw(1e-2, weight_decay=0.1)
+    state = create_state(variables, optimizer, average=average)
+    before = {"params": state.params, "batch_stats": state.batch_stats}
+    step = jax.jit(functools.partial(train_step, **{**STEP, "optimizer": optimizer}, ema_decay=0.9, frozen=BUT_HEADS))
+    for seed in range(3):
+        state, metrics = step(state, make_batch(seed=seed))
+    assert np.isfinite(metrics["loss"])
+    trees = [{"params": state.params, "batch_stats": state.batch_stats}] + [state.ema] * average
+    for after in trees:
+        after = by_layer(after)
+        for name, array in by_layer(before).items():
+            assert (array == after[name]).all() == (not name[0].startswith("head")), name
+
+
+def test_frozen_layers_normalize_as_in_evaluation():
+    variables = initialize(MODEL, 0)
+    images = make_batch().images
+    expected = MODEL.apply(variables, images, train=False)
+    raw, updates = MODEL.clone(frozen=".").apply(variables, images, train=True, mutable=["batch_stats"])
+    for one, other in zip(raw, expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+    jax.tree.map(np.testing.assert_array_equal, updates["batch_stats"], variables["batch_stats"])
+    # Of the others the statistics still follow the batch.
+    _, updates = MODEL.clone(frozen="^conv1$").apply(variables, images, train=True, mutable=["batch_stats"])
+    moved = {layer for (layer, _, name), leaf in by_layer(updates).items() if name == "mean" and leaf.any()}
+    assert "conv1" not in moved and {"conv2", "detect16"} <= moved
+
+
+@pytest.mark.parametrize("name", ["adam", "adamw", "sgd"])
+def test_layers_have_rates_of_their_own(name):
+    params = initialize(MODEL, 0)["params"]
+    gradients = jax.tree.map(lambda leaf: np.full_like(leaf, 0.3), params)
+    rates = (("^conv1$", 0.0), ("^conv", 0.5), ("head", 2.0))
+    updates = []
+    for layer_rates in ((), rates):
+        optimizer = make_optimizer(OptimizerConfig(name=name, layer_rates=layer_rates, clip_norm=1.0), lambda step: 0.1)
+        state = optimizer.init(params)
+        _, state = optimizer.update(gradients, state, params)
+        update, _ = optimizer.update(gradients, state, params)
+        updates.append(by_layer({"params": update}))
+    for key, plain in updates[0].items():
+        # The first pattern counts.
+        factor = 0.0 if key[0] == "conv1" else 0.5 if key[0].startswith("conv") else 2.0 if "head" in key[0] else 1.0
+        np.testing.assert_allclose(updates[1][key], factor * plain, rtol=1e-6, atol=1e-12)
+        assert plain.any()
+
+
+def config_of(epochs, **model):
+    config = get_config()
+    config.data.digits_train, config.data.digits_val = 16, 4
+    config.data.sizes, config.train.epochs, config.train.eval_epochs = (), epochs, epochs
+    for name, value in model.items():
+        setattr(config.model, name, value)
+    return config
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory):
+    workdir = tmp_path_factory.mktemp("first") / "run"
+    train_and_evaluate(config_of(1.0), workdir)
+    return workdir
+
+
+def test_what_fits_is_loaded_and_the_rest_is_said(first):
+    run = load_run(first)
+    fresh = initialize(YOLOv3Tiny(4, width=0.125), 7)
+    values, lines = initial_values(first, fresh)
+    loaded, theirs, ours = by_layer(values), by_layer(run.variables), by_layer(fresh)
+    assert loaded.keys() == ours.keys()
+    for name, array in loaded.items():
+        np.testing.assert_array_equal(array, ours[name] if name[0].startswith("head") else theirs[name])
+    floats = sum(array.size for name, array in theirs.items() if not name[0].startswith("head"))
+    assert lines == [
+        f"initial values from {first}, step {run.step}:",
+        f"  loaded       11 layers, {floats:,} floats",
+        "  start anew    2 layers: head16 (45 there, 27 outputs here), head32 (45 there, 27 outputs here)",
+        "  not used      0 layers",
+    ]
+    again, _ = initial_values(first / "checkpoints" / str(run.step), fresh)
+    jax.tree.map(np.testing.assert_array_equal, again, values)
+
+
+def test_another_network_takes_what_it_can_or_is_refused(first, tmp_path):
+    with pytest.raises(InputError, match=r"no layer of .*run fits this network"):
+        initial_values(first, initialize(YOLOv3(10, width=0.125), 0))
+    for path, problem in ((tmp_path, "is no workdir"), (tmp_path / "no", "does not exist"), (first / "config.json", "is no w")):
+        with pytest.raises(InputError, match=rf"^config\.init_from: .* {problem}.*: give the folder of a run"):
+            initial_values(path, initialize(MODEL, 0))
+
+
+def test_a_run_starts_from_another_and_holds_its_backbone_for_a_while(first, tmp_path, capfd):
+    config = config_of(3.0)
+    config.init_from = str(first)
+    config.train.freeze, config.train.freeze_epochs = BUT_HEADS, 2.0
+    config.train.checkpoint_steps = 2
+    config.seed = 3
+    train_and_evaluate(config, tmp_path / "run")
+    said = "".join(capfd.readouterr())
+    assert "loaded       13 layers" in said and "11 of 13 layers are frozen for the first 4 steps" in said
+    source = by_layer(load_run(first).variables)
+    held, free = (by_layer(load_run(tmp_path / "run", step).variables) for step in (4, 6))
+    for name, array in source.items():
+        if not name[0].startswith("head"):
+            np.testing.assert_array_equal(held[name], array)
+            assert (free[name] != array).any()
+    lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    assert all(np.isfinite(line["loss"]) for line in lines)
+
+
+def test_a_pattern_must_hold_some_layers_but_not_all():
+    variables = initialize(MODEL, 0)
+    assert check_freeze("^conv", variables) == "7 of 13 layers are frozen"
+    with pytest.raises(InputError, match=r"config\.train\.freeze='stem' holds no layer; the layers are conv1, .*head32"):
+        check_freeze("stem", variables)
+    with pytest.raises(InputError, match="holds all layers, and nothing would be trained"):
+        check_freeze(".", variables)
+
+
+def test_only_free_layers_cost_a_backward_pass():
+    # The compiled program of a frozen backbone has a fraction of the operations.
+    state = create_state(jax.tree.map(jnp.asarray, initialize(MODEL, 0)), STEP["optimizer"])
+    flops = [
+        jax.jit(functools.partial(train_step, **STEP, frozen=frozen)).lower(state, make_batch()).cost_analysis()["flops"]
+        for frozen in ("", BUT_HEADS)
+    ]
+    assert flops[1] < 0.5 * flops[0]

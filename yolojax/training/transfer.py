@@ -1,0 +1,96 @@
+"""Initial values from another run: what fits is loaded, the rest starts anew, and all of it is said."""
+
+import math
+import os
+from pathlib import Path
+
+import jax
+import numpy as np
+
+from yolojax.errors import InputError
+from yolojax.models.layers import layer_matches, layer_of
+from yolojax.training.checkpoints import load_run
+
+
+def initial_values(source, fresh):
+    """Takes over from a trained network the layers that this one has in the same shape.
+
+    Args:
+        source: a workdir (its best checkpoint), or WORKDIR/checkpoints/STEP.
+        fresh: {"params", "batch_stats"} of this network as it would start from scratch.
+
+    Returns:
+        (variables, lines): NumPy arrays in the tree of `fresh`, and what was loaded, starts anew or was not used, for people.
+
+    Raises:
+        InputError: no trained network there, or one of which no layer fits.
+    """
+    run = _load(source)
+    ours, theirs = _layers(fresh), _layers(run.variables)
+    loaded, anew = {}, {}
+    for layer, arrays in ours.items():
+        shapes, found = _shapes(arrays), _shapes(theirs.get(layer, {}))
+        if shapes == found:
+            loaded[layer] = theirs[layer]
+        else:
+            why = f"{_outputs(found)} there, {_outputs(shapes)} outputs here" if found else "not there"
+            anew[layer] = f"{layer} ({why})"
+    if not loaded:
+        raise InputError(f"config.init_from: no layer of {source} fits this network, by its name and shape; see config.model")
+    unused = [layer for layer in theirs if layer not in ours]
+
+    def choose(path, leaf):
+        layer = layer_of(path[1:])
+        return np.asarray(loaded[layer][path]) if layer in loaded else leaf
+
+    lines = [
+        f"initial values from {source}, step {run.step}:",
+        f"  loaded      {len(loaded):3} layers, {sum(map(_floats, loaded.values())):,} floats",
+        f"  start anew  {len(anew):3} layers{': ' * bool(anew)}{', '.join(anew.values())}",
+        f"  not used    {len(unused):3} layers{': ' * bool(unused)}{', '.join(unused)}",
+    ]
+    return jax.tree_util.tree_map_with_path(choose, fresh), lines
+
+
+def check_freeze(pattern, variables):
+    """How many layers a pattern holds, as a line for people.
+
+    Raises:
+        InputError: it holds none of them, or all.
+    """
+    layers = list(_layers(variables))
+    held = [layer for layer in layers if layer_matches(layer, pattern)]
+    if len(held) in (0, len(layers)):
+        which = "all layers, and nothing would be trained" if held else "no layer"
+        raise InputError(f"config.train.freeze={pattern!r} holds {which}; the layers are {', '.join(layers)}")
+    return f"{len(held)} of {len(layers)} layers are frozen"
+
+
+def _load(source):
+    path = Path(source)
+    if (path / "config.json").is_file():
+        return load_run(path)
+    if path.is_dir() and path.parent.name == "checkpoints" and path.name.isdigit():
+        return load_run(path.parent.parent, path.name)
+    what = "is no workdir and no checkpoint of one" if os.path.exists(source) else "does not exist"
+    raise InputError(f"config.init_from: {source} {what}: give the folder of a run, or one of its checkpoints/STEP")
+
+
+def _layers(variables):
+    """{layer: {path: array}}, parameters and batch statistics, in the order of the tree."""
+    layers = {}
+    for path, leaf in jax.tree_util.tree_leaves_with_path(variables):
+        layers.setdefault(layer_of(path[1:]), {})[path] = leaf
+    return layers
+
+
+def _shapes(arrays):
+    return {path: array.shape for path, array in arrays.items()}
+
+
+def _outputs(shapes):
+    return max(shape[-1] for shape in shapes.values())
+
+
+def _floats(arrays):
+    return sum(math.prod(array.shape) for array in arrays.values())
