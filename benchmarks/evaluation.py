@@ -33,6 +33,7 @@ def make_set(rng):
         true_boxes, true_classes = boxes(TRUTHS), rng.integers(0, CLASSES, TRUTHS)
         source, near = rng.integers(0, TRUTHS, DETECTIONS), rng.random(DETECTIONS) < 0.5
         moved = true_boxes[source] + rng.normal(0, 8, (DETECTIONS, 4))
+        moved[:, 2:] = np.maximum(moved[:, 2:], moved[:, :2] + 1)
         right = near & (rng.random(DETECTIONS) < 0.8)
         found.append((
             np.where(near[:, None], moved, boxes(DETECTIONS)).astype(np.float32),

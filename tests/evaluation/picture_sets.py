@@ -68,5 +68,14 @@ def adversarial_sets():
         "huge coordinates": ([(boxes * 2.0**30, scores, classes)], [(boxes * 2.0**30, *truth[1:])]),
         "huge offsets": ([(boxes + 2.0**30, scores, classes)], [(boxes + 2.0**30, *truth[1:])]),
         "tiny boxes": ([(boxes * 2.0**-20, scores, classes)], [(boxes * 2.0**-20, *truth[1:])]),
+        # The first detection overlaps both truths by 2/3, the second only the left: it is found if the first takes the right.
+        "equal overlaps": (
+            [(np.array([[20, 0, 120, 100.0], [0, 0, 100, 100]]), np.array([0.9, 0.8]), np.zeros(2, int))],
+            [(np.array([[0, 0, 100, 100.0], [40, 0, 140, 100]]), np.zeros(2, int), np.zeros(2, bool))],
+        ),
+        "more than a hundred and no truth": (
+            [(np.tile(boxes, (60, 1)), np.linspace(1, 0.6, 240), np.zeros(240, int)), (boxes, scores / 2, classes)],
+            [untrue(), truth],
+        ),
         "more than a hundred": ([(np.tile(boxes, (60, 1)), np.linspace(1, 0, 240), np.zeros(240, int))], [truth]),
     }

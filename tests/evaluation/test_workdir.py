@@ -11,6 +11,7 @@ from tests.tiny_config import get_config
 from yolojax.config import differences
 from yolojax.data.convert import convert
 from yolojax.errors import InputError
+from yolojax.evaluation.errors import KINDS
 from yolojax.evaluation.workdir import evaluate_workdir
 from yolojax.models import build_model, initialize
 from yolojax.training.checkpoints import make_meta, read_config
@@ -40,7 +41,7 @@ def workdir(tmp_path):
     return tmp_path / "run"
 
 
-def test_the_split_test_and_other_data(workdir, tmp_path):
+def test_the_split_test_and_other_data(workdir, tmp_path, capsys):
     config = get_config()
     config.data.source, config.data.train, config.data.val = "auto", str(tmp_path / "voc"), str(tmp_path / "voc")
     assert differences(read_config(workdir), resolve(config)[0]) == []  # so that it is resumed
@@ -52,6 +53,8 @@ def test_the_split_test_and_other_data(workdir, tmp_path):
     (tmp_path / "more.txt").write_text("0.png 10,10,50,40,1\n3.png\n")
     metrics = evaluate_workdir(workdir, split="test", data=tmp_path / "more.txt")
     assert metrics["images"] == 2 and metrics["per_class"]["cow"]["boxes"] == 1
+    assert metrics["absent"]["without_truth"] == ["cat", "dog"] and "no truth of cat, dog" in capsys.readouterr().out
+    assert metrics["stage_seconds"]["forward"] > 0 and set(metrics["errors"]) == set(KINDS)
     assert evaluate_workdir(workdir, data=f"{tmp_path}/voc:list")["images"] == len(PICTURES)
     with pytest.raises(InputError, match=r"nowhere: there is no such file or folder"):
         evaluate_workdir(workdir, data="nowhere")
