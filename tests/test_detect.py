@@ -9,7 +9,8 @@ import pytest
 
 from tests.test_predict import PICTURES, colour_detector
 from yolojax.data.images import read_image, write_image
-from yolojax.detect import detect_files, find_pictures
+from yolojax.detect import detect_files
+from yolojax.detect_sources import find_sources
 from yolojax.draw import draw_detections
 from yolojax.errors import InputError
 from yolojax.predict import Detection
@@ -42,6 +43,12 @@ def picture(path, width=30, height=20, level=90):
     return path
 
 
+def detected(detector, sources, out, **options):
+    """What detections.json says."""
+    detect_files(detector, sources, out, **options)
+    return json.loads((out / "detections.json").read_text(encoding="utf-8"))
+
+
 @pytest.fixture
 def folder(tmp_path):
     for name in ("b.png", "a.jpg", "c d é.PNG"):
@@ -57,46 +64,44 @@ def names(paths):
 
 
 def test_pictures_of_a_folder_and_of_globs(folder):
-    assert names(find_pictures([str(folder)])) == ["a.jpg", "b.png", "c d é.PNG"]
-    assert names(find_pictures([f"{folder}/*.png"])) == ["b.png"]
-    assert names(find_pictures([f"{folder}/**/*.png"])) == ["b.png", "e.png"]
-    assert names(find_pictures([f"{folder}/c d é.PNG", folder / "a.jpg"])) == ["c d é.PNG", "a.jpg"]
+    assert names(find_sources([str(folder)])) == ["a.jpg", "b.png", "c d é.PNG"]
+    assert names(find_sources([f"{folder}/*.png"])) == ["b.png"]
+    assert names(find_sources([f"{folder}/**/*.png"])) == ["b.png", "e.png"]
+    assert names(find_sources([f"{folder}/c d é.PNG", folder / "a.jpg"])) == ["c d é.PNG", "a.jpg"]
     # A file is what is meant, where there is one: brackets would match one letter.
     literal = picture(folder / "[ab].png")
     picture(folder / "a.png")
-    assert find_pictures([str(literal)]) == [literal]
+    assert find_sources([str(literal)]) == [literal]
 
 
 def test_a_picture_that_is_named_twice_is_taken_once(folder, monkeypatch):
     monkeypatch.chdir(folder)
     sources = ["b.png", "./b.png", folder / "b.png", "../in/b.png", "*.png", "deeper/../b.png"]
-    assert names(find_pictures(sources)) == ["b.png"]
-    assert names(find_pictures(["b.png", "."])) == ["b.png", "a.jpg", "c d é.PNG"]
+    assert names(find_sources(sources)) == ["b.png"]
+    assert names(find_sources(["b.png", "."])) == ["b.png", "a.jpg", "c d é.PNG"]
     # A link to a picture has a name of its own, and `..` of a linked folder is not where the link lies.
     os.symlink("b.png", "link.png")
     picture(folder.parent / "far" / "b.png")
     (folder.parent / "far" / "near").mkdir()
     os.symlink("../far/near", "link")
-    assert find_pictures(["b.png", "link.png", "link/../b.png"]) == [*map(Path, ("b.png", "link.png", "link/../b.png"))]
+    assert find_sources(["b.png", "link.png", "link/../b.png"]) == [*map(Path, ("b.png", "link.png", "link/../b.png"))]
 
 
 def test_sources_without_pictures_are_named(folder):
     for source in ("nowhere.png", f"{folder}/*.bmp"):
         with pytest.raises(InputError) as caught:
-            find_pictures([str(folder), source])
+            find_sources([str(folder), source])
         assert str(caught.value) == f"{source}: there is no such picture or folder"
     with pytest.raises(InputError, match=r"folder\.png: no pictures in this folder \(\.bmp, \.jpeg, "):
-        find_pictures([folder / "folder.png"])
+        find_sources([folder / "folder.png"])
 
 
 def test_drawings_and_json(folder, tmp_path, capsys):
     out = tmp_path / "made" / "ö out"
     detector = Whole()
-    results = detect_files(detector, [str(folder)], out, score_threshold=0.25, iou_threshold=0.5)
+    results = detected(detector, [str(folder)], out, score_threshold=0.25, iou_threshold=0.5)
     assert detector.calls == [(3, 0.25, 0.5)]
     assert sorted(path.name for path in out.iterdir()) == ["a.jpg", "b.png", "c d é.PNG", "detections.json"]
-    text = (out / "detections.json").read_text(encoding="utf-8")
-    assert json.loads(text) == results
     assert results[2] == {
         "file": f"{folder}/c d é.PNG",
         "width": 30,
@@ -111,9 +116,8 @@ def test_drawings_and_json(folder, tmp_path, capsys):
 
 
 def test_a_second_run_replaces_the_first(folder, tmp_path):
-    detect_files(Whole(), [folder], tmp_path / "out")
-    results = detect_files(Whole(), [folder / "b.png"], tmp_path / "out")
-    assert json.loads((tmp_path / "out" / "detections.json").read_text(encoding="utf-8")) == results
+    detected(Whole(), [folder], tmp_path / "out")
+    results = detected(Whole(), [folder / "b.png"], tmp_path / "out")
     assert len(results) == 1
 
 
@@ -121,8 +125,8 @@ def test_pictures_are_handed_over_in_batches(tmp_path):
     for number in range(19):
         picture(tmp_path / "in" / f"{number:02}.png", width=30 + number)
     detector = Whole()
-    results = detect_files(detector, [tmp_path / "in"], tmp_path / "out")
-    assert [count for count, *_ in detector.calls] == [8, 8, 3]
+    results = detected(detector, [tmp_path / "in"], tmp_path / "out")
+    assert sorted(count for count, *_ in detector.calls) == [3, 8, 8]
     assert [result["width"] for result in results] == list(range(30, 49))
     for number in range(19):
         assert read_image(tmp_path / "out" / f"{number:02}.png").shape[1] % (30 + number) == 0
@@ -134,7 +138,7 @@ def test_equal_names_of_two_folders_do_not_meet(tmp_path):
         picture(tmp_path / name, level=20 * level, width=480, height=480)
         levels[name] = 20 * level
     out = tmp_path / "out"
-    results = detect_files(Whole(), [tmp_path / name for name in levels], out)
+    results = detected(Whole(), [tmp_path / name for name in levels], out)
     assert [os.path.relpath(result["file"], tmp_path) for result in results] == list(levels)
     drawn = {path.name: int(read_image(path)[240, 240, 0]) for path in out.glob("*.*") if path.suffix != ".json"}
     assert drawn == {"a.png": 20, "a-2.png": 40, "a-2-2.png": 60, "A-3.PNG": 80}
@@ -185,7 +189,7 @@ def test_pictures_whose_names_no_drawing_can_have(tmp_path):
     image = picture(tmp_path / "in" / "x.png")
     (tmp_path / "in" / "photo").write_bytes(image.read_bytes())
     (tmp_path / "in" / "grey.pgm").write_bytes(b"P5 2 2 255\n\x10\x20\x30\x40")
-    results = detect_files(Whole(), [tmp_path / "in" / "photo", tmp_path / "in" / "grey.pgm"], tmp_path / "out")
+    results = detected(Whole(), [tmp_path / "in" / "photo", tmp_path / "in" / "grey.pgm"], tmp_path / "out")
     assert [os.path.basename(result["file"]) for result in results] == ["photo", "grey.pgm"]
     for name, (height, width) in (("photo.png", (20, 30)), ("grey.pgm.png", (2, 2))):
         drawn = read_image(tmp_path / "out" / name)
@@ -219,7 +223,7 @@ def test_a_folder_that_cannot_be_made(folder, tmp_path):
 def test_with_a_detector(tmp_path):
     for name, (image, _) in PICTURES.items():
         write_image(tmp_path / f"{name}.png", image)
-    results = detect_files(colour_detector(), [tmp_path], tmp_path / "out")
+    results = detected(colour_detector(), [tmp_path], tmp_path / "out")
     for result in results:
         image, expected = PICTURES[os.path.basename(result["file"])[:-4]]
         assert (result["height"], result["width"]) == image.shape[:2]

@@ -1,18 +1,23 @@
 """The detector as a function of pictures, on networks made by hand whose detections are known exactly."""
 
+import concurrent.futures
 import functools
+import gc
 import math
-import pathlib
+import threading
+import time
 
 import flax.linen as nn
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from tests.test_video import make_video
 from yolojax.data.images import write_image
 from yolojax.errors import InputError
 from yolojax.grid import AnchorGrid
 from yolojax.predict import Detection, Detector
+from yolojax.video import open_video
 
 GRID = AnchorGrid((96, 160), (32,), (((32, 32), (32, 24)),))
 NAMES = ("red", "green", "blue")
@@ -45,6 +50,17 @@ class Constant(nn.Module):
         heads[1, 2, 1] = [0, 0, math.log(2), 0, 2, -3, 3, -3]  # (48, 36, 112, 60), IoU 0.75 with it
         heads[0, 0, 0] = [0, 0, 0, 0, 1, 3, -3, -3]  # (0, 0, 32, 32), class 0
         return (jnp.broadcast_to(heads, (len(images), *heads.shape)),)
+
+
+class Recorder:
+    """`Colours`, and the sizes of the batches for which it was compiled."""
+
+    sizes = ()
+
+    def apply(self, variables, images, *, train):
+        assert train is False
+        self.sizes += (len(images),)
+        return Colours().apply(variables, images, train=train)
 
 
 @functools.cache
@@ -124,14 +140,6 @@ def test_a_batch_gives_what_its_pictures_give_one_by_one(count):
 
 
 def test_few_programs_are_compiled():
-    class Recorder:
-        sizes = ()
-
-        def apply(self, variables, images, *, train):
-            assert train is False
-            self.sizes += (len(images),)
-            return Colours().apply(variables, images, train=train)
-
     model = Recorder()
     detector = Detector(model, {}, GRID, NAMES)
     for count in (11, 3, 12, 8):
@@ -217,10 +225,15 @@ def test_what_is_neither_array_nor_path_is_refused(image):
         colour_detector()([image])
 
 
-def test_one_picture_is_no_list():
-    for images in ("picture.png", pathlib.Path("picture.png"), PICTURES["empty"][0]):
-        with pytest.raises(InputError, match="images must be a list of pictures"):
-            colour_detector()(images)
+def test_one_picture_gives_one_detection(tmp_path):
+    image, expected = PICTURES["landscape"]
+    write_image(tmp_path / "one.png", image)
+    for one in (image, tmp_path / "one.png", str(tmp_path / "one.png")):
+        assert_found(colour_detector()(one), expected)
+    (alone,) = colour_detector()(image[None])  # a batch of one is a list
+    assert_found(alone, expected)
+    with pytest.raises(InputError, match=r"must be an RGB array .* not \(8, 8\) of uint8"):
+        colour_detector()(np.zeros((8, 8), np.uint8))
 
 
 def test_a_picture_that_cannot_be_read_is_named(tmp_path):
@@ -233,3 +246,156 @@ def test_a_picture_that_cannot_be_read_is_named(tmp_path):
 
 def test_what_a_detector_says_of_itself():
     assert colour_detector().names == NAMES and colour_detector().size == (96, 160)
+
+
+def test_threads_get_what_one_gets_and_compile_each_program_once():
+    pictures = [PICTURES[name] for name in PICTURES] * 2
+    model = Recorder()
+    detector = Detector(model, {}, GRID, NAMES)
+    together = threading.Barrier(8)
+
+    def work(thread):
+        together.wait()
+        for round_ in range(6):
+            count = 1 + (thread + round_) % 3
+            first = (thread + round_) % 6
+            for (_, expected), detection in zip(
+                pictures[first:], detector([image for image, _ in pictures[first : first + count]]), strict=False
+            ):
+                assert_found(detection, expected)
+
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        for done in [pool.submit(work, thread) for thread in range(8)]:
+            done.result()
+    assert sorted(model.sizes) == [1, 2, 4]
+
+
+def test_only_the_classes_that_are_wanted():
+    for image, expected in PICTURES.values():
+        for classes in (["blue"], ["blue", "red"], ()):
+            wanted = [(box, class_id) for box, class_id in expected if NAMES[class_id] in classes]
+            assert_found(colour_detector()(image, classes=classes), wanted)
+    with pytest.raises(InputError, match="no class 'cat': the network finds red, green, blue"):
+        colour_detector()(image, classes=["red", "cat"])
+
+
+def test_a_class_that_is_not_wanted_takes_no_place_among_the_hundred():
+    # 14 x 10 cells, 139 of them red and one green, whose score is not better.
+    grid = AnchorGrid((320, 448), (32,), (((32, 32), (32, 24)),))
+    rows = [[RED] * 14 for _ in range(10)]
+    rows[9][13] = GREEN
+    image = tiles(rows, side=32)
+    detector = Detector(Colours(), {}, grid, NAMES)
+    assert detector(image).classes.tolist() == [0] * 100
+    assert_found(detector(image, classes=["green"]), [((416, 288, 448, 320), 1)])
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_the_mirrored_view_of_what_looks_the_same_mirrored_changes_nothing(name):
+    image, expected = PICTURES[name]
+    assert_found(colour_detector()(image, augment=True), expected)
+
+
+def test_the_mirrored_view_adds_what_it_finds():
+    image = np.zeros((96, 160, 3), np.uint8)
+    detection = constant_detector()(image, augment=True)
+    # The network finds the same in either view: in the second it lies mirrored in the picture; the middle box is its own image.
+    expected = [(48, 32, 112, 64), (0, 0, 32, 32), (128, 0, 160, 32)]
+    np.testing.assert_allclose(in_order(zip(detection.boxes.tolist(), detection.classes.tolist(), strict=True)),
+                               in_order(zip(expected, [1, 0, 0], strict=True)), rtol=1e-5)  # fmt: skip
+    both = constant_detector()([image] * 3, augment=True)
+    assert [len(found.boxes) for found in both] == [3, 3, 3]
+
+
+def test_soft_and_class_agnostic_suppression():
+    class Two(nn.Module):
+        """Two boxes of IoU 0.75, of different classes, the second one less sure."""
+
+        @nn.compact
+        def __call__(self, images, *, train):
+            heads = np.zeros((3, 5, 2, 8), np.float32)
+            heads[..., 4] = -20
+            heads[1, 2, 0] = [0, 0, 0, 0, 3, 3, -3, -3]
+            heads[1, 2, 1] = [0, 0, 0, 0, 2, -3, 3, -3]
+            return (jnp.broadcast_to(heads, (len(images), *heads.shape)),)
+
+    detector, image = Detector(Two(), {}, GRID, NAMES), np.zeros((96, 160, 3), np.uint8)
+    assert detector(image).classes.tolist() == [0, 1]
+    assert detector(image, class_agnostic=True).classes.tolist() == [0]
+    soft = detector(image, class_agnostic=True, method="soft")
+    scores = [sigmoid(3) ** 2, sigmoid(2) * sigmoid(3) * math.exp(-(0.75**2) / 0.5)]
+    assert len(soft.scores) == (2 if scores[1] > 0.3 else 1)
+    soft = detector(image, 0.1, class_agnostic=True, method="soft")
+    np.testing.assert_allclose(soft.scores, scores, rtol=1e-5)
+    with pytest.raises(ValueError, match="unknown suppression method 'harder'"):
+        detector(image, method="harder")
+
+
+def video_of_tiles(path, count):
+    """A video in which one red cell wanders over the 3 x 5 cells."""
+    pictures, boxes = [], []
+    for number in range(count):
+        row, column = number // 5 % 3, number % 5
+        cells = [[GREY] * 5 for _ in range(3)]
+        cells[row][column] = RED
+        pictures.append(tiles(cells, side=32))
+        boxes.append((32 * column, 32 * row, 32 * column + 32, 32 * row + 32))
+    return make_video(path, pictures), boxes
+
+
+def test_a_video_frame_by_frame(tmp_path):
+    path, boxes = video_of_tiles(tmp_path / "film.avi", 21)
+    seen = list(colour_detector().predict_video(path, score_threshold=0.5))
+    assert [index for index, *_ in seen] == list(range(21))
+    for (_, frame, detection), box in zip(seen, boxes, strict=True):
+        assert frame.shape == (96, 160, 3) and frame.dtype == np.uint8
+        x, y = int(box[0]) + 16, int(box[1]) + 16
+        assert frame[y, x, 0] > 200 > 60 > frame[y, x, 2]  # red, where it was found
+        assert detection.boxes.tolist() == [list(box)] and detection.classes.tolist() == [0]
+    assert [len(found.boxes) for *_, found in colour_detector().predict_video(str(path), classes=["blue"])] == [0] * 21
+
+
+def test_a_video_that_is_left_early_ends_its_threads_and_is_released(tmp_path, monkeypatch):
+    opened = []
+    monkeypatch.setattr("yolojax.predict.open_video", lambda source: opened.append(open_video(source)) or opened[-1])
+    path, _ = video_of_tiles(tmp_path / "film.avi", 200)
+    for index, _, _ in colour_detector().predict_video(path):
+        if index == 3:
+            break
+    stream = colour_detector().predict_video(path)
+    next(stream)
+    stream.close()
+    gc.collect()
+    assert len(opened) == 2 and not any(capture.isOpened() for capture in opened)
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("yolojax-")]
+
+
+def test_a_long_video_is_never_read_far_ahead(tmp_path, monkeypatch):
+    reads = []
+
+    class Counting:
+        def __init__(self, source):
+            self._capture = open_video(source)
+
+        def read(self):
+            reads.append(1)
+            return self._capture.read()
+
+        def release(self):
+            self._capture.release()
+
+    monkeypatch.setattr("yolojax.predict.open_video", Counting)
+    path, _ = video_of_tiles(tmp_path / "film.avi", 300)
+    for index, _, _ in colour_detector().predict_video(path):
+        if index % 50 == 0:
+            time.sleep(0.1)
+        assert len(reads) - index <= 5 * 8 + 2
+    assert index == 299
+
+
+def test_videos_that_cannot_be_opened_are_named_at_the_first_frame(tmp_path):
+    (tmp_path / "bad.mp4").write_text("no video")
+    for source, message in ((tmp_path / "bad.mp4", r"bad\.mp4: not a video"), (987, "camera 987 cannot be opened")):
+        stream = colour_detector().predict_video(source)
+        with pytest.raises(InputError, match=message):
+            next(stream)

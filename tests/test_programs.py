@@ -14,6 +14,7 @@ import jax
 import numpy as np
 import pytest
 
+from tests.test_video import make_video
 from tests.tiny_config import get_config
 from yolojax.data.digits import compose_scene, split_digits
 from yolojax.data.images import read_image, write_image
@@ -160,6 +161,32 @@ def test_detect_draws_pictures_and_lists_boxes(environment, finished, tmp_path):
     assert str(out) in printed
 
 
+def test_detect_takes_paths_as_they_come_and_ctrl_c_keeps_what_was_done(environment, finished, tmp_path):
+    workdir, _ = finished
+    scenes = [compose_scene(np.random.default_rng(seed), *split_digits()[1], size=96).image for seed in range(2)]
+    for number, scene in enumerate(scenes):
+        write_image(tmp_path / f"{number}.png", scene)
+    out = tmp_path / "out"
+    flags = ["--workdir", workdir, "--out", out, "--txt", "--crops", "--classes=3,7", "--augment", "--score_threshold=0.001"]
+    process = start(environment, "detect.py", *flags, "-", stdin=subprocess.PIPE)
+    for number in range(2):
+        process.stdin.write(f"{tmp_path}/{number}.png\n")
+        process.stdin.flush()
+        deadline = time.monotonic() + 120
+        while not (out / f"{number}.png").exists():  # before the next path is known
+            assert time.monotonic() < deadline and process.poll() is None
+            time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130 and not err
+    results = json.loads((out / "detections.json").read_text())
+    assert [Path(result["file"]).name for result in results] == ["0.png", "1.png"]
+    found = [found for result in results for found in result["detections"]]
+    assert found and {entry["name"] for entry in found} <= {"3", "7"}
+    labels = [line for number in range(2) for line in (out / "labels" / f"{number}.txt").read_text().splitlines()]
+    assert len(labels) == len(found) == len(list(out.glob("crops/*/*.png")))
+
+
 def wait_for_steps(process):
     """Returns when the run, begun or resumed, has shown the first metrics of its own steps."""
     for line in process.stdout:
@@ -228,10 +255,11 @@ def test_eight_devices_train_as_one(environment, finished, tmp_path):
 
 def test_the_examples_of_the_readme_run(environment, finished, tmp_path):
     blocks = re.findall(r"```python\n(.*?)```", (REPOSITORY / "README.md").read_text(), re.DOTALL)
-    assert len(blocks) == 2
+    assert len(blocks) == 3
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs" / "digits").symlink_to(finished[0])
     write_image(tmp_path / "scene.png", compose_scene(np.random.default_rng(0), *split_digits()[1]).image)
+    make_video(tmp_path / "film.mp4", [read_image(tmp_path / "scene.png")] * 3, codec="mp4v")
     for block in blocks:
         done = subprocess.run(
             [sys.executable, "-W", "error", "-c", block],
@@ -241,7 +269,8 @@ def test_the_examples_of_the_readme_run(environment, finished, tmp_path):
             text=True,
             timeout=300,
         )
-        assert done.returncode == 0, done.stderr
+        assert done.returncode == 0 and not done.stderr, done.stderr
+    assert (tmp_path / "frame0.png").exists()
 
 
 def test_a_finished_run_started_again_only_evaluates(environment, finished):
@@ -348,6 +377,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_names_step_and_pictures(env
         (["eval.py", "--workdir", "nowhere"], "nowhere/config.json does not exist; train first"),
         (["eval.py"], "workdir"),
         (["detect.py", "--workdir", "nowhere"], "name at least one picture"),
+        (["detect.py", "--workdir", "nowhere", "--nodraw", "--nojson", "README.md"], "nothing would be written"),
         (["detect.py", "--workdir", "nowhere", "README.md"], "nowhere/config.json does not exist"),
     ],
 )
@@ -356,12 +386,13 @@ def test_mistakes_of_evaluation_and_detection(arguments, message, environment):
     assert status in (1, 2) and err.count("\n") == 1 and message in err
 
 
-def test_wrong_checkpoints_splits_and_sources_are_named(environment, finished):
+def test_wrong_checkpoints_splits_and_sources_are_named(environment, finished, tmp_path):
     workdir, _ = finished
     for arguments, message in (
         (["eval.py", "--workdir", workdir, "--checkpoint=7"], "no checkpoint '7': best, last, "),
         (["eval.py", "--workdir", workdir, "--split=test"], "no split 'test': one of train, val"),
         (["detect.py", "--workdir", workdir, "no.png"], "no.png: there is no such picture or folder"),
+        (["detect.py", "--workdir", workdir, "--out", tmp_path, "--classes=3,cat", CONFIG], "no class 'cat': the network"),
     ):
         status, _, err = run(environment, *arguments)
         assert status == 1 and err.count("\n") == 1 and message in err

@@ -1,131 +1,164 @@
-"""Detection on files: pictures and folders in, drawn pictures and one JSON out; what detect.py calls."""
+"""Detection on pictures, videos and cameras, from sources to outputs; what detect.py calls."""
 
-import glob
-import os
+import collections
+import functools
+import itertools
+import time
+from operator import itemgetter
 from pathlib import Path
 
-from yolojax.data.images import ENDINGS, read_image, write_image
-from yolojax.draw import draw_detections
+from yolojax.ahead import detect_ahead, timed
+from yolojax.data.images import read_image
+from yolojax.detect_outputs import Outputs, text_of
+from yolojax.detect_sources import STANDARD_INPUT, find_sources, is_video, paths_of
 from yolojax.errors import InputError
-from yolojax.evaluation.report import write_json
 from yolojax.predict import MAX_BATCH
 from yolojax.training.logs import Progress
+from yolojax.video import frames, open_video, properties
 
 
-def find_pictures(sources):
-    """Lists the pictures that sources name.
-
-    Args:
-        sources: pictures, folders (the pictures directly in them, by name) and globs.
-
-    Returns:
-        Paths, each once, in the order of the sources.
-
-    Raises:
-        InputError: a source that does not exist, or a folder or glob without pictures.
-    """
-    paths = {}
-    for source in sources:
-        if os.path.isdir(source):
-            found = sorted(p for p in Path(source).iterdir() if p.suffix.lower() in ENDINGS and p.is_file())
-            problem = f"{source}: no pictures in this folder ({', '.join(sorted(ENDINGS))})"
-        elif os.path.exists(source):
-            found, problem = [Path(source)], None
-        else:
-            found = sorted(Path(p) for p in glob.glob(source, recursive=True) if os.path.isfile(p))
-            problem = f"{source}: there is no such picture or folder"
-        if not found:
-            raise InputError(problem)
-        for path in found:
-            paths.setdefault(path.parent.resolve() / path.name, path)
-    return list(paths.values())
-
-
-def detect_files(detector, sources, out, *, score_threshold=0.3, iou_threshold=0.45):
-    """Detects objects in pictures; writes OUT/NAME with the boxes drawn and OUT/detections.json.
+def detect_files(
+    detector, sources, out, *, draw=True, json=True, txt=False, crops=False, score_threshold=0.3, iou_threshold=0.45, **options
+):
+    """Detects objects in pictures and videos, writes the outputs, and says what took the time.
 
     detections.json is a list with one {"file", "width", "height", "detections": [{"class", "name", "score", "box"}]} a picture;
-    box is [left, top, right, bottom] in pixels of the original. A picture that cannot be read is named, and the rest is done.
+    box is [left, top, right, bottom] in pixels of the original. Of a video it has one entry a frame, with "frame", its number
+    from 0. What cannot be read is named, and the rest is done. Memory does not grow with the number of pictures or frames.
 
     Args:
         detector: Detector.
-        sources: pictures, folders and globs.
+        sources: as `find_sources` takes them.
         out: folder; made where it is missing.
-        score_threshold, iou_threshold: as `Detector` takes them.
-
-    Returns:
-        The list of detections.json.
+        draw: write OUT/NAME with the boxes drawn, for a video OUT/NAME.mp4.
+        json: write OUT/detections.json, at the end.
+        txt: write OUT/labels/NAME.txt, a line "class cx cy w h" a detection, in parts of width and height; of a video one
+            NAME-FRAME.txt a frame.
+        crops: write OUT/crops/CLASS/NAME-NUMBER.png, what is in each box.
+        score_threshold, iou_threshold, options: as `Detector` takes them.
 
     Raises:
-        InputError: a source without pictures, a folder that cannot be written, or, after all others were done, pictures that
-            cannot be read.
+        InputError: a source without pictures, a folder that cannot be written, or, after all others were done, pictures and
+            videos that cannot be read.
     """
-    paths = find_pictures(sources)
-    out = Path(out)
-    drawn = _drawn_paths(paths, out)
+    sources = find_sources(sources)
+    outputs = Outputs(out, draw=draw, json=json, txt=txt, crops=crops)
+    files = [source for source in sources if isinstance(source, Path)]
+    for path in files:
+        outputs.protect(path)
+    for path in files:  # before anything is written
+        outputs.name(path, ".mp4" if is_video(path) else None)
+    detect = functools.partial(detector, score_threshold=score_threshold, iou_threshold=iou_threshold, **options)
+    run = _Run(detect, outputs, alone=len(sources) == 1)
     try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{out}: the folder cannot be made: {error.strerror}") from error
-    results, unreadable = [], []
-    progress = Progress("detect", 0, len(paths))
+        with outputs:
+            for special, group in itertools.groupby(sources, lambda source: is_video(source) or source == STANDARD_INPUT):
+                for part in group if special else [list(group)]:
+                    (_detect_video if is_video(part) else _detect_pictures)(run, part)
+            with timed(run.waited, "drawing and writing"):
+                outputs.wait(0)
+    finally:
+        if outputs.complete:
+            print(outputs.summary())
+            print(run.summary())
+    if run.unreadable:
+        what = "sources" if any(map(is_video, sources)) else "pictures"
+        names = ", ".join(run.unreadable)
+        raise InputError(f"{len(run.unreadable)} of {run.inputs} {what} could not be read: {names}")
+
+
+class _Run:
+    """What the parts of a run share, and where its time went."""
+
+    def __init__(self, detect, outputs, alone):
+        self.detect, self.outputs, self.alone = detect, outputs, alone
+        self.inputs, self.unreadable = 0, []
+        self.waited, self._began, self._first = collections.Counter(), time.perf_counter(), None
+
+    def first_batch_is_there(self):
+        """From now on the seconds count: the first batch is read while nothing else can be done, and compiles the network."""
+        if self._first is None:
+            self._first = time.perf_counter()
+            self.waited.clear()
+
+    def leave_out(self, name, error, progress):
+        self.unreadable.append(text_of(name))
+        progress.say(f"left out: {text_of(error)}")
+
+    def summary(self):
+        """One line: seconds, and the share of them that was spent waiting for each stage; the largest is the bound."""
+        now, first, more = time.perf_counter(), self._first, self.outputs.pictures - MAX_BATCH
+        text = f"{self.outputs.pictures} pictures in {now - self._began:.1f} s"
+        if more <= 0:
+            return text
+        stages = ", ".join(
+            f"{name} {self.waited[name]:.1f} s ({self.waited[name] / (now - first):.0%})"
+            for name in ("reading", "network", "drawing and writing")
+        )
+        began = f"the first after {first - self._began:.1f} s, then {more / (now - first):.1f} pictures/s"
+        return f"{text}: {began}, waiting for {stages}"
+
+
+def _detect_pictures(run, source):
+    """Detects in the pictures of a list, or in those whose paths come on standard input."""
+    coming = source == STANDARD_INPUT
+
+    def paths():
+        for path in paths_of(0) if coming else source:
+            run.inputs += 1
+            run.outputs.protect(path)
+            yield path
+
+    _detect(run, "detect", read_image, paths(), None if coming else len(source), run.outputs.add, eager=coming)
+
+
+def _detect_video(run, source):
+    """Detects in the frames of a video or a camera."""
+    camera = isinstance(source, int)
+    path = Path(f"camera{source}" if camera else source)
+    run.inputs += 1
+    progress = Progress(path.name, 0, 1)
     try:
-        for first in range(0, len(paths), MAX_BATCH):
-            group = []
-            for path in paths[first : first + MAX_BATCH]:
-                try:
-                    group.append((path, read_image(path)))
-                except InputError as error:
-                    unreadable.append(_text(path))
-                    progress.say(f"left out: {_text(error)}")
-            found = detector([image for _, image in group], score_threshold, iou_threshold)
-            for (path, image), detection in zip(group, found, strict=True):
-                boxes, scores, classes, names = detection
-                write_image(drawn[path], draw_detections(image, boxes, classes, names, scores))
-                results.append(_as_json(path, image, detection))
-            progress.advance(min(first + MAX_BATCH, len(paths)))
+        capture = open_video(source)
+    except InputError as error:
+        if run.alone:
+            raise
+        run.leave_out(path, error, progress)
+        return
     finally:
         progress.close()
-    write_json(out / "detections.json", results)
-    total = sum(len(result["detections"]) for result in results)
-    print(f"{total} detections in {len(results)} pictures: drawn pictures and detections.json are in {out}")
-    if unreadable:
-        raise InputError(f"{len(unreadable)} of {len(paths)} pictures could not be read: {', '.join(unreadable)}")
-    return results
+    fps, count = properties(capture)
+    with run.outputs.video(path, fps) as drawn:
+
+        def add(numbered, image, detection):
+            run.outputs.add(path, image, detection, frame=numbered[0], video=drawn)
+
+        batch = 1 if camera else MAX_BATCH
+        _detect(run, path.name, itemgetter(1), _frames(capture, path), count, add, batch=batch, eager=camera)
 
 
-def _as_json(path, image, detection):
-    entries = [
-        {"class": int(c), "name": detection.names[c], "score": round(float(s), 4), "box": [round(float(v), 2) for v in box]}
-        for box, s, c in zip(detection.boxes, detection.scores, detection.classes, strict=True)
-    ]
-    return {"file": _text(path), "width": image.shape[1], "height": image.shape[0], "detections": entries}
+def _frames(capture, path):
+    try:
+        yield from frames(capture, path)
+    except InputError as error:
+        yield path, error
 
 
-def _text(value):
-    """A path or a message about it; bytes of a file name that are no UTF-8, which could not be printed, become U+FFFD."""
-    return os.fsencode(str(value)).decode("utf-8", "replace")
-
-
-def _drawn_paths(paths, out):
-    """Where each drawn picture goes: its own name, with a number where two are alike, as PNG where its format is rare."""
-    drawn, taken = {}, set()
-    for path in paths:
-        stem, ending = (path.stem, path.suffix) if path.suffix.lower() in ENDINGS else (path.name, ".png")
-        name, number = stem + ending, 1
-        while name.lower() in taken:
-            number += 1
-            name = f"{stem}-{number}{ending}"
-        taken.add(name.lower())
-        drawn[path] = out / name
-    # Compared as files, not as names: links and letter case give one file many names.
-    originals = {_identity(path) for path in paths}
-    for target in drawn.values():
-        if target.exists() and _identity(target) in originals:
-            raise InputError(f"{target} is one of the pictures and would be overwritten; name another folder with --out")
-    return drawn
-
-
-def _identity(path):
-    status = path.stat()
-    return status.st_dev, status.st_ino
+def _detect(run, label, read, items, total, add, *, batch=MAX_BATCH, eager=False):
+    """Runs pictures through the detector and hands each with its detections to `add`; shows how far that is."""
+    progress = Progress(label, 0, total)
+    began, done = time.perf_counter(), 0
+    results = detect_ahead(run.detect, read, items, batch=batch, eager=eager, waited=run.waited)
+    try:
+        for item, picture, detection in results:
+            run.first_batch_is_there()
+            if detection is None:
+                run.leave_out(item, picture, progress)
+            else:
+                with timed(run.waited, "drawing and writing"):
+                    add(item, picture, detection)
+            done += 1
+            progress.advance(done, f"{done / (time.perf_counter() - began):.1f} pictures/s")
+    finally:
+        results.close()
+        progress.close()

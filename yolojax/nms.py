@@ -97,8 +97,8 @@ def postprocess(
         raise ValueError(f"unknown class scores {class_scores!r}: one of {', '.join(CLASS_SCORES)}")
 
     def one_picture(boxes, objectness_logits, class_logits):
-        scores = jax.nn.sigmoid(objectness_logits)[:, None] * CLASS_SCORES[class_scores](class_logits)
-        boxes, scores, classes = _candidates(boxes, scores, max_candidates, multi_label)
+        slots, scores, classes = _candidates(objectness_logits, class_logits, max_candidates, multi_label, class_scores)
+        boxes = cxcywh_to_xyxy(boxes[slots])
         overlaps = pairwise_iou(boxes, boxes)
         if not class_agnostic:
             overlaps = jnp.where(classes[:, None] == classes[None, :], overlaps, 0)
@@ -127,18 +127,21 @@ def postprocess(
     return jax.vmap(one_picture)(*predictions)
 
 
-def _candidates(boxes, scores, max_candidates, multi_label):
-    """The best (slot, class) pairs of one picture by falling score: boxes xyxy (k, 4), scores (k,), classes (k,)."""
-    best = scores.max(-1)
-    top, slots = jax.lax.top_k(best, min(max_candidates, len(best)))
+def _candidates(objectness_logits, class_logits, max_candidates, multi_label, class_scores):
+    """The best (slot, class) pairs of one picture by falling score: slots, scores and classes, (k,) each."""
+    of_classes = CLASS_SCORES[class_scores]
+    # The sigmoid grows with its argument: one a slot will do, where the scores of all classes would be most of the work.
+    best = jax.nn.sigmoid(class_logits.max(-1)) if class_scores == "sigmoid" else of_classes(class_logits).max(-1)
+    top, slots = jax.lax.top_k(jax.nn.sigmoid(objectness_logits) * best, min(max_candidates, len(best)))
     if multi_label:
         slots = jnp.sort(slots)  # of equal scores the lower slot comes first
-        pairs = scores[slots]
+    pairs = jax.nn.sigmoid(objectness_logits[slots])[:, None] * of_classes(class_logits[slots])
+    if multi_label:
         top, chosen = jax.lax.top_k(pairs.reshape(-1), min(max_candidates, pairs.size))
         slots, classes = slots[chosen // pairs.shape[1]], chosen % pairs.shape[1]
     else:
-        classes = scores[slots].argmax(-1)
-    return cxcywh_to_xyxy(boxes[slots]), top, classes.astype(jnp.int32)
+        classes = pairs.argmax(-1)
+    return slots, top, classes.astype(jnp.int32)
 
 
 def _greedy(overlapping, candidate):

@@ -1,17 +1,23 @@
 """A trained detector as a function of pictures."""
 
+import functools
 import os
+import threading
+from operator import itemgetter
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
+from yolojax.ahead import detect_ahead
 from yolojax.data.images import letterbox, read_image
-from yolojax.decode import decode
+from yolojax.decode import Predictions, decode
 from yolojax.errors import InputError
 from yolojax.evaluation.evaluate import to_original
 from yolojax.nms import postprocess
 from yolojax.training.checkpoints import load_run
+from yolojax.video import frames, open_video
 
 MAX_BATCH = 8
 
@@ -36,7 +42,8 @@ class Detector:
     """Finds objects in pictures: `detections = detector(images)`.
 
     Pictures of any sizes are letterboxed to the network's input. Network, decoding and suppression are one program, compiled
-    once for each size of a batch (1, 2, 4 and 8 pictures).
+    once for each size of a batch (1, 2, 4 and 8 pictures) and each choice of `augment`, `class_agnostic` and `method`. Any
+    number of threads may call it at once.
 
     Attributes:
         names: class names.
@@ -46,17 +53,8 @@ class Detector:
     def __init__(self, model, variables, grid, names, class_scores="sigmoid"):
         self.names, self.size = tuple(names), grid.size
         self._variables = variables
-
-        def predict(variables, images, score_threshold, iou_threshold):
-            raw = model.apply(variables, images, train=False)
-            return postprocess(
-                decode(raw, grid),
-                score_threshold=score_threshold,
-                iou_threshold=iou_threshold,
-                class_scores=class_scores,
-            )
-
-        self._predict = jax.jit(predict)
+        self._compute = functools.partial(_predict, model=model, grid=grid, class_scores=class_scores)
+        self._programs, self._compiling = {}, threading.Lock()
 
     @classmethod
     def from_workdir(cls, workdir, checkpoint="best"):
@@ -74,22 +72,38 @@ class Detector:
             run.model, run.variables, run.grid, run.config.data.class_names, run.config.loss.class_scores
         )
 
-    def __call__(self, images, score_threshold=0.3, iou_threshold=0.45):
-        """Finds the objects in pictures.
+    def __call__(
+        self,
+        images,
+        score_threshold=0.3,
+        iou_threshold=0.45,
+        *,
+        classes=None,
+        augment=False,
+        class_agnostic=False,
+        method="hard",
+    ):
+        """Finds the objects in one picture or many.
 
         Args:
-            images: list of RGB uint8 arrays (H, W, 3) or of paths, of any sizes.
+            images: an RGB uint8 array (H, W, 3) or a path, or a list of these, of any sizes.
             score_threshold: detections score more than this.
             iou_threshold: of two detections of a class that overlap by more than this IoU the better one stays.
+            classes: names of the classes to find; None for all. A slot whose best class is another one finds nothing.
+            augment: the network also sees the mirrored pictures; suppression merges what it finds in either view.
+            class_agnostic: detections of different classes suppress each other too.
+            method: "hard" suppression or "soft", as of `postprocess`.
 
         Returns:
-            A list of Detection, one a picture.
+            Detection of the one picture, or a list of Detection, one a picture.
 
         Raises:
-            InputError: a picture that cannot be read or is no (H, W, 3) uint8 array.
+            InputError: a picture that cannot be read or is no (H, W, 3) uint8 array, or a class that the network does not have.
+            ValueError: an unknown method.
         """
-        if isinstance(images, str | os.PathLike) or getattr(images, "ndim", 4) < 4:
-            raise InputError("images must be a list of pictures; for one: detector([image])")
+        one = isinstance(images, str | os.PathLike) or getattr(images, "ndim", 4) < 4
+        images = [images] if one else images
+        wanted = self._wanted(classes)
         detections = []
         for first in range(0, len(images), MAX_BATCH):
             group = [_as_image(images[i], i) for i in range(first, min(first + MAX_BATCH, len(images)))]
@@ -97,10 +111,81 @@ class Detector:
             # A power of two: few sizes of batches, so few programs to compile.
             padding = (1 << (len(group) - 1).bit_length()) - len(group)
             batch = np.stack(fitted + (fitted[-1],) * padding)
-            found = jax.device_get(self._predict(self._variables, batch, score_threshold, iou_threshold))
+            arguments = batch, np.float32(score_threshold), np.float32(iou_threshold), wanted
+            program = self._program(arguments, augment=augment, class_agnostic=class_agnostic, method=method)
+            found = jax.device_get(program(self._variables, *arguments))
             for row, (image, transform) in enumerate(zip(group, transforms, strict=True)):
                 detections.append(Detection(*to_original(found, row, transform, image.shape[:2]), self.names))
-        return detections
+        return detections[0] if one else detections
+
+    def predict_video(self, source, score_threshold=0.3, iou_threshold=0.45, **options):
+        """Yields (index, frame, Detection) for one frame of a video after another, while the next ones are decoded.
+
+        A few dozen frames are in memory at once, however long the video is. A consumer may stop at any frame: closing the
+        generator (a `for` loop that is left does it) ends the threads and releases the video.
+
+        Args:
+            source: path of a video file, or the number of a camera, from 0, whose frames never end.
+            score_threshold, iou_threshold, options: as of a call.
+
+        Yields:
+            The frame's number from 0, the frame as (H, W, 3) uint8 RGB, and what was found in it.
+
+        Raises:
+            InputError: at the first frame, a video or camera that cannot be opened or has no frame.
+        """
+        detect = functools.partial(self, score_threshold=score_threshold, iou_threshold=iou_threshold, **options)
+        items = frames(open_video(source), source)
+        live = isinstance(source, int)  # a camera's frame is worth most at once
+        found = detect_ahead(detect, itemgetter(1), items, batch=1 if live else MAX_BATCH, eager=live)
+        try:
+            for (index, frame), _, detection in found:
+                yield index, frame, detection
+        finally:
+            found.close()
+
+    def _wanted(self, classes):
+        unknown = [name for name in classes or () if name not in self.names]
+        if unknown:
+            raise InputError(f"no class {unknown[0]!r}: the network finds {', '.join(self.names)}")
+        return np.array([classes is None or name in classes for name in self.names])
+
+    def _program(self, arguments, **static):
+        key = len(arguments[0]), *static.values()
+        if key not in self._programs:
+            # Of threads that need the same program one compiles it, and the others wait.
+            with self._compiling:
+                if key not in self._programs:
+                    compute = jax.jit(functools.partial(self._compute, **static))
+                    self._programs[key] = compute.lower(self._variables, *arguments).compile()
+        return self._programs[key]
+
+
+def _predict(
+    variables, images, score_threshold, iou_threshold, wanted, *, model, grid, class_scores, augment, class_agnostic, method
+):
+    """Detections of a batch of pictures, (B, H, W, 3) uint8; wanted (C,) bool says of which classes."""
+    views = jnp.concatenate([images, images[:, :, ::-1]]) if augment else images
+    predictions = decode(model.apply(variables, views, train=False), grid)
+    if augment:
+        predictions = _merge_mirrored(predictions, grid.size[1])
+    nothing = jnp.where(wanted[predictions.class_logits.argmax(-1)], 0, -jnp.inf)
+    return postprocess(
+        predictions._replace(objectness_logits=predictions.objectness_logits + nothing),
+        score_threshold=score_threshold,
+        iou_threshold=iou_threshold,
+        class_agnostic=class_agnostic,
+        method=method,
+        class_scores=class_scores,
+    )
+
+
+def _merge_mirrored(predictions, width):
+    """Predictions of pictures and then of the same pictures mirrored, (2B, N, ...), as those of the pictures, (B, 2N, ...)."""
+    plain, mirrored = (Predictions(*half) for half in zip(*(jnp.split(member, 2) for member in predictions), strict=True))
+    boxes = mirrored.boxes.at[..., 0].set(width - mirrored.boxes[..., 0])
+    merged = zip(plain, mirrored._replace(boxes=boxes), strict=True)
+    return Predictions(*(jnp.concatenate(pair, axis=1) for pair in merged))
 
 
 def _as_image(image, place):

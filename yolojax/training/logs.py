@@ -74,6 +74,7 @@ class Progress:
 
     def __init__(self, label, start, total):
         self.label, self.total, self.start, self.began = label, total, start, time.monotonic()
+        self._said = self.began
         console = rich.console.Console(stderr=True, highlight=False)
         self._bar = None
         if console.is_terminal:
@@ -89,10 +90,13 @@ class Progress:
             self._task = self._bar.add_task(label, total=total, completed=start, note="")
             self._bar.start()
 
-    def advance(self, done):
-        """So much of the total is done."""
+    def advance(self, done, note=""):
+        """So much of the total is done; the note stands beside the bar, or in a line every ten seconds."""
         if self._bar:
-            self._bar.update(self._task, completed=done)
+            self._bar.update(self._task, completed=done, **({"note": note} if note else {}))
+        elif note and time.monotonic() - self._said >= 10:
+            self._said = time.monotonic()
+            self.say(f"{self.label} {done}{f'/{self.total}' if self.total else ''}  {note}")
 
     def show(self, step, values):
         """New metrics of training: loss terms, learning rate, pictures a second."""
