@@ -68,8 +68,7 @@ def error_costs(found, outcome, expected, classes):
     positive, else 0. The 101 steps of recall may make a fix lose a little; that is reported as 0, as by the authors.
 
     Unlike the authors' program this counts as COCO's AP does: 100 detections of a class and picture, not of a picture,
-    classes without truth left out of the mean, and recalls 0.01 i, not i / 100. A class of which only missed truths remain
-    gains nothing there from having them taken away.
+    classes without truth left out of the mean, and recalls 0.01 i, not i / 100.
 
     Args:
         found, outcome, expected: as for `error_kinds`.
