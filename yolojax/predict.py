@@ -6,6 +6,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
+from yolojax.darknet.detector import darknet_parts
 from yolojax.data.images import letterbox, read_image
 from yolojax.decode import decode
 from yolojax.errors import InputError
@@ -35,7 +36,7 @@ class Detection(NamedTuple):
 class Detector:
     """Finds objects in pictures: `detections = detector(images)`.
 
-    Pictures of any sizes are letterboxed to the network's input. Network, decoding and suppression are one program, compiled
+    Pictures of any sizes are fitted into the network's input: letterboxed, or as `fit` does it. Network, decoding and suppression are one program, compiled
     once for each size of a batch (1, 2, 4 and 8 pictures).
 
     Attributes:
@@ -43,9 +44,9 @@ class Detector:
         size: (height, width) of the network's input in pixels.
     """
 
-    def __init__(self, model, variables, grid, names, class_scores="sigmoid"):
+    def __init__(self, model, variables, grid, names, class_scores="sigmoid", fit=letterbox, multi_label=False):
         self.names, self.size = tuple(names), grid.size
-        self._variables = variables
+        self._variables, self._fit = variables, fit
 
         def predict(variables, images, score_threshold, iou_threshold):
             raw = model.apply(variables, images, train=False)
@@ -54,6 +55,7 @@ class Detector:
                 score_threshold=score_threshold,
                 iou_threshold=iou_threshold,
                 class_scores=class_scores,
+                multi_label=multi_label,
             )
 
         self._predict = jax.jit(predict)
@@ -74,6 +76,23 @@ class Detector:
             run.model, run.variables, run.grid, run.config.data.class_names, run.config.loss.class_scores
         )
 
+    @classmethod
+    def from_darknet(cls, cfg, weights, names=None, fit="letterbox"):
+        """Loads a Darknet detector, to find what Darknet finds with it.
+
+        As there, a slot is detected as every class over the threshold, and pictures are resized by Darknet's own arithmetic.
+
+        Args:
+            cfg: path of the .cfg.
+            weights: path of the .weights.
+            names: path of a file with one class name a line; by default classes are called by their numbers.
+            fit: "letterbox" keeps the proportions, on grey; "stretch" does not, as AlexeyAB's Darknet by default.
+
+        Raises:
+            InputError: a file that cannot be read, a cfg that cannot be honoured, weights or names that do not fit it.
+        """
+        return cls(**darknet_parts(cfg, weights, names, fit))
+
     def __call__(self, images, score_threshold=0.3, iou_threshold=0.45):
         """Finds the objects in pictures.
 
@@ -93,7 +112,7 @@ class Detector:
         detections = []
         for first in range(0, len(images), MAX_BATCH):
             group = [_as_image(images[i], i) for i in range(first, min(first + MAX_BATCH, len(images)))]
-            fitted, transforms = zip(*(letterbox(image, self.size) for image in group), strict=True)
+            fitted, transforms = zip(*(self._fit(image, self.size) for image in group), strict=True)
             # A power of two: few sizes of batches, so few programs to compile.
             padding = (1 << (len(group) - 1).bit_length()) - len(group)
             batch = np.stack(fitted + (fitted[-1],) * padding)
