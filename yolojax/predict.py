@@ -36,8 +36,8 @@ class Detection(NamedTuple):
 class Detector:
     """Finds objects in pictures: `detections = detector(images)`.
 
-    Pictures of any sizes are fitted into the network's input: letterboxed, or as `fit` does it. Network, decoding and suppression are one program, compiled
-    once for each size of a batch (1, 2, 4 and 8 pictures).
+    Pictures of any sizes are letterboxed to the network's input (or fitted as Darknet does, see `from_darknet`). Network,
+    decoding and suppression are one program, compiled once for each size of a batch (1, 2, 4 and 8 pictures).
 
     Attributes:
         names: class names.

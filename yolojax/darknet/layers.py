@@ -1,90 +1,21 @@
 """The layers of a cfg: each section as an operation on the outputs of layers before it, with the shape of its output."""
 
-from typing import NamedTuple
-
 from yolojax.darknet.cfg import Section
+from yolojax.darknet.operations import (
+    ACTIVATIONS,
+    Activation,
+    AveragePool,
+    Convolution,
+    Dropout,
+    Layer,
+    MaxPool,
+    Route,
+    Scale,
+    Shortcut,
+    Upsample,
+    Yolo,
+)
 from yolojax.darknet.options import check_section
-
-ACTIVATIONS = ("linear", "leaky", "relu", "relu6", "mish", "swish", "logistic", "tanh", "elu")
-
-
-class Convolution(NamedTuple):
-    """A convolution of `filters` square kernels, with batch normalization or a bias, and an activation; head: of a [yolo]."""
-
-    filters: int
-    size: int
-    strides: tuple
-    padding: int
-    groups: int
-    batch_normalize: bool
-    activation: str
-    head: bool
-
-
-class MaxPool(NamedTuple):
-    """Max-pooling; padding: of both sides together, the smaller half before."""
-
-    size: int
-    strides: tuple
-    padding: int
-
-
-class AveragePool(NamedTuple):
-    """The mean over all pixels, 1 x 1."""
-
-
-class Shortcut(NamedTuple):
-    """A sum; of an input with other channels than the first one, as many as both have are added."""
-
-    activation: str
-
-
-class Route(NamedTuple):
-    """Channels one behind the other, of each input those of group `group` out of `groups`."""
-
-    groups: int
-    group: int
-
-
-class Upsample(NamedTuple):
-    """Nearest-neighbour upsampling, times a number."""
-
-    stride: int
-    scale: float
-
-
-class Scale(NamedTuple):
-    """A product of two inputs, the second of which may be 1 x 1 (squeeze and excitation)."""
-
-    activation: str
-
-
-class Activation(NamedTuple):
-    """An activation by itself."""
-
-    activation: str
-
-
-class Dropout(NamedTuple):
-    """Dropout, in training alone."""
-
-    probability: float
-
-
-class Yolo(NamedTuple):
-    """A head: anchors ((width, height), ...) in pixels of its own mask, and the scale of the sigmoid of x and y."""
-
-    anchors: tuple
-    classes: int
-    scale_x_y: float
-
-
-class Layer(NamedTuple):
-    """An operation, the numbers of the layers that it reads (-1: the picture), and its output (height, width, channels)."""
-
-    operation: tuple
-    sources: tuple
-    shape: tuple
 
 
 def build_layers(sections: list[Section], size: tuple[int, int] | None = None) -> tuple[tuple[int, int], tuple[Layer, ...]]:

@@ -6,8 +6,9 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from yolojax.darknet import layers as ops
+from yolojax.darknet import operations as ops
 from yolojax.darknet.cfg import read_cfg
+from yolojax.darknet.layers import build_layers
 from yolojax.errors import InputError
 from yolojax.grid import AnchorGrid
 from yolojax.models.layers import to_unit_range
@@ -138,7 +139,7 @@ def build_network(sections, size=None, **attributes):
     Raises:
         InputError: as `network_from_cfg`.
     """
-    size, layers = ops.build_layers(sections, size)
+    size, layers = build_layers(sections, size)
     model = DarknetNetwork(layers, size, **attributes)
     heads = [layers[number] for number in model.heads]
     if len({head.operation.classes for head in heads}) > 1:

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import flax.linen as nn
 import numpy as np
 
-from yolojax.darknet.layers import Convolution
 from yolojax.darknet.network import DarknetNetwork, convolution_name
+from yolojax.darknet.operations import Convolution
 from yolojax.data.files import open_regular
 from yolojax.errors import InputError
 from yolojax.models import YOLOv3, YOLOv3Tiny, abstract_variables
