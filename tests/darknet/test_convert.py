@@ -16,6 +16,7 @@ from yolojax.darknet.convert import export_run, import_weights
 from yolojax.darknet.describe import cfg_text
 from yolojax.darknet.network import build_network
 from yolojax.darknet.weights import read_weights, write_weights
+from yolojax.data.augment import AugmentConfig
 from yolojax.data.images import write_image
 from yolojax.errors import InputError
 from yolojax.evaluation.workdir import evaluate_workdir
@@ -105,7 +106,7 @@ def small(config):
     config.optimizer.warmup_epochs = 0.0
     config.optimizer.learning_rate = config.optimizer.end_learning_rate = 1e-12
     config.data.augment.mosaic_probability = config.data.augment.mixup_probability = 0.0
-    config.data.augment.mix_off_epochs = 0.0
+    config.data.augment.mix_off_epochs = AugmentConfig().mix_off_epochs
     config.data.digits_val = 4
     config.data.sizes = ()
     return config

@@ -27,6 +27,12 @@ PUBLISHED = {
 }
 
 
+def apply(model, variables, images):
+    """The raw heads, by a program that is quick to compile."""
+    quick = {"xla_backend_optimization_level": 0}
+    return jax.jit(lambda v, x: model.apply(v, x, train=False), compiler_options=quick)(variables, images)
+
+
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_published_cfgs_have_the_floats_of_their_weights(name, real_data):
     floats, strides, size = PUBLISHED[name]
@@ -43,7 +49,7 @@ def test_every_section_against_a_literal_reading_of_the_files(tmp_path):
     (tmp_path / "zoo.weights").write_bytes(bytes(20)[:4] + b"\2\0\0\0" + bytes(12) + floats.tobytes())
     variables = read_weights(tmp_path / "zoo.weights", model).variables
     images = np.random.default_rng(1).random((2, 40, 56, 3), np.float32)
-    raw = jax.jit(lambda v, x: model.apply(v, x, train=False))(variables, images)
+    raw = apply(model, variables, images)
 
     assert grid.size == (40, 56) and grid.strides == (4, 8)
     assert [head.shape for head in raw] == [(2, 10, 14, 3, 7), (2, 5, 7, 3, 7)]
@@ -81,8 +87,8 @@ def test_our_networks_and_those_of_their_cfgs_give_the_same(name, tmp_path):
     write_weights(tmp_path / "theirs.weights", theirs, of_cfg.variables, of_cfg.header)
     assert (tmp_path / "ours.weights").read_bytes() == (tmp_path / "theirs.weights").read_bytes()
     images = np.random.default_rng(0).integers(0, 256, (1, 64, 96, 3), np.uint8)
-    raw = jax.jit(lambda v, x: ours.apply(v, x, train=False))(variables, images)
-    again = jax.jit(lambda v, x: theirs.apply(v, x, train=False))(of_cfg.variables, images)
+    raw = apply(ours, variables, images)
+    again = apply(theirs, of_cfg.variables, images)
     for one, two in zip(raw, again, strict=True):
         assert np.std(one) > 0
         np.testing.assert_allclose(one, two, rtol=1e-4)
@@ -108,28 +114,16 @@ def test_the_networks_of_the_published_cfgs_are_ours(real_data):
             assert found.width == 1 and build_layers(parse_cfg(cfg_text(found, size))) == (size, layers)
 
 
-def test_tiny_of_darknet_at_full_width_gives_what_ours_gives(real_data, tmp_path):
-    model, _ = network_from_cfg(real_data / "darknet/cfg/yolov3-tiny.cfg")
-    ours = build_model(ModelConfig(name="yolov3_tiny", num_classes=80))
-    variables = initialize(ours, 0)
-    write_weights(tmp_path / "tiny.weights", ours, variables)
-    assert (tmp_path / "tiny.weights").stat().st_size == 35_434_956
-    theirs = read_weights(tmp_path / "tiny.weights", model).variables
-    images = np.random.default_rng(0).random((1, 96, 96, 3), np.float32)
-    for one, two in zip(ours.apply(variables, images, train=False), model.apply(theirs, images, train=False), strict=True):
-        np.testing.assert_allclose(one, two, rtol=1e-5, atol=1e-6)
-
-
 def test_training_draws_dropout_and_gives_a_gradient_to_every_parameter():
-    model, _ = build_network(parse_cfg(ZOO))
+    model, _ = build_network(parse_cfg(FACE))
     variables = random_variables(abstract_variables(model))
-    images = np.random.default_rng(1).random((2, 40, 56, 3), np.float32)
+    images = np.random.default_rng(1).random((2, 32, 32, 3), np.float32)
 
     def objective(params, key):
         raw, _ = model.apply(
             {**variables, "params": params}, images, train=True, mutable=["batch_stats"], rngs={"dropout": key}
         )
-        return sum((head[:, :, :, :2] ** 2).mean() for head in raw)
+        return sum((head**2).mean() for head in raw)
 
     gradient = jax.jit(jax.value_and_grad(objective))
     value, gradients = gradient(variables["params"], jax.random.key(0))

@@ -1,5 +1,6 @@
 """Darknet's `.weights` files: a header, then the floats of one convolution after the other."""
 
+import functools
 import math
 import os
 import struct
@@ -68,21 +69,23 @@ class Weights(NamedTuple):
     loaded: tuple
 
 
-def places(model: nn.Module) -> list[Place]:
+@functools.lru_cache(16)
+def places(model: nn.Module) -> tuple[Place, ...]:
     """The convolutions of a network in the order of its weights file.
 
     Args:
         model: YOLOv3, YOLOv3Tiny or DarknetNetwork.
     """
+    order = _order(model)
     params = abstract_variables(model)["params"]
     found = []
-    for path, layer in _order(model):
+    for path, layer in order:
         module = params
         for name in path:
             module = module[name]
         (conv,) = set(module) & {"conv", "head"}
         found.append(Place(path, conv, module[conv]["kernel"].shape, "bn" in module, layer))
-    return found
+    return tuple(found)
 
 
 def read_weights(path: str | os.PathLike, model: nn.Module) -> Weights:
@@ -260,7 +263,7 @@ def _fill(path, model, header, floats, wanted, variables=None):
 
 
 def _copied(tree):
-    return {name: _copied(part) if hasattr(part, "items") else np.asarray(part) for name, part in tree.items()}
+    return {name: _copied(part) if hasattr(part, "items") else np.array(part) for name, part in tree.items()}
 
 
 def _at_or_make(tree, path):
