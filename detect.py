@@ -5,10 +5,10 @@
   python detect.py --workdir runs/digits film.mp4 --classes 3,7               a video; two classes only
   python detect.py --workdir runs/digits 0                                    camera 0, until Ctrl-C
   find . -name '*.jpg' | python detect.py --workdir runs/digits --nodraw -    paths on standard input, as they come
+  python detect.py --cfg yolov3.cfg --weights yolov3.weights --names coco.names picture.jpg
   python detect.py --workdir runs/digits --txt --crops --nojson folder/       OUT/labels and OUT/crops as well; no JSON
 
-The last line says how long the run waited for reading, for the network, and for drawing and writing: the largest is the bound.
-What cannot be read is named and the rest is done; the exit status is then 1.
+The last line says what the run waited for. What cannot be read is named, the rest is done, and the exit status is then 1.
 """
 
 from absl import flags
@@ -18,6 +18,10 @@ from yolojax import cli
 
 def define():
     flags.DEFINE_string("workdir", None, "folder of the run, as train.py left it")
+    flags.DEFINE_string("cfg", None, "Darknet's .cfg, with --weights in place of --workdir")
+    flags.DEFINE_string("weights", None, "Darknet's .weights of that cfg")
+    flags.DEFINE_string("names", None, "with --cfg: file of class names, one a line; without it classes are numbers")
+    flags.DEFINE_enum("fit", "letterbox", ["letterbox", "stretch"], "with --cfg: keep a picture's proportions, or not")
     flags.DEFINE_string("checkpoint", "best", "best (by validation AP50), last, or a step")
     flags.DEFINE_string("out", "detections", "folder for everything that is written")
     flags.DEFINE_bool("draw", True, "write OUT/NAME with the boxes drawn, of a video OUT/NAME.mp4; --nodraw leaves it out")
@@ -30,7 +34,6 @@ def define():
     flags.DEFINE_bool("class_agnostic", False, "of two of different classes, too")
     flags.DEFINE_bool("soft_nms", False, "overlapping boxes lose score instead of their place; iou_threshold is not used")
     flags.DEFINE_bool("augment", False, "look at each picture mirrored as well, at twice the time")
-    flags.mark_flag_as_required("workdir")
 
 
 def main(sources):
@@ -39,15 +42,18 @@ def main(sources):
         raise cli.InputError("name at least one picture, folder, glob, list, video, camera or - after the flags")
     if not (own.draw or own.json or own.txt or own.crops):
         raise cli.InputError("nothing would be written: leave out one of --nodraw, --nojson, or give --txt or --crops")
+    if (own.workdir is None) == (own.cfg is None) or (own.cfg is None) != (own.weights is None):
+        raise cli.InputError("give --workdir of a run, or --cfg and --weights of Darknet")
+    for name in (name for name in (["checkpoint"] if own.cfg else ["names", "fit"]) if own[name].present):
+        raise cli.InputError(f"--{name} is not used with {'--cfg' if own.cfg else '--workdir'}; leave it out")
     from yolojax.detect import detect_files
     from yolojax.predict import Detector
 
-    detector = Detector.from_workdir(own.workdir, own.checkpoint)
-    outputs = {name: own[name].value for name in ("draw", "json", "txt", "crops")}
-    thresholds = {name: own[name].value for name in ("score_threshold", "iou_threshold")}
-    options = {name: own[name].value for name in ("classes", "class_agnostic", "augment")}
-    options["method"] = "soft" if own.soft_nms else "hard"
-    detect_files(detector, sources, own.out, **outputs, **thresholds, **options)
+    darknet = (own.cfg, own.weights, own.names, own.fit)
+    detector = Detector.from_darknet(*darknet) if own.cfg else Detector.from_workdir(own.workdir, own.checkpoint)
+    outputs, thresholds = ("draw", "json", "txt", "crops"), ("score_threshold", "iou_threshold")
+    options = {name: own[name].value for name in (*outputs, *thresholds, "classes", "class_agnostic", "augment")}
+    detect_files(detector, sources, own.out, **options, method="soft" if own.soft_nms else "hard")
 
 
 if __name__ == "__main__":

@@ -104,3 +104,15 @@ def test_heads_of_another_size_are_refused():
         decode(raw, grid)
     with pytest.raises(ValueError, match=r"\S"):
         decode(random_heads(np.random.default_rng(0), grid, 1, batch=1)[:2], grid)
+
+
+@pytest.mark.parametrize("t", [-3.0, 0.0, 1.5])
+def test_stretched_sigmoids_reach_beyond_the_cell(t):
+    grid = AnchorGrid((32, 64), (16, 32), (((10, 20),), ((30, 40),)), (1.5, 1))
+    raw = tuple(np.full((1, h, w, 1, 6), t, np.float32) for h, w in grid.shapes)
+    boxes = np.asarray(decode_jitted(raw, grid).boxes[0])
+    place = 1 / (1 + np.exp(-t))
+    expected = [((x + 1.5 * place - 0.25) * 16, (y + 1.5 * place - 0.25) * 16) for y in range(2) for x in range(4)]
+    expected += [((x + place) * 32, place * 32) for x in range(2)]
+    np.testing.assert_allclose(boxes[:, :2], expected, rtol=1e-5)
+    np.testing.assert_allclose(boxes[8:, 2:], np.exp(t) * np.array([[30, 40]] * 2), rtol=1e-5)

@@ -86,3 +86,16 @@ def test_it_cannot_change():
 def test_grids_that_cannot_be(arguments):
     with pytest.raises(ValueError, match=r"\S"):
         AnchorGrid(**arguments)
+
+
+def test_stretched_sigmoids_are_kept_for_each_scale():
+    grid = AnchorGrid((64, 64), (16, 32), TINY, (1.05, 1.2))
+    assert grid.xy_scales == (1.05, 1.2) and grid.slot_geometry.shape == (grid.num_slots, 6)
+    fine = grid.slots_per_scale[0]
+    assert grid.slot_geometry[:, 5].tolist() == pytest.approx([1.05] * fine + [1.2] * (grid.num_slots - fine))
+    plain = AnchorGrid((64, 64), (16, 32), TINY)
+    assert AnchorGrid((64, 64), (16, 32), TINY, (1, 1)) == plain != grid
+    assert plain.slot_geometry.shape == (plain.num_slots, 5)
+    for scales in ((1.05,), (1.05, 0), (1.05, float("nan"))):
+        with pytest.raises(ValueError, match="xy_scales"):
+            AnchorGrid((64, 64), (16, 32), TINY, scales)

@@ -8,7 +8,7 @@ import pytest
 from tests.oracle import assignment as oracle_assignment
 from tests.oracle import loss as oracle
 from yolojax.grid import AnchorGrid
-from yolojax.loss import yolo_loss
+from yolojax.loss import paper_loss, yolo_loss
 from yolojax.targets import Targets, assign
 
 GRID = AnchorGrid((64, 96))
@@ -181,6 +181,18 @@ def test_a_perfect_answer_costs_nothing():
     raw[1][:, 2, 1, 0, 6] = 30
     terms, _ = terms_and_gradient(raw, targets, GRID, "ciou", 0.5, 0.0)
     np.testing.assert_allclose(terms, 0, atol=1e-5)
+
+
+def test_a_perfect_answer_of_a_stretched_sigmoid_costs_nothing():
+    grid = AnchorGrid((64, 96), xy_scales=(1, 2, 1))
+    boxes = np.array([[20 - 15, 36 - 30.5, 20 + 15, 36 + 30.5]], np.float32)  # a quarter into column 1 and row 2 of stride 16
+    targets = stack([assign(boxes, np.array([1]), grid, rule="best", max_boxes=2)])
+    raw = tuple(np.full((1, h, w, 3, 5 + NUM_CLASSES), -30, np.float32) for h, w in grid.shapes)
+    sigmoid = 0.375  # 2 * 0.375 - 0.5 is a quarter
+    raw[1][0, 2, 1, 0] = [*[np.log(sigmoid / (1 - sigmoid))] * 2, 0, 0, 30, -30, 30, -30]
+    for loss in (yolo_loss, paper_loss):
+        terms = loss(raw, targets, grid, label_smoothing=0.0)
+        np.testing.assert_allclose(jnp.stack(terms), 0, atol=1e-4)
 
 
 def test_pictures_do_not_touch_each_other():

@@ -77,6 +77,8 @@ MISTYPED = [
     ["convert", "a.json", "--to", "csv", "--out", "x"],
     ["check"],
     ["anchors", "list.txt", "--names", "names", "--network", "yolov9"],
+    ["import", "a.weights", "--cfg", "a.cfg"],
+    ["export", "run", "--to", "tensorflow", "--out", "x"],
 ]
 
 
@@ -91,7 +93,9 @@ def test_mistyped_arguments_are_status_2(arguments, capsys):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--help"], ["check", "anchors", "digits", "convert"]),
+        (["--help"], ["check", "anchors", "digits", "convert", "import", "export"]),
+        (["import", "--help"], ["FILE.weights", "--cfg", "--workdir", "--names", "YOLOv3-SPP"]),
+        (["export", "--help"], ["DIR", "darknet", "--out", "--checkpoint"]),
         (["digits", "--help"], ["--out", "--mnist", "default: 416"]),
         (["convert", "--help"], ["DATA", "--to", "coco", "--split", "links"]),
         (["check", "--help"], ["DATA", "--names", "--out", "Changes"]),

@@ -187,6 +187,22 @@ def test_detect_takes_paths_as_they_come_and_ctrl_c_keeps_what_was_done(environm
     assert len(labels) == len(found) == len(list(out.glob("crops/*/*.png")))
 
 
+def test_a_trained_run_as_darknets_files_finds_the_same(environment, finished, tmp_path):
+    workdir, _ = finished
+    write_image(tmp_path / "scene.png", compose_scene(np.random.default_rng(0), *split_digits()[1], size=160).image)
+    succeed(environment, "-m", "yolojax", "export", workdir, "--to", "darknet", "--out", tmp_path / "out")
+    cfg, weights, names = (tmp_path / f"out/model.{ending}" for ending in ("cfg", "weights", "names"))
+    again = tmp_path / "again"
+    succeed(environment, "-m", "yolojax", "import", weights, "--cfg", cfg, "--names", names, "--workdir", again)
+    found = []
+    for place, source in enumerate((["--workdir", workdir], ["--workdir", again], ["--cfg", cfg, "--weights", weights])):
+        out = tmp_path / str(place)
+        succeed(environment, "detect.py", *source, "--out", out, "--score_threshold=0.001", tmp_path / "scene.png")
+        found.append(json.loads((out / "detections.json").read_text())[0]["detections"])
+    assert found[0] and found[0] == found[1]
+    assert found[2]  # resized otherwise, and not the best class of a slot alone
+
+
 def wait_for_steps(process):
     """Returns when the run, begun or resumed, has shown the first metrics of its own steps."""
     for line in process.stdout:
@@ -379,6 +395,11 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_names_step_and_pictures(env
         (["detect.py", "--workdir", "nowhere"], "name at least one picture"),
         (["detect.py", "--workdir", "nowhere", "--nodraw", "--nojson", "README.md"], "nothing would be written"),
         (["detect.py", "--workdir", "nowhere", "README.md"], "nowhere/config.json does not exist"),
+        (["detect.py", "README.md"], "give --workdir of a run, or --cfg and --weights of Darknet"),
+        (["detect.py", "--cfg", "a", "README.md"], "give --workdir of a run, or --cfg and --weights of Darknet"),
+        (["detect.py", "--cfg", "a", "--weights", "b", "--checkpoint=1", "README.md"], "--checkpoint is not used with --cfg"),
+        (["detect.py", "--workdir", "a", "--fit=stretch", "README.md"], "--fit is not used with --workdir"),
+        (["detect.py", "--cfg", "a.cfg", "--weights", "b", "README.md"], "a.cfg: the cfg cannot be read"),
     ],
 )
 def test_mistakes_of_evaluation_and_detection(arguments, message, environment):

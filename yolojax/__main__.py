@@ -20,6 +20,8 @@ def main(arguments: list[str] | None = None) -> int:
     _add_anchors(commands)
     _add_digits(commands)
     _add_convert(commands)
+    _add_import(commands)
+    _add_export(commands)
     options = parser.parse_args(arguments)
     try:
         status = options.run(options)
@@ -205,6 +207,56 @@ def _convert(options):
     for line in convert(options.data, options.to, options.out, split=options.split, names=names):
         print(line)
     print(f"written to {options.out}")
+    return 0
+
+
+def _add_import(commands):
+    parser = commands.add_parser(
+        "import",
+        help="make a workdir of Darknet's files",
+        description="Make a workdir of a Darknet network, for eval.py, detect.py and train.py, which goes on from its weights.",
+        epilog="A cfg of YOLOv3, YOLOv3-SPP or YOLOv3-tiny becomes that network; any other detector of the YOLO family from "
+        "version 3 on is kept as its cfg. What a cfg asks for and yolojax cannot do is named with its line.",
+    )
+    parser.add_argument("weights", metavar="FILE.weights", help="the weights, of any version of Darknet")
+    parser.add_argument("--cfg", required=True, metavar="FILE.cfg", help="the network that they belong to")
+    parser.add_argument("--workdir", required=True, metavar="DIR", help="the folder to make; it must not hold a run")
+    parser.add_argument("--names", metavar="FILE", help="class names, one a line (default: the classes' numbers)")
+    parser.set_defaults(run=_import)
+
+
+def _import(options):
+    from yolojax.darknet.convert import import_weights
+
+    config = import_weights(options.weights, options.cfg, options.workdir, options.names)
+    height, width = config.data.size
+    print(f"{options.workdir}: {config.model.name}, {config.model.num_classes} classes, {height} x {width} pixels")
+    workdir = shlex.quote(options.workdir)
+    print("To use it, to measure it, and to train it on:")
+    print(f"python detect.py --workdir {workdir} PICTURE...")
+    print(f"python eval.py --workdir {workdir} --data DATA")
+    print(f"python train.py --workdir {workdir} --config configs/data_set.py --config.data.train=DATA --config.data.val=DATA")
+    return 0
+
+
+def _add_export(commands):
+    parser = commands.add_parser(
+        "export",
+        help="write a trained network for other programs",
+        description="Write a trained network in another program's format. darknet: model.cfg, model.weights and model.names.",
+    )
+    parser.add_argument("workdir", metavar="DIR", help="folder of the run, as train.py left it")
+    parser.add_argument("--to", required=True, choices=("darknet",), help="the format to write")
+    parser.add_argument("--out", required=True, metavar="DIR2", help="the folder to write; made where it is missing")
+    parser.add_argument("--checkpoint", default="best", help="best, last or a step (default: %(default)s)")
+    parser.set_defaults(run=_export)
+
+
+def _export(options):
+    from yolojax.darknet.convert import export_run
+
+    for path in export_run(options.workdir, options.out, options.checkpoint):
+        print(path)
     return 0
 
 

@@ -9,7 +9,7 @@ import json
 import sys
 import typing
 
-from yolojax.config_checks import CHECKS, USED_WITH
+from yolojax.config_checks import ANY_SIZE, CHECKS, USED_WITH
 from yolojax.data.augment import AugmentConfig
 from yolojax.errors import InputError
 
@@ -22,12 +22,13 @@ def _field(default, doc):
 class ModelConfig:
     """The network and its anchors."""
 
-    name: str = _field("yolov3", "yolov3, yolov3_spp or yolov3_tiny")
+    name: str = _field("yolov3", "yolov3, yolov3_spp, yolov3_tiny; darknet: the network of a cfg, as import writes it")
     num_classes: int = _field(0, "number of classes; 0: as many as the data has names")
     width: float = _field(1.0, "factor on the channels of every layer")
     dtype: str = _field("float32", "type of the computation, float32 or bfloat16; parameters stay float32")
     batch_norm_momentum: float = _field(0.99, "share of the old value in the running batch statistics, per step")
     anchors: tuple = _field((), "for each scale ((width, height), ...) in pixels; empty: the network's published ones")
+    cfg: str = _field("", "of darknet: the text of its cfg, with the anchors; written by python -m yolojax import")
 
 
 @dataclasses.dataclass(slots=True)
@@ -205,6 +206,8 @@ def checked(config):
     config = from_dict(dataclasses.asdict(config) if isinstance(config, Config) else config)
     for name, check in CHECKS.items():
         value = _value(config, name)
+        if config.model.name == "darknet" and name in ("data.size", "data.sizes"):
+            check = ANY_SIZE[name]
         problem = check(value)
         if problem:
             raise InputError(f"config.{name} {problem}, not {value!r}")

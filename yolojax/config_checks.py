@@ -50,15 +50,22 @@ def _distinct(value):
     return None if len(set(value)) == len(value) else "must name every class differently"
 
 
-def _input_size(value):
-    whole = len(value) == 2 and all(isinstance(v, int) and v > 0 and v % 32 == 0 for v in value)
-    return None if whole else "must be (height, width), multiples of 32"
+def _input_size(multiple):
+    def check(value):
+        whole = len(value) == 2 and all(isinstance(v, int) and v > 0 and v % multiple == 0 for v in value)
+        return None if whole else f"must be (height, width), multiples of {multiple}"
+
+    return check
 
 
-def _input_sizes(value):
-    if len(set(value)) == len(value) and all(isinstance(size, tuple) and _input_size(size) is None for size in value):
-        return None
-    return "must hold different ((height, width), ...), multiples of 32"
+def _input_sizes(multiple):
+    def check(value):
+        if len(set(value)) == len(value) and all(isinstance(size, tuple) and not one(size) for size in value):
+            return None
+        return f"must hold different ((height, width), ...), multiples of {multiple}"
+
+    one = _input_size(multiple)
+    return check
 
 
 def _pattern(value):
@@ -80,7 +87,7 @@ def _layer_rates(value):
 CHECKS = types.MappingProxyType(
     {
         "seed": _at_least(0),
-        "model.name": _one_of("yolov3", "yolov3_spp", "yolov3_tiny"),
+        "model.name": _one_of("yolov3", "yolov3_spp", "yolov3_tiny", "darknet"),
         "model.num_classes": _at_least(0),
         "model.width": _positive,
         "model.dtype": _one_of("float32", "bfloat16"),
@@ -88,8 +95,8 @@ CHECKS = types.MappingProxyType(
         "model.anchors": _anchors,
         "data.source": _one_of("auto", "list", "digits"),
         "data.class_names": _distinct,
-        "data.size": _input_size,
-        "data.sizes": _input_sizes,
+        "data.size": _input_size(32),
+        "data.sizes": _input_sizes(32),
         "data.sampling": _one_of("uniform", "repeat_factor", "class_balanced"),
         "data.repeat_threshold": _between(0, 1),
         "data.cache_gib": _at_least(0),
@@ -161,6 +168,9 @@ CHECKS = types.MappingProxyType(
 )
 """By dotted name, a function of the value to what is wrong with it, or None."""
 
+ANY_SIZE = types.MappingProxyType({"data.size": _input_size(1), "data.sizes": _input_sizes(1)})
+"""What takes the place of some of them for the network of a cfg, whose layers decide which sizes fit it."""
+
 USED_WITH = types.MappingProxyType(
     {
         "data.augment.iou_crop_smallest": ("data.augment.iou_crop_probability", _positive),
@@ -177,6 +187,9 @@ USED_WITH = types.MappingProxyType(
             "data.augment.scale_probability or data.augment.iou_crop_probability or data.augment.mosaic_probability",
             _positive,
         ),
+        "model.width": ("model.name", _one_of("yolov3", "yolov3_spp", "yolov3_tiny")),
+        "model.anchors": ("model.name", _one_of("yolov3", "yolov3_spp", "yolov3_tiny")),
+        "model.cfg": ("model.name", _one_of("darknet")),
         "data.sampling": ("data.source", _one_of("auto", "list")),
         "data.repeat_threshold": ("data.sampling", _one_of("repeat_factor")),
         "data.cache_gib": ("data.source", _one_of("auto", "list")),

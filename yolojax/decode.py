@@ -58,14 +58,25 @@ def flatten_heads(raw, grid):
 def decode_boxes(t, geometry):
     """Decodes box predictions: xy = (sigmoid(t_xy) + cell) * stride, wh = exp(t_wh) * anchor.
 
+    Where the grid has `xy_scales` s, s * sigmoid(t_xy) - (s - 1) / 2 takes the sigmoid's place.
+
     Args:
         t: (..., 4) tx, ty, tw, th.
-        geometry: (..., 5) rows of `AnchorGrid.slot_geometry` of the same slots.
+        geometry: (..., 5) or (..., 6), rows of `AnchorGrid.slot_geometry` of the same slots.
 
     Returns:
         (..., 4) boxes cxcywh in pixels. t_wh is clamped at e^20 anchors, so that nothing overflows.
     """
     geometry = jnp.asarray(geometry, t.dtype)
-    xy = (jax.nn.sigmoid(t[..., :2]) + geometry[..., :2]) * geometry[..., 2:3]
-    wh = jnp.exp(jnp.minimum(t[..., 2:], MAX_LOG_SIZE)) * geometry[..., 3:]
+    xy = (place_in_cell(t[..., :2], geometry) + geometry[..., :2]) * geometry[..., 2:3]
+    wh = jnp.exp(jnp.minimum(t[..., 2:], MAX_LOG_SIZE)) * geometry[..., 3:5]
     return jnp.concatenate([xy, wh], axis=-1)
+
+
+def place_in_cell(t_xy, geometry):
+    """Where in its cell a centre lies, in cells: (..., 2) of tx, ty and rows of `AnchorGrid.slot_geometry` -> (..., 2)."""
+    xy = jax.nn.sigmoid(t_xy)
+    if geometry.shape[-1] == 5:
+        return xy
+    scale = geometry[..., 5:]
+    return scale * xy - (scale - 1) / 2

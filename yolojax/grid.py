@@ -31,6 +31,8 @@ class AnchorGrid:
         size: (height, width) of the network's input in pixels.
         strides: pixels of the input a cell, one number a scale.
         anchors: for each scale the (width, height) of its anchors in pixels of the input; as many on every scale.
+        xy_scales: for each scale the factor by which the sigmoid of x and y is stretched about 0.5, so that a centre can lie on
+            the edge of its cell (Bochkovskiy et al. 2020, arXiv:2004.10934, section 3.4); empty: 1 everywhere, as in YOLOv3.
 
     Raises:
         ValueError: a size that a stride does not divide, or strides and anchors that do not fit each other.
@@ -39,6 +41,7 @@ class AnchorGrid:
     size: tuple[int, int]
     strides: tuple[int, ...] = (8, 16, 32)
     anchors: tuple[tuple[tuple[float, float], ...], ...] = YOLOV3_ANCHORS
+    xy_scales: tuple[float, ...] = ()
 
     def __post_init__(self):
         # Lists come from JSON and from users; only tuples are hashable.
@@ -46,6 +49,8 @@ class AnchorGrid:
         object.__setattr__(self, "strides", tuple(int(stride) for stride in self.strides))
         anchors = tuple(tuple(tuple(float(side) for side in anchor) for anchor in scale) for scale in self.anchors)
         object.__setattr__(self, "anchors", anchors)
+        xy_scales = tuple(float(scale) for scale in self.xy_scales)
+        object.__setattr__(self, "xy_scales", () if set(xy_scales) == {1.0} else xy_scales)
         if len(self.size) != 2 or min(self.size) <= 0:
             raise ValueError(f"the size must be (height, width) in pixels, both positive, not {self.size}")
         if not self.strides or min(self.strides) <= 0:
@@ -60,6 +65,8 @@ class AnchorGrid:
         for anchor in (anchor for scale in anchors for anchor in scale):
             if len(anchor) != 2 or not all(0 < side < math.inf for side in anchor):
                 raise ValueError(f"an anchor must be (width, height), both positive, not {anchor}")
+        if xy_scales and (len(xy_scales) != len(self.strides) or not all(0 < scale < math.inf for scale in xy_scales)):
+            raise ValueError(f"{len(self.strides)} strides need as many positive xy_scales, or none, not {xy_scales}")
 
     @property
     def num_scales(self) -> int:
@@ -96,7 +103,7 @@ class AnchorGrid:
     def slot_geometry(self) -> np.ndarray:
         """What decoding needs of every slot: (N, 5) float32 of column, row, stride, anchor width, anchor height.
 
-        Column and row count cells; stride and anchors are in pixels.
+        Column and row count cells; stride and anchors are in pixels. A grid with `xy_scales` has them as a sixth column.
         """
         scales = []
         for (rows, columns), stride, anchors in zip(self.shapes, self.strides, self.anchors, strict=True):
@@ -104,5 +111,7 @@ class AnchorGrid:
             sizes = np.asarray(anchors, np.float32)[anchor.astype(int)]
             scales.append(np.column_stack([column, row, np.full_like(row, stride), sizes]))
         geometry = np.concatenate(scales)
+        if self.xy_scales:
+            geometry = np.column_stack([geometry, np.repeat(np.asarray(self.xy_scales, np.float32), self.slots_per_scale)])
         geometry.flags.writeable = False
         return geometry

@@ -9,7 +9,7 @@ import optax
 
 from yolojax import boxes as overlaps
 from yolojax.boxes import cxcywh_to_xyxy, iou
-from yolojax.decode import MAX_LOG_SIZE, decode_boxes, flatten_heads
+from yolojax.decode import MAX_LOG_SIZE, decode_boxes, flatten_heads, place_in_cell
 
 BOX_TERMS = {"giou": overlaps.giou, "iou": overlaps.iou, "diou": overlaps.diou, "ciou": overlaps.ciou}
 CLASS_TERMS = {
@@ -123,9 +123,9 @@ def paper_loss(
     flat = flatten_heads(raw, grid)
     answers, geometry, positive = _answers(flat, targets, grid)
     true_boxes = jnp.asarray(targets.boxes, flat.dtype)[:, :, None, :]
-    cells, strides, anchors = geometry[..., :2], geometry[..., 2:3], geometry[..., 3:]
+    cells, strides, anchors = geometry[..., :2], geometry[..., 2:3], geometry[..., 3:5]
 
-    xy_error = jax.nn.sigmoid(answers[..., :2]) + cells - true_boxes[..., :2] / strides
+    xy_error = place_in_cell(answers[..., :2], geometry) + cells - true_boxes[..., :2] / strides
     if wh == "sqrt":
         size = jnp.asarray(grid.size[::-1], flat.dtype)[None, None, None, :]
         # The root is taken in the exponent: that of a size which has vanished would have no finite gradient.
@@ -188,7 +188,7 @@ def best_overlaps(flat, targets, grid):
 
 
 def _answers(flat, targets, grid):
-    """At the slots of each box: raw heads (B, M, S * A, 5 + C), slot geometry (B, M, S * A, 5), positive (B, M, S * A).
+    """At the slots of each box: raw heads (B, M, S * A, 5 + C), slot geometry (B, M, S * A, 5 or 6), positive (B, M, S * A).
 
     N, the padding of slots, reads zeros, and a geometry of ones.
     """

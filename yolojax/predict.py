@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from yolojax.ahead import detect_ahead
+from yolojax.darknet.detector import darknet_parts
 from yolojax.data.images import letterbox, read_image
 from yolojax.decode import Predictions, decode
 from yolojax.errors import InputError
@@ -41,19 +42,21 @@ class Detection(NamedTuple):
 class Detector:
     """Finds objects in pictures: `detections = detector(images)`.
 
-    Pictures of any sizes are letterboxed to the network's input. Network, decoding and suppression are one program, compiled
-    once for each size of a batch (1, 2, 4 and 8 pictures) and each choice of `augment`, `class_agnostic` and `method`. Any
-    number of threads may call it at once.
+    Pictures of any sizes are letterboxed to the network's input (or fitted as Darknet does, see `from_darknet`). Network,
+    decoding and suppression are one program, compiled once for each size of a batch (1, 2, 4 and 8 pictures) and each choice of
+    `augment`, `class_agnostic` and `method`. Any number of threads may call it at once.
 
     Attributes:
         names: class names.
         size: (height, width) of the network's input in pixels.
     """
 
-    def __init__(self, model, variables, grid, names, class_scores="sigmoid"):
+    def __init__(self, model, variables, grid, names, class_scores="sigmoid", fit=letterbox, multi_label=False):
         self.names, self.size = tuple(names), grid.size
-        self._variables = variables
-        self._compute = functools.partial(_predict, model=model, grid=grid, class_scores=class_scores)
+        self._variables, self._fit = variables, fit
+        self._compute = functools.partial(
+            _predict, model=model, grid=grid, class_scores=class_scores, multi_label=multi_label
+        )
         self._programs, self._compiling = {}, threading.Lock()
 
     @classmethod
@@ -71,6 +74,23 @@ class Detector:
         return cls(
             run.model, run.variables, run.grid, run.config.data.class_names, run.config.loss.class_scores
         )
+
+    @classmethod
+    def from_darknet(cls, cfg, weights, names=None, fit="letterbox"):
+        """Loads a Darknet detector, to find what Darknet finds with it.
+
+        As there, a slot is detected as every class over the threshold, and pictures are resized by Darknet's own arithmetic.
+
+        Args:
+            cfg: path of the .cfg.
+            weights: path of the .weights.
+            names: path of a file with one class name a line; by default classes are called by their numbers.
+            fit: "letterbox" keeps the proportions, on grey; "stretch" does not, as AlexeyAB's Darknet by default.
+
+        Raises:
+            InputError: a file that cannot be read, a cfg that cannot be honoured, weights or names that do not fit it.
+        """
+        return cls(**darknet_parts(cfg, weights, names, fit))
 
     def __call__(
         self,
@@ -107,7 +127,7 @@ class Detector:
         detections = []
         for first in range(0, len(images), MAX_BATCH):
             group = [_as_image(images[i], i) for i in range(first, min(first + MAX_BATCH, len(images)))]
-            fitted, transforms = zip(*(letterbox(image, self.size) for image in group), strict=True)
+            fitted, transforms = zip(*(self._fit(image, self.size) for image in group), strict=True)
             # A power of two: few sizes of batches, so few programs to compile.
             padding = (1 << (len(group) - 1).bit_length()) - len(group)
             batch = np.stack(fitted + (fitted[-1],) * padding)
@@ -162,20 +182,37 @@ class Detector:
 
 
 def _predict(
-    variables, images, score_threshold, iou_threshold, wanted, *, model, grid, class_scores, augment, class_agnostic, method
+    variables,
+    images,
+    score_threshold,
+    iou_threshold,
+    wanted,
+    *,
+    model,
+    grid,
+    class_scores,
+    multi_label,
+    augment,
+    class_agnostic,
+    method,
 ):
     """Detections of a batch of pictures, (B, H, W, 3) uint8; wanted (C,) bool says of which classes."""
     views = jnp.concatenate([images, images[:, :, ::-1]]) if augment else images
     predictions = decode(model.apply(variables, views, train=False), grid)
     if augment:
         predictions = _merge_mirrored(predictions, grid.size[1])
-    nothing = jnp.where(wanted[predictions.class_logits.argmax(-1)], 0, -jnp.inf)
+    if multi_label:
+        predictions = predictions._replace(class_logits=jnp.where(wanted, predictions.class_logits, -jnp.inf))
+    else:
+        nothing = jnp.where(wanted[predictions.class_logits.argmax(-1)], 0, -jnp.inf)
+        predictions = predictions._replace(objectness_logits=predictions.objectness_logits + nothing)
     return postprocess(
-        predictions._replace(objectness_logits=predictions.objectness_logits + nothing),
+        predictions,
         score_threshold=score_threshold,
         iou_threshold=iou_threshold,
         class_agnostic=class_agnostic,
         method=method,
+        multi_label=multi_label,
         class_scores=class_scores,
     )
 

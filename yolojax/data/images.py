@@ -31,12 +31,13 @@ ENDINGS = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
 class Letterbox(NamedTuple):
     """How an original picture lies in the network's input: x' = scale * x + left, y' = scale * y + top.
 
-    scale: pixels of the input per pixel of the original; left, top: width of the grey margins, in pixels of the input.
+    scale: pixels of the input per pixel of the original, or a pair of them for x and y where the picture is stretched;
+    left, top: width of the grey margins, in pixels of the input.
     """
 
-    scale: float
-    left: int
-    top: int
+    scale: float | tuple[float, float]
+    left: float
+    top: float
 
 
 def read_image(path: str | os.PathLike) -> np.ndarray:
@@ -107,13 +108,18 @@ def letterbox(image: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, Let
 def letterbox_boxes(boxes_xyxy: np.ndarray, transform: Letterbox) -> np.ndarray:
     """Boxes (..., 4) xyxy in the original's pixels -> float32 in the input's pixels; nothing is clipped or rounded."""
     scale, left, top = transform
-    return (np.asarray(boxes_xyxy, np.float64) * scale + np.array([left, top, left, top])).astype(np.float32)
+    return (np.asarray(boxes_xyxy, np.float64) * _of_corners(scale) + np.array([left, top, left, top])).astype(np.float32)
 
 
 def unletterbox_boxes(boxes_xyxy: np.ndarray, transform: Letterbox) -> np.ndarray:
     """Boxes (..., 4) xyxy in the input's pixels -> float32 in the original's pixels; the inverse of letterbox_boxes."""
     scale, left, top = transform
-    return ((np.asarray(boxes_xyxy, np.float64) - np.array([left, top, left, top])) / scale).astype(np.float32)
+    return ((np.asarray(boxes_xyxy, np.float64) - np.array([left, top, left, top])) / _of_corners(scale)).astype(np.float32)
+
+
+def _of_corners(scale: float | tuple[float, float]) -> np.ndarray:
+    """The factors of xyxy, (4,), of a scale or of a pair for x and y."""
+    return np.tile(np.broadcast_to(scale, 2), 2)
 
 
 def _fit(original_size: tuple[int, int], size: tuple[int, int]) -> tuple[float, tuple[int, int]]:

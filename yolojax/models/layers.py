@@ -131,7 +131,8 @@ def to_unit_range(images, dtype):
 
 def abstract_variables(model):
     """Shapes and types of a network's variables, {"params", "batch_stats"}, from an abstract evaluation."""
-    images = jax.ShapeDtypeStruct((1, 32, 32, 3), jnp.float32)
+    # A network of a cfg has a size that its layers fit; ours take any.
+    images = jax.ShapeDtypeStruct((1, *getattr(model, "size", (32, 32)), 3), jnp.float32)
     return jax.eval_shape(lambda images: model.init(jax.random.key(0), images, train=False), images)
 
 

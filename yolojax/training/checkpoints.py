@@ -18,6 +18,8 @@ from yolojax.grid import AnchorGrid
 from yolojax.models import abstract_variables, build_grid, build_model
 
 BEST_BY = "ap50"
+# The step of a checkpoint that no training made: the variables alone of a network that was imported.
+IMPORTED = 0
 
 
 class Checkpoints:
@@ -195,7 +197,7 @@ def load_run(workdir, checkpoint="best", sharding=None):
 def restore_variables(checkpoints, step, config, model, sharding):
     """Reads the variables to evaluate, {"params", "batch_stats"}: the averaged ones where the run averages."""
     abstract = abstract_arrays(abstract_variables(model), sharding)
-    if config.optimizer.ema_decay:
+    if config.optimizer.ema_decay and step != IMPORTED:
         return checkpoints.restore(step, {"ema": abstract})["ema"]
     return checkpoints.restore(step, abstract)
 

@@ -21,8 +21,9 @@ from yolojax.evaluation.report import write_json
 from yolojax.evaluation.workdir import write_evaluation
 from yolojax.loss import build_loss
 from yolojax.models import abstract_variables, build_grid, build_model, count_floats, initialize
-from yolojax.training.checkpoints import Checkpoints, abstract_arrays, make_meta, read_config, restore_variables
+from yolojax.training.checkpoints import IMPORTED, Checkpoints, abstract_arrays, make_meta, read_config, restore_variables
 from yolojax.training.feed import feed
+from yolojax.training.imported import adopt_model, imported_variables
 from yolojax.training.logs import MetricsLog, Progress
 from yolojax.training.optimizer import make_optimizer, warmup_cosine
 from yolojax.training.recorder import Recorder
@@ -57,7 +58,7 @@ def train_and_evaluate(config, workdir):
             finite, a checkpoint that cannot be written.
         KeyboardInterrupt, SystemExit: Ctrl-C or SIGTERM, after a checkpoint has been saved.
     """
-    config, train_source = resolve(config)
+    config, train_source = resolve(adopt_model(checked(config), workdir))
     mesh = make_mesh()
     if config.train.keep_memory and jax.default_backend() == "cpu":
         keep_freed_memory()
@@ -78,8 +79,9 @@ def train_and_evaluate(config, workdir):
     optimizer = make_optimizer(config.optimizer, schedule)
     replicated, split = shardings(mesh)
 
-    # The resume cases, in order: a workdir without a checkpoint starts at step 0, even if a run was begun there; one with
-    # a checkpoint must have been made by this very configuration, and goes on from the last.
+    # The resume cases, in order: a workdir without a checkpoint starts at step 0, even if a run was begun there; so does one
+    # into which a network was imported, with its variables; one with any other checkpoint must have been made by this very
+    # configuration, and goes on from the last.
     checkpoints = open_workdir(config, workdir)
     start_step = (checkpoints.steps() or [0])[-1]
     make_state = functools.partial(create_state, optimizer=optimizer, average=config.optimizer.ema_decay > 0)
@@ -90,7 +92,7 @@ def train_and_evaluate(config, workdir):
         state = checkpoints.restore(start_step, abstract_arrays(jax.eval_shape(make_state, variables), replicated))
         pending = checkpoints.meta(start_step)["pending"]
     else:
-        variables = initialize(model, config.seed)
+        variables = imported_variables(checkpoints, config, model, replicated) or initialize(model, config.seed)
         if config.init_from:
             variables, notes = initial_values(config.init_from, variables)
         state = jax.device_put(make_state(jax.tree.map(jax.numpy.asarray, variables)), replicated)
@@ -196,7 +198,7 @@ def open_workdir(config, workdir):
     try:
         Path(workdir).mkdir(parents=True, exist_ok=True)
         checkpoints = Checkpoints(workdir)
-        if not checkpoints.steps():
+        if checkpoints.steps() in ([], [IMPORTED]):
             write_json(Path(workdir) / "config.json", to_dict(config))
             return checkpoints
     except OSError as error:

@@ -82,7 +82,11 @@ def train_step(
     def objective(params):
         params = unless_frozen(params, jax.lax.stop_gradient(params))
         raw, updates = model.apply(
-            {"params": params, "batch_stats": state.batch_stats}, images, train=True, mutable=["batch_stats"]
+            {"params": params, "batch_stats": state.batch_stats},
+            images,
+            train=True,
+            mutable=["batch_stats"],
+            rngs={"dropout": jax.random.fold_in(jax.random.key(0), state.step)},
         )
         terms = jax.tree.map(jnp.mean, loss(raw, targets, grid))
         return terms.box + terms.objectness + terms.classification, (terms, updates["batch_stats"])

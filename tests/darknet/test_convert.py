@@ -1,0 +1,190 @@
+"""Darknet's files become workdirs that the programs take, and runs become Darknet's files."""
+
+import json
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from tests.darknet.cfgs import FACE, random_variables
+from tests.tiny_config import get_config
+from yolojax.__main__ import main
+from yolojax.config import ModelConfig, checked
+from yolojax.darknet.cfg import parse_cfg
+from yolojax.darknet.convert import export_run, import_weights
+from yolojax.darknet.describe import cfg_text
+from yolojax.darknet.network import build_network
+from yolojax.darknet.weights import read_weights, write_weights
+from yolojax.data.augment import AugmentConfig
+from yolojax.data.images import write_image
+from yolojax.errors import InputError
+from yolojax.evaluation.workdir import evaluate_workdir
+from yolojax.models import abstract_variables, build_model
+from yolojax.predict import Detector
+from yolojax.training.checkpoints import Checkpoints, load_run, make_meta, read_config
+from yolojax.training.loop import open_workdir, resolve, train_and_evaluate
+
+
+@pytest.fixture
+def run(tmp_path):
+    """A workdir of the tests' tiny network, as training leaves it, with random variables."""
+    config, _ = resolve(get_config())
+    variables = random_variables(abstract_variables(build_model(config.model)))
+    with open_workdir(config, tmp_path / "run") as checkpoints:
+        checkpoints.save(5, {"ema": jax.tree.map(jnp.asarray, variables)}, make_meta(config, {}, []))
+    return tmp_path / "run", variables
+
+
+@pytest.fixture
+def face(tmp_path):
+    """The paths of a network that is none of ours: cfg, weights."""
+    model, _ = build_network(parse_cfg(FACE))
+    (tmp_path / "face.cfg").write_text(FACE)
+    write_weights(tmp_path / "face.weights", model, random_variables(abstract_variables(model)))
+    return tmp_path / "face.cfg", tmp_path / "face.weights"
+
+
+def assert_equal(ours, theirs):
+    assert jax.tree.structure(ours) == jax.tree.structure(theirs)
+    for one, two in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
+def test_a_run_that_is_exported_and_imported_again_finds_the_same(run, tmp_path, capsys):
+    workdir, variables = run
+    out = tmp_path / "darknet"
+    assert main(["export", str(workdir), "--to", "darknet", "--out", str(out)]) == 0
+    assert capsys.readouterr().out.split() == [str(out / f"model.{ending}") for ending in ("cfg", "weights", "names")]
+    assert (out / "model.names").read_text() == "".join(f"{digit}\n" for digit in range(10))
+    files = [str(out / "model.weights"), "--cfg", str(out / "model.cfg"), "--names", str(out / "model.names")]
+    assert main(["import", *files, "--workdir", str(tmp_path / "again")]) == 0
+    assert "yolov3_tiny, 10 classes, 64 x 64 pixels" in capsys.readouterr().out
+
+    config, again = read_config(workdir), load_run(tmp_path / "again")
+    for name in ("name", "num_classes", "width", "anchors"):
+        assert getattr(again.config.model, name) == getattr(config.model, name), name
+    assert again.config.data.class_names == config.data.class_names and again.config.data.size == (64, 64)
+    assert again.grid == load_run(workdir).grid
+    assert_equal(again.variables, variables)
+    # 5 updates of 8 pictures.
+    assert read_weights(out / "model.weights", again.model).header == (0, 2, 5, 40)
+    image = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    detector = Detector.from_workdir(tmp_path / "again")
+    (found,) = detector([image], score_threshold=0.05)
+    darknet = Detector.from_darknet(out / "model.cfg", out / "model.weights", out / "model.names", fit="stretch")
+    (same,) = darknet([image], score_threshold=0.05)
+    assert len(found.scores) and found.names == same.names
+    best = same.scores.argmax()
+    np.testing.assert_allclose(same.boxes[best], found.boxes[0], rtol=1e-3, atol=1e-2)
+    assert same.scores[best] == pytest.approx(found.scores[0], rel=1e-4)
+
+    with pytest.raises(InputError, match=r"model\.cfg exists; name another folder with --out"):
+        export_run(workdir, out)
+    assert main(["import", *files, "--workdir", str(workdir)]) == 1
+    assert capsys.readouterr().err == f"error: {workdir} holds a run already; name another --workdir\n"
+
+
+def test_any_other_cfg_is_imported_whole_and_exported_as_it_was(face, tmp_path):
+    cfg, weights = face
+    config = import_weights(weights, cfg, tmp_path / "run")
+    assert (config.model.name, config.model.num_classes, config.data.size) == ("darknet", 10, (32, 32))
+    assert checked(json.loads((tmp_path / "run/config.json").read_text())) == config
+    assert parse_cfg(config.model.cfg)[-1].options.keys() == {"anchors", "num", "classes"}
+    export_run(tmp_path / "run", tmp_path / "out")
+    assert (tmp_path / "out/model.weights").read_bytes()[20:] == weights.read_bytes()[20:]
+    images = [np.random.default_rng(0).integers(0, 256, (50, 40, 3), np.uint8)]
+    written = tmp_path / "out/model.cfg", tmp_path / "out/model.weights"
+    found, same = (Detector.from_darknet(*files)(images, 0.2) for files in ((cfg, weights), written))
+    assert len(found[0].scores)
+    assert_equal(found[0]._replace(names=()), same[0]._replace(names=()))
+
+
+def small(config):
+    """A training of a few steps that change nothing to speak of."""
+    config.train.epochs = 0.25
+    config.optimizer.warmup_epochs = 0.0
+    config.optimizer.learning_rate = config.optimizer.end_learning_rate = 1e-12
+    config.data.augment.mosaic_probability = config.data.augment.mixup_probability = 0.0
+    config.data.augment.mix_off_epochs = AugmentConfig().mix_off_epochs
+    config.data.digits_val = 4
+    config.data.sizes = ()
+    return config
+
+
+def test_an_imported_network_is_evaluated_and_trained_on(face, tmp_path, capsys):
+    workdir = tmp_path / "run"
+    import_weights(face[1], face[0], workdir)
+    write_image(tmp_path / "0.png", np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8))
+    (tmp_path / "list.txt").write_text("0.png 3,3,30,30,1\n")
+    (tmp_path / "list.names").write_text("".join(f"{number}\n" for number in range(10)))
+    metrics = evaluate_workdir(workdir, data=tmp_path / "list.txt")
+    assert metrics["images"] == 1 and metrics["step"] == 0
+
+    config = small(get_config())
+    config.model = ModelConfig()
+    config.data.size = (64, 96)
+    train_and_evaluate(config, workdir)
+    assert "darknet, 10 classes" in capsys.readouterr().out
+    before = read_weights(face[1], build_network(parse_cfg(FACE))[0]).variables
+    after = load_run(workdir, "last")
+    assert after.step == 3 and after.config.data.size == (64, 96) and after.grid.shapes == ((16, 24),)
+    for one, two in zip(jax.tree.leaves(before["params"]), jax.tree.leaves(after.variables["params"]), strict=True):
+        np.testing.assert_allclose(one, two, atol=1e-6)
+    assert Checkpoints(workdir, read_only=True).steps() == [0, 3]
+
+    # From then on it is a run like any other.
+    config.seed = 1
+    with pytest.raises(InputError, match=r"another configuration \(seed: 0 -> 1\)"):
+        train_and_evaluate(config, workdir)
+
+
+def test_another_network_in_an_imported_workdir_is_refused(face, tmp_path):
+    import_weights(face[1], face[0], tmp_path / "run")
+    with pytest.raises(InputError, match=r"model\.name is 'yolov3_tiny', but the network in .* has 'darknet'; leave it"):
+        train_and_evaluate(get_config(), tmp_path / "run")
+    config = get_config()
+    config.model = ModelConfig(num_classes=7)
+    with pytest.raises(InputError, match=r"config\.model\.num_classes is 7, but the network in .* has 10"):
+        train_and_evaluate(config, tmp_path / "run")
+
+
+def test_what_darknet_cannot_compute_is_not_exported(run, tmp_path):
+    workdir, _ = run
+    values = json.loads((workdir / "config.json").read_text())
+    values["loss"].update(name="paper", class_scores="softmax")
+    (workdir / "config.json").write_text(json.dumps(values))
+    with pytest.raises(InputError, match="class_scores is softmax, which"):
+        export_run(workdir, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_mistakes_of_the_commands_are_one_line(face, tmp_path, capsys):
+    cfg, weights = map(str, face)
+    for arguments, message in (
+        (["import", weights, "--cfg", str(tmp_path / "no.cfg"), "--workdir", "x"], "no.cfg: the cfg cannot be read"),
+        (["import", cfg, "--cfg", cfg, "--workdir", str(tmp_path / "x")], "face.cfg: too "),
+        (["export", str(tmp_path / "x"), "--to", "darknet", "--out", "y"], "config.json does not exist"),
+    ):
+        assert main(arguments) == 1
+        shown = capsys.readouterr()
+        assert message in shown.err and shown.err.count("\n") == 1 and shown.out == ""
+    assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"cfg": ""}, "config.model.name is darknet, but config.model.cfg is not set"),
+        ({"num_classes": 3}, "config.model.cfg is for 10 classes, but config.model.num_classes or the data has 3"),
+        ({"cfg": FACE.replace("leaky", "plse")}, r"config.model.cfg:11: \[convolutional\] activation=plse"),
+    ],
+)
+def test_configurations_of_a_cfg_that_cannot_be(change, message):
+    with pytest.raises(InputError, match=message):
+        build_model(ModelConfig(**{"name": "darknet", "num_classes": 10, "cfg": FACE, **change}))
+
+
+def test_a_cfg_is_written_for_another_size():
+    text = cfg_text(ModelConfig(name="darknet", num_classes=10, cfg=FACE), (64, 32))
+    assert text == FACE.replace("height=32", "height=64")

@@ -1,0 +1,1 @@
+"""Darknet models in and out: `.cfg` files as Flax networks, `.weights` files as their variables."""

@@ -1,0 +1,142 @@
+"""Our networks as the text of a cfg, and back: which of them a cfg describes."""
+
+from yolojax.config import ModelConfig
+from yolojax.darknet.cfg import parse_cfg
+from yolojax.darknet.layers import build_layers
+from yolojax.darknet.operations import Convolution
+from yolojax.models import build_grid
+from yolojax.models.darknet53 import BLOCKS
+from yolojax.models.layers import scaled
+
+NAMES = ("yolov3", "yolov3_spp", "yolov3_tiny")
+
+
+def cfg_text(config, size):
+    """The cfg of a `ModelConfig`, for Darknet and for `parse_cfg`.
+
+    Args:
+        config: ModelConfig whose num_classes is known.
+        size: (height, width) of the input in pixels.
+
+    Raises:
+        InputError: as `build_grid`.
+    """
+    grid = build_grid(config, size)
+    if config.name == "darknet":
+        return _resized(config.cfg, grid.size)
+    cfg = _Cfg(config, grid)
+    cfg.section("net", batch=1, subdivisions=1, width=grid.size[1], height=grid.size[0], channels=3)
+    (_tiny if config.name == "yolov3_tiny" else _yolov3)(cfg)
+    return "\n".join(cfg.lines) + "\n"
+
+
+def recognise(size, layers, grid, num_classes):
+    """The ModelConfig of a network of ours whose layers are those of a cfg, or None where it is none of them.
+
+    Args:
+        size, layers: of `build_layers`.
+        grid: AnchorGrid of the cfg.
+        num_classes: C.
+    """
+    convolutions = [layer.operation for layer in layers if isinstance(layer.operation, Convolution)]
+    width = max(conv.filters for conv in convolutions if not conv.head) / 1024
+    if any(side % 32 for side in size):
+        return None
+    for name in NAMES:
+        config = ModelConfig(name=name, num_classes=num_classes, width=width, anchors=grid.anchors)
+        if len(grid.anchors) == (2 if name == "yolov3_tiny" else 3):
+            if build_layers(parse_cfg(cfg_text(config, size)))[1] == layers:
+                return config
+    return None
+
+
+class _Cfg:
+    """Lines of a cfg, section by section."""
+
+    def __init__(self, config, grid):
+        self.config, self.grid = config, grid
+        self.lines = []
+        self.number = -2  # of the last layer: [net] is none
+
+    def section(self, name, **options):
+        self.lines += ([""] if self.lines else []) + [f"[{name}]"] + [f"{option}={value}" for option, value in options.items()]
+        self.number += 1
+        return self.number
+
+    def conv(self, channels, kernel, stride=1):
+        filters = scaled(channels, self.config.width)
+        same = {"size": kernel, "stride": stride, "pad": 1, "activation": "leaky"}
+        return self.section("convolutional", batch_normalize=1, filters=filters, **same)
+
+    def head(self, scale):
+        anchors, classes = self.grid.anchors_per_scale, self.config.num_classes
+        filters = anchors * (5 + classes)
+        self.section("convolutional", size=1, stride=1, pad=1, filters=filters, activation="linear")
+        every = ", ".join(f"{_plain(width)},{_plain(height)}" for group in self.grid.anchors for width, height in group)
+        mask = ",".join(str(scale * anchors + place) for place in range(anchors))
+        number = anchors * self.grid.num_scales
+        self.section("yolo", mask=mask, anchors=every, classes=classes, num=number)
+
+    def up(self, channels, skip):
+        self.section("route", layers=-4)
+        self.conv(channels, 1)
+        self.section("upsample", stride=2)
+        self.section("route", layers=f"-1,{skip}")
+
+
+def _plain(number):
+    return str(int(number)) if number == int(number) else repr(number)
+
+
+def _yolov3(cfg):
+    cfg.conv(32, 3)
+    features = []
+    for stage, blocks in enumerate(BLOCKS, 1):
+        last = cfg.conv(32 * 2**stage, 3, stride=2)
+        for _ in range(blocks):
+            cfg.conv(16 * 2**stage, 1)
+            cfg.conv(32 * 2**stage, 3)
+            last = cfg.section("shortcut", **{"from": -3, "activation": "linear"})
+        features.append(last)
+    for scale, half in ((2, 512), (1, 256), (0, 128)):
+        cfg.conv(half, 1)
+        cfg.conv(2 * half, 3)
+        cfg.conv(half, 1)
+        if cfg.config.name == "yolov3_spp" and scale == 2:
+            cfg.section("maxpool", stride=1, size=5)
+            cfg.section("route", layers=-2)
+            cfg.section("maxpool", stride=1, size=9)
+            cfg.section("route", layers=-4)
+            cfg.section("maxpool", stride=1, size=13)
+            cfg.section("route", layers="-1,-3,-5,-6")
+            cfg.conv(half, 1)
+        cfg.conv(2 * half, 3)
+        cfg.conv(half, 1)
+        cfg.conv(2 * half, 3)
+        cfg.head(scale)
+        if scale:
+            cfg.up(half // 2, features[1 + scale])
+
+
+def _tiny(cfg):
+    for stage in range(1, 6):
+        skip = cfg.conv(8 * 2**stage, 3)
+        cfg.section("maxpool", size=2, stride=2)
+    cfg.conv(512, 3)
+    cfg.section("maxpool", size=2, stride=1)
+    cfg.conv(1024, 3)
+    cfg.conv(256, 1)
+    cfg.conv(512, 3)
+    cfg.head(1)
+    cfg.up(128, skip)
+    cfg.conv(256, 3)
+    cfg.head(0)
+
+
+def _resized(text, size):
+    """A cfg with another height and width in [net]."""
+    options = parse_cfg(text, "config.model.cfg")[0].options
+    lines = text.splitlines()
+    for name, side in zip(("height", "width"), size, strict=True):
+        lines[options[name].line - 1] = f"{name}={side}"
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,62 @@
+"""Workdirs into which a network was imported: one checkpoint, of step 0, from which a training can start."""
+
+from pathlib import Path
+
+import jax
+
+from yolojax.config import to_dict
+from yolojax.errors import InputError
+from yolojax.evaluation.report import write_json
+from yolojax.training.checkpoints import IMPORTED, Checkpoints, make_meta, read_config, restore_variables
+
+
+def save_import(workdir, config, variables):
+    """Makes a workdir of a network that was not trained here.
+
+    Args:
+        workdir: folder; made where it is missing, and must have neither configuration nor checkpoint.
+        config: Config whose model and class names are those of the network.
+        variables: {"params", "batch_stats"}.
+
+    Raises:
+        InputError: the folder holds a run or cannot be written.
+    """
+    folder = Path(workdir)
+    if (folder / "config.json").exists() or (folder / "checkpoints").exists():
+        raise InputError(f"{workdir} holds a run already; name another --workdir")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(folder / "config.json", to_dict(config))
+    except OSError as error:
+        raise InputError(f"{workdir} cannot be written: {error.strerror or error}") from error
+    with Checkpoints(workdir) as checkpoints:
+        checkpoints.save(IMPORTED, jax.tree.map(jax.numpy.asarray, variables), make_meta(config, {}, []))
+
+
+def adopt_model(config, workdir):
+    """The configuration with the network of the workdir, where one was imported there and no training replaced it yet.
+
+    Args:
+        config: Config; it is changed. Anchors that it sets stay.
+        workdir: of `train_and_evaluate`.
+
+    Raises:
+        InputError: a field that shapes the network and is neither at its default nor that of the imported one.
+    """
+    if not (Path(workdir) / "checkpoints" / str(IMPORTED)).is_dir():
+        return config
+    imported, default = read_config(workdir).model, type(config.model)()
+    for name in ("name", "num_classes", "width", "cfg"):
+        ours, theirs = getattr(config.model, name), getattr(imported, name)
+        if ours not in (theirs, getattr(default, name)):
+            raise InputError(f"config.model.{name} is {ours!r}, but the network in {workdir} has {theirs!r}; leave it out")
+        setattr(config.model, name, theirs)
+    config.model.anchors = config.model.anchors or imported.anchors
+    return config
+
+
+def imported_variables(checkpoints, config, model, sharding):
+    """{"params", "batch_stats"} of an imported network that no training has gone on from yet; None where there is none."""
+    if checkpoints.steps() != [IMPORTED]:
+        return None
+    return restore_variables(checkpoints, IMPORTED, config, model, sharding)
