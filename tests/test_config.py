@@ -242,8 +242,8 @@ def test_values_out_of_range_are_named(name):
         assert "\n" not in message
 
 
-def test_every_field_but_paths_and_switches_has_a_range():
-    paths = {"init_from", "data.train", "data.val", "data.test", "data.names"}
+def test_every_field_but_paths_texts_and_switches_has_a_range():
+    paths = {"init_from", "data.train", "data.val", "data.test", "data.names", "model.cfg"}
     switches = {name for name, value in flatten(Config()).items() if isinstance(value, bool)}
     assert set(flatten(Config())) - paths - switches == set(OUT_OF_RANGE)
 
@@ -252,6 +252,15 @@ def test_the_ends_of_the_ranges_are_allowed():
     values = {"model.batch_norm_momentum": 1.0, "optimizer.b1": 0.0, "data.augment.saturation": 1.0, "loss.assign_iou": 0.0}
     for name, value in values.items():
         assert flatten(checked(with_field(name, value)))[name] == value
+
+
+def test_the_network_of_a_cfg_says_itself_which_sizes_fit_it():
+    config = Config()
+    config.model.name, config.data.size, config.data.sizes = "darknet", (56, 112), ((56, 56), (48, 40))
+    assert checked(config).data == config.data
+    for name, value in (("size", (0, 8)), ("sizes", ((8, 8.5),))):
+        with pytest.raises(InputError, match=rf"config\.data\.{name} must .*, whole and positive, not"):
+            checked(dataclasses.replace(config, data=dataclasses.replace(config.data, **{name: value})))
 
 
 def test_lists_need_class_names():

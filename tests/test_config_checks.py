@@ -11,6 +11,9 @@ from yolojax.errors import InputError
 
 # Field, value, the field that decides, a value of that with which the first is used, and one with which it is not.
 CASES = [
+    ("model.width", 0.5, "model.name", "yolov3_tiny", "darknet"),
+    ("model.anchors", (((10.0, 20.0),),) * 3, "model.name", "yolov3", "darknet"),
+    ("model.cfg", "[net]", "model.name", "darknet", "yolov3"),
     ("data.sampling", "class_balanced", "data.source", "auto", "digits"),
     ("data.repeat_threshold", 0.5, "data.sampling", "repeat_factor", "class_balanced"),
     ("data.cache_gib", 1.0, "data.source", "auto", "digits"),

@@ -50,10 +50,14 @@ def _distinct(value):
     return None if len(set(value)) == len(value) else "must name every class differently"
 
 
+def _kind(multiple):
+    return f"multiples of {multiple}" if multiple > 1 else "whole and positive"
+
+
 def _input_size(multiple):
     def check(value):
         whole = len(value) == 2 and all(isinstance(v, int) and v > 0 and v % multiple == 0 for v in value)
-        return None if whole else f"must be (height, width), multiples of {multiple}"
+        return None if whole else f"must be (height, width), {_kind(multiple)}"
 
     return check
 
@@ -62,7 +66,7 @@ def _input_sizes(multiple):
     def check(value):
         if len(set(value)) == len(value) and all(isinstance(size, tuple) and not one(size) for size in value):
             return None
-        return f"must hold different ((height, width), ...), multiples of {multiple}"
+        return f"must hold different ((height, width), ...), {_kind(multiple)}"
 
     one = _input_size(multiple)
     return check

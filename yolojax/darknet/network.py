@@ -11,7 +11,7 @@ from yolojax.darknet.cfg import read_cfg
 from yolojax.darknet.layers import build_layers
 from yolojax.errors import InputError
 from yolojax.grid import AnchorGrid
-from yolojax.models.layers import to_unit_range
+from yolojax.models.layers import layer_matches, to_unit_range
 
 ACTIVATE = {
     "linear": lambda x: x,
@@ -37,7 +37,7 @@ class DarknetNetwork(nn.Module):
     Attributes:
         layers: of `build_layers`.
         size: (height, width) of the cfg in pixels; any other that the cells of every head divide can be given.
-        dtype, momentum, axis_name: as in `YOLOv3`.
+        dtype, momentum, axis_name, frozen: as in `YOLOv3`.
     """
 
     layers: tuple
@@ -45,6 +45,7 @@ class DarknetNetwork(nn.Module):
     dtype: jnp.dtype = jnp.float32
     momentum: float = 0.99
     axis_name: str | None = None
+    frozen: str = ""
 
     @property
     def heads(self):
@@ -64,9 +65,8 @@ class DarknetNetwork(nn.Module):
         for number, layer in enumerate(self.layers):
             inputs = [outputs[source] if source >= 0 else images for source in layer.sources]
             if isinstance(layer.operation, ops.Convolution):
-                x = DarknetConvolution(
-                    layer.operation, self.dtype, self.momentum, self.axis_name, name=convolution_name(number)
-                )(*inputs, train=train)
+                common = (self.dtype, self.momentum, self.axis_name, self.frozen)
+                x = DarknetConvolution(layer.operation, *common, name=convolution_name(number))(*inputs, train=train)
             elif isinstance(layer.operation, ops.Dropout):
                 x = nn.Dropout(layer.operation.probability, name=f"dropout{number:03}")(*inputs, deterministic=not train)
             else:
@@ -83,6 +83,7 @@ class DarknetConvolution(nn.Module):
     dtype: jnp.dtype = jnp.float32
     momentum: float = 0.99
     axis_name: str | None = None
+    frozen: str = ""
 
     @nn.compact
     def __call__(self, x, *, train):
@@ -101,7 +102,7 @@ class DarknetConvolution(nn.Module):
         )(x)
         if of.batch_normalize:
             x = nn.BatchNorm(
-                use_running_average=not train,
+                use_running_average=not train or layer_matches("/".join(self.path), self.frozen),
                 momentum=self.momentum,
                 epsilon=1e-5,
                 dtype=dtype,
