@@ -126,7 +126,7 @@ class Config:
     optimizer: OptimizerConfig = dataclasses.field(default_factory=OptimizerConfig)
     train: TrainConfig = dataclasses.field(default_factory=TrainConfig)
     eval: EvalConfig = dataclasses.field(default_factory=EvalConfig)
-    init_from: str = _field("", "a workdir or one of its checkpoints/STEP to take initial values from; what fits is loaded")
+    init_from: str = _field("", "workdir, one of its checkpoints/STEP or Darknet .weights to start from; what fits is loaded")
 
 
 def to_dict(config):

@@ -34,7 +34,7 @@ def test_every_detection_of_the_reference_is_found_and_no_other(name, golden, re
     files = [real_data / f"darknet/weights/{name}.{ending}" for ending in ("cfg", "weights")]
     detector = Detector.from_darknet(*files)
     stretched = Detector.from_darknet(*files, fit="stretch")
-    stretched._predict = detector._predict  # compiled once
+    stretched._programs = detector._programs  # compiled once
     seen = 0
     for mode, one in (("alexeyab.letter0", stretched), ("alexeyab.letter1", detector)):
         found = one(pictures(real_data / "darknet"), score_threshold=0.1, iou_threshold=0.45)

@@ -2,6 +2,7 @@
 
 import functools
 import json
+import re
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +13,7 @@ import pytest
 from tests.tiny_config import get_config
 from tests.training.test_step import MODEL, STEP, make_batch
 from yolojax.config import OptimizerConfig
+from yolojax.darknet.weights import write_weights
 from yolojax.errors import InputError
 from yolojax.models import YOLOv3, YOLOv3Tiny, initialize
 from yolojax.models.layers import layer_of
@@ -105,8 +107,9 @@ def first(tmp_path_factory):
 
 def test_what_fits_is_loaded_and_the_rest_is_said(first):
     run = load_run(first)
-    fresh = initialize(YOLOv3Tiny(4, width=0.125), 7)
-    values, lines = initial_values(first, fresh)
+    model = YOLOv3Tiny(4, width=0.125)
+    fresh = initialize(model, 7)
+    values, lines = initial_values(first, fresh, model)
     loaded, theirs, ours = by_layer(values), by_layer(run.variables), by_layer(fresh)
     assert loaded.keys() == ours.keys()
     for name, array in loaded.items():
@@ -118,16 +121,39 @@ def test_what_fits_is_loaded_and_the_rest_is_said(first):
         "  start anew    2 layers: head16 (45 there, 27 outputs here), head32 (45 there, 27 outputs here)",
         "  not used      0 layers",
     ]
-    again, _ = initial_values(first / "checkpoints" / str(run.step), fresh)
+    again, _ = initial_values(first / "checkpoints" / str(run.step), fresh, model)
     jax.tree.map(np.testing.assert_array_equal, again, values)
 
 
 def test_another_network_takes_what_it_can_or_is_refused(first, tmp_path):
     with pytest.raises(InputError, match=r"no layer of .*run fits this network"):
-        initial_values(first, initialize(YOLOv3(10, width=0.125), 0))
+        initial_values(first, initialize(YOLOv3(10, width=0.125), 0), YOLOv3(10, width=0.125))
     for path, problem in ((tmp_path, "is no workdir"), (tmp_path / "no", "does not exist"), (first / "config.json", "is no w")):
         with pytest.raises(InputError, match=rf"^config\.init_from: .* {problem}.*: give the folder of a run"):
-            initial_values(path, initialize(MODEL, 0))
+            initial_values(path, initialize(MODEL, 0), MODEL)
+
+
+def test_darknets_weights_are_loaded_whole_without_their_heads_or_as_a_backbone(tmp_path):
+    whole = YOLOv3(2, width=0.125)
+    theirs = initialize(whole, 1)
+    write_weights(tmp_path / "whole.weights", whole, theirs)
+    backbone = sum(leaf.size for leaf in jax.tree.leaves([theirs[kind]["backbone"] for kind in theirs]))
+    data = (tmp_path / "whole.weights").read_bytes()
+    (tmp_path / "part.weights").write_bytes(data[: 20 + 4 * backbone])
+    (tmp_path / "cut.weights").write_bytes(data[: 20 + 4 * backbone + 4])
+    for name, classes, taken in (("whole", 2, ""), ("whole", 5, BUT_HEADS), ("part", 5, "^backbone")):
+        model = YOLOv3(classes, width=0.125)
+        fresh = initialize(model, 2)
+        values, lines = initial_values(tmp_path / f"{name}.weights", fresh, model)
+        source, ours = by_layer(theirs), by_layer(fresh)
+        for key, array in by_layer(values).items():
+            np.testing.assert_array_equal(array, source[key] if re.search(taken, key[0]) else ours[key])
+        number = len({layer for layer, *_ in source if re.search(taken, layer)})
+        assert lines[0] == f"initial values from {tmp_path}/{name}.weights:"
+        assert lines[1].startswith(f"  loaded      {number:3} layers")
+    for name in ("cut", "absent"):
+        with pytest.raises(InputError, match=rf"^config\.init_from: .*{name}\.weights"):
+            initial_values(tmp_path / f"{name}.weights", fresh, model)
 
 
 def test_a_run_starts_from_another_and_holds_its_backbone_for_a_while(first, tmp_path, capfd):

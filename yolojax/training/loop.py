@@ -94,7 +94,7 @@ def train_and_evaluate(config, workdir):
     else:
         variables = imported_variables(checkpoints, config, model, replicated) or initialize(model, config.seed)
         if config.init_from:
-            variables, notes = initial_values(config.init_from, variables)
+            variables, notes = initial_values(config.init_from, variables, model)
         state = jax.device_put(make_state(jax.tree.map(jax.numpy.asarray, variables)), replicated)
         pending = []
     log = MetricsLog(workdir, start_step)

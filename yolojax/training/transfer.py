@@ -1,4 +1,4 @@
-"""Initial values from another run: what fits is loaded, the rest starts anew, and all of it is said."""
+"""Initial values from another run or a Darknet file: what fits is loaded, the rest starts anew, and all of it is said."""
 
 import math
 import os
@@ -7,17 +7,20 @@ from pathlib import Path
 import jax
 import numpy as np
 
+from yolojax.darknet.weights import read_all_but_heads, read_backbone, read_weights
 from yolojax.errors import InputError
 from yolojax.models.layers import layer_matches, layer_of
 from yolojax.training.checkpoints import load_run
 
 
-def initial_values(source, fresh):
+def initial_values(source, fresh, model):
     """Takes over from a trained network the layers that this one has in the same shape.
 
     Args:
-        source: a workdir (its best checkpoint), or WORKDIR/checkpoints/STEP.
+        source: a workdir (its best checkpoint), WORKDIR/checkpoints/STEP, or Darknet's .weights of this network: all of it, all
+            but the heads (of another number of classes), or the backbone alone (darknet53.conv.74).
         fresh: {"params", "batch_stats"} of this network as it would start from scratch.
+        model: this network.
 
     Returns:
         (variables, lines): NumPy arrays in the tree of `fresh`, and what was loaded, starts anew or was not used, for people.
@@ -25,8 +28,8 @@ def initial_values(source, fresh):
     Raises:
         InputError: no trained network there, or one of which no layer fits.
     """
-    run = _load(source)
-    ours, theirs = _layers(fresh), _layers(run.variables)
+    ours = _layers(fresh)
+    origin, theirs = _from_darknet(source, fresh, model) if str(source).endswith(".weights") else _from_run(source)
     loaded, anew = {}, {}
     for layer, arrays in ours.items():
         shapes, found = _shapes(arrays), _shapes(theirs.get(layer, {}))
@@ -44,7 +47,7 @@ def initial_values(source, fresh):
         return np.asarray(loaded[layer][path]) if layer in loaded else leaf
 
     lines = [
-        f"initial values from {source}, step {run.step}:",
+        f"initial values from {origin}:",
         f"  loaded      {len(loaded):3} layers, {sum(map(_floats, loaded.values())):,} floats",
         f"  start anew  {len(anew):3} layers{': ' * bool(anew)}{', '.join(anew.values())}",
         f"  not used    {len(unused):3} layers{': ' * bool(unused)}{', '.join(unused)}",
@@ -66,14 +69,34 @@ def check_freeze(pattern, variables):
     return f"{len(held)} of {len(layers)} layers are frozen"
 
 
-def _load(source):
+def _from_run(source):
+    """What to call the source, and its layers."""
     path = Path(source)
     if (path / "config.json").is_file():
-        return load_run(path)
-    if path.is_dir() and path.parent.name == "checkpoints" and path.name.isdigit():
-        return load_run(path.parent.parent, path.name)
-    what = "is no workdir and no checkpoint of one" if os.path.exists(source) else "does not exist"
-    raise InputError(f"config.init_from: {source} {what}: give the folder of a run, or one of its checkpoints/STEP")
+        run = load_run(path)
+    elif path.is_dir() and path.parent.name == "checkpoints" and path.name.isdigit():
+        run = load_run(path.parent.parent, path.name)
+    else:
+        what = "is no workdir, no checkpoint of one and no .weights file" if os.path.exists(source) else "does not exist"
+        raise InputError(f"config.init_from: {source} {what}: give the folder of a run, or one of its checkpoints/STEP")
+    return f"{source}, step {run.step}", _layers(run.variables)
+
+
+def _from_darknet(source, fresh, model):
+    """What to call the file, and those layers that it holds."""
+    problem = None
+    ways = ((read_weights, ()), (read_all_but_heads, (fresh,)), (read_backbone, (fresh,)))
+    for read, rest in ways:
+        try:
+            weights = read(source, model, *rest)
+            break
+        except InputError as error:
+            # What the file lacks to be the whole network says most about it.
+            problem = problem or error
+    else:
+        raise InputError(f"config.init_from: {problem}")
+    layers = _layers(weights.variables)
+    return source, {name: layers[name] for name in weights.loaded}
 
 
 def _layers(variables):
