@@ -77,6 +77,8 @@ MISTYPED = [
     ["convert", "a.json", "--to", "csv", "--out", "x"],
     ["check"],
     ["anchors", "list.txt", "--names", "names", "--network", "yolov9"],
+    ["export", "run", "--to", "torch", "--out", "x"],
+    ["export", "run", "--to", "onnx"],
 ]
 
 
@@ -91,11 +93,12 @@ def test_mistyped_arguments_are_status_2(arguments, capsys):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--help"], ["check", "anchors", "digits", "convert"]),
+        (["--help"], ["check", "anchors", "digits", "convert", "export"]),
         (["digits", "--help"], ["--out", "--mnist", "default: 416"]),
         (["convert", "--help"], ["DATA", "--to", "coco", "--split", "links"]),
         (["check", "--help"], ["DATA", "--names", "--out", "Changes"]),
         (["anchors", "--help"], ["--names", "--network", "--seed"]),
+        (["export", "--help"], ["WORKDIR", "stablehlo", "onnx", "--out", "--checkpoint", "--pictures"]),
     ],
 )
 def test_help(arguments, words, capsys):

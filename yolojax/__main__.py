@@ -20,6 +20,7 @@ def main(arguments: list[str] | None = None) -> int:
     _add_anchors(commands)
     _add_digits(commands)
     _add_convert(commands)
+    _add_export(commands)
     options = parser.parse_args(arguments)
     try:
         status = options.run(options)
@@ -205,6 +206,39 @@ def _convert(options):
     for line in convert(options.data, options.to, options.out, split=options.split, names=names):
         print(line)
     print(f"written to {options.out}")
+    return 0
+
+
+def _add_export(commands):
+    from yolojax.export.workdir import FORMATS
+
+    parser = commands.add_parser(
+        "export",
+        help="write a trained network in another format",
+        description="Write the network of a run for other programs: stablehlo is one program for JAX alone, from pictures to "
+        "boxes; onnx has raw heads, boxes and scores, for onnxruntime, OpenCV and others. The file is compared with the "
+        "network on pictures before it is put in its place; where they differ, nothing is left.",
+    )
+    parser.add_argument("workdir", metavar="WORKDIR", help="folder of the run, as train.py left it")
+    parser.add_argument("--to", required=True, choices=FORMATS, help="the format to write")
+    parser.add_argument("--out", required=True, metavar="FILE", help="the file to write; one that is there is replaced")
+    parser.add_argument(
+        "--checkpoint", default="best", help="best (by validation AP50), last, or a step (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--pictures", nargs="+", default=(), metavar="SOURCE", help="pictures, folders and globs to compare the file and "
+        "the network on (default: validation pictures of the run)"
+    )  # fmt: skip
+    parser.set_defaults(run=_export)
+
+
+def _export(options):
+    from yolojax.export.workdir import export_workdir
+
+    line = export_workdir(
+        options.workdir, options.to, options.out, checkpoint=options.checkpoint, pictures=options.pictures
+    )
+    print(f"{options.out}: {line}")
     return 0
 
 
