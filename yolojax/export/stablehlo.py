@@ -93,8 +93,9 @@ def load(path):
         raise InputError(f"{path}: {kind} of version {version}, where this yolojax reads version {VERSION}; export it again")
     try:
         return Artefact(about, export.deserialize(bytearray(program)))
-    except (ValueError, KeyError) as error:  # a JAX that is too old or too new for the program
-        raise InputError(f"{path}: this JAX, {jax.__version__}, cannot read what {about['jax']} wrote: {error}") from error
+    except Exception as error:  # many kinds, from a program of a JAX too old or too new, or damaged
+        written = about.get("jax")
+        raise InputError(f"{path}: this JAX, {jax.__version__}, cannot read what {written} wrote: {error!r}") from error
 
 
 def export_stablehlo(run, path, images):
