@@ -79,6 +79,7 @@ MISTYPED = [
     ["anchors", "list.txt", "--names", "names", "--network", "yolov9"],
     ["import", "a.weights", "--cfg", "a.cfg"],
     ["export", "run", "--to", "tensorflow", "--out", "x"],
+    ["export", "run", "--to", "onnx"],
 ]
 
 
@@ -95,11 +96,12 @@ def test_mistyped_arguments_are_status_2(arguments, capsys):
     [
         (["--help"], ["check", "anchors", "digits", "convert", "import", "export"]),
         (["import", "--help"], ["FILE.weights", "--cfg", "--workdir", "--names", "YOLOv3-SPP"]),
-        (["export", "--help"], ["DIR", "darknet", "--out", "--checkpoint"]),
+        (["export", "--help"], ["WORKDIR", "darknet", "stablehlo", "onnx", "--out", "--checkpoint", "--pictures"]),
         (["digits", "--help"], ["--out", "--mnist", "default: 416"]),
         (["convert", "--help"], ["DATA", "--to", "coco", "--split", "links"]),
         (["check", "--help"], ["DATA", "--names", "--out", "Changes"]),
         (["anchors", "--help"], ["--names", "--network", "--seed"]),
+        (["export", "--help"], ["WORKDIR", "stablehlo", "onnx", "--out", "--checkpoint", "--pictures"]),
     ],
 )
 def test_help(arguments, words, capsys):

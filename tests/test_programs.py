@@ -271,6 +271,7 @@ def test_eight_devices_train_as_one(environment, finished, tmp_path):
 
 def test_the_examples_of_the_readme_run(environment, finished, tmp_path):
     blocks = re.findall(r"```python\n(.*?)```", (REPOSITORY / "README.md").read_text(), re.DOTALL)
+    blocks = [block for block in blocks if "deserialize" not in block]  # that one runs in tests/export/test_stablehlo.py
     assert len(blocks) == 3
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs" / "digits").symlink_to(finished[0])

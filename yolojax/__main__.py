@@ -240,23 +240,46 @@ def _import(options):
 
 
 def _add_export(commands):
+    from yolojax.export.workdir import FORMATS
+
     parser = commands.add_parser(
         "export",
         help="write a trained network for other programs",
-        description="Write a trained network in another program's format. darknet: model.cfg, model.weights and model.names.",
+        description="Write the network of a run for other programs: stablehlo is one program for JAX alone, from pictures to "
+        "boxes; onnx has raw heads, boxes and scores, for onnxruntime, OpenCV and others; darknet is model.cfg, model.weights "
+        "and model.names. A file of the first two is compared with the network on pictures before it is put in its place; "
+        "where they differ, nothing is left.",
     )
-    parser.add_argument("workdir", metavar="DIR", help="folder of the run, as train.py left it")
-    parser.add_argument("--to", required=True, choices=("darknet",), help="the format to write")
-    parser.add_argument("--out", required=True, metavar="DIR2", help="the folder to write; made where it is missing")
-    parser.add_argument("--checkpoint", default="best", help="best, last or a step (default: %(default)s)")
+    parser.add_argument("workdir", metavar="WORKDIR", help="folder of the run, as train.py left it")
+    parser.add_argument("--to", required=True, choices=(*FORMATS, "darknet"), help="the format to write")
+    parser.add_argument(
+        "--out", required=True, metavar="FILE", help="the file to write, which replaces one that is there; of darknet a folder"
+    )
+    parser.add_argument(
+        "--checkpoint", default="best", help="best (by validation AP50), last, or a step (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--pictures", nargs="+", default=(), metavar="SOURCE", help="pictures, folders and globs to compare the file and "
+        "the network on (default: validation pictures of the run)"
+    )  # fmt: skip
     parser.set_defaults(run=_export)
 
 
 def _export(options):
-    from yolojax.darknet.convert import export_run
+    if options.to == "darknet":
+        from yolojax.darknet.convert import export_run
 
-    for path in export_run(options.workdir, options.out, options.checkpoint):
-        print(path)
+        if options.pictures:
+            raise InputError("--pictures is not used with --to darknet; leave it out")
+        for path in export_run(options.workdir, options.out, options.checkpoint):
+            print(path)
+        return 0
+    from yolojax.export.workdir import export_workdir
+
+    line = export_workdir(
+        options.workdir, options.to, options.out, checkpoint=options.checkpoint, pictures=options.pictures
+    )
+    print(f"{options.out}: {line}")
     return 0
 
 

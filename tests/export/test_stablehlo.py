@@ -1,0 +1,210 @@
+"""The artefact for JAX: what it finds, in this process and in one that has no yolojax, and every way to get it wrong."""
+
+import json
+import re
+import subprocess
+import sys
+import zipfile
+
+import jax
+import numpy as np
+import pytest
+
+from tests.test_predict import GRID, NAMES, PICTURES, Colours
+from yolojax.__main__ import main
+from yolojax.config import Config
+from yolojax.errors import InputError
+from yolojax.export.stablehlo import PROGRAM, agree, check, export_stablehlo, load
+from yolojax.predict import Detector
+from yolojax.training.checkpoints import Run
+
+
+@pytest.fixture(scope="module")
+def exported(workdir, tmp_path_factory):
+    """The file of the short run."""
+    path = tmp_path_factory.mktemp("stablehlo") / "digits.yolojax"
+    assert main(["export", str(workdir), "--to", "stablehlo", "--out", str(path)]) == 0
+    return path
+
+
+@pytest.fixture(scope="module")
+def artefact(exported):
+    return load(exported)
+
+
+def detections(found, row=0):
+    boxes, scores, classes, valid = (np.asarray(member)[row] for member in found)
+    assert (boxes[~valid] == 0).all() and (scores[~valid] == 0).all() and (classes[~valid] == -1).all()
+    return boxes[valid], scores[valid], classes[valid]
+
+
+def assert_same(found, expected):
+    boxes, scores, classes = expected[:3]
+    assert len(scores) > 0
+    np.testing.assert_array_equal(found[2], classes)
+    np.testing.assert_allclose(found[1], scores, rtol=1e-4)
+    np.testing.assert_allclose(found[0], boxes, atol=0.02)
+
+
+def test_the_file_says_what_it_is(artefact, run):
+    about = artefact.about
+    assert artefact.names == tuple("0123456789") and artefact.size == (64, 96)
+    assert about["version"] == 1 and about["step"] == run.step and about["network"] == "yolov3_tiny"
+    assert about["anchors"][1][2] == [45, 73] and about["strides"] == [16, 32]
+    assert set(about["inputs"]) == {"pictures", "score_threshold", "iou_threshold"}
+    assert list(about["outputs"]) == ["boxes", "scores", "classes", "valid"]
+    assert about["platforms"] == ["cpu", "cuda", "tpu"] and about["jax"] == jax.__version__
+
+
+@pytest.mark.parametrize("thresholds", [(0.005, 0.45), (0.007, 0.1)])
+def test_it_finds_what_the_detector_finds(artefact, workdir, pictures, thresholds):
+    found = artefact(pictures, *thresholds)
+    assert [member.shape for member in found] == [(4, 100, 4), (4, 100), (4, 100), (4, 100)]
+    assert [str(member.dtype) for member in found] == ["float32", "float32", "int32", "bool"]
+    for row, expected in enumerate(Detector.from_workdir(workdir)(list(pictures), *thresholds)):
+        assert_same(detections(found, row), expected)
+
+
+def colour_run():
+    config = Config()
+    config.data.class_names = NAMES
+    return Run(config, Colours(), GRID, {}, 0)
+
+
+def test_pictures_of_any_size_are_letterboxed_in_the_program(tmp_path):
+    path = tmp_path / "colours"
+    export_stablehlo(colour_run(), path, [PICTURES["square"][0]])
+    artefact = load(path)
+    for name, (image, expected) in PICTURES.items():
+        boxes, scores, classes = detections(artefact(np.stack([image, image]), 0.5), row=1)
+        found = sorted((*np.round(box, 3).tolist(), class_id) for box, class_id in zip(boxes, classes, strict=True))
+        wanted = sorted((*np.round(np.float32(box), 3).tolist(), class_id) for box, class_id in expected)
+        np.testing.assert_allclose(np.reshape(found, (-1, 5)), np.reshape(wanted, (-1, 5)), atol=2e-3, err_msg=name)
+        assert (scores > 0.9).all()
+
+
+BLOCKER = """
+import sys
+class Blocker:
+    blocked = {"yolojax", "flax", "optax", "orbax", "cv2", "ml_collections", "absl", "sklearn", "pycocotools", "onnx"}
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in self.blocked:
+            raise ModuleNotFoundError(f"{name} is blocked")
+sys.meta_path.insert(0, Blocker())
+try:
+    import yolojax
+except ModuleNotFoundError:
+    pass
+else:
+    raise SystemExit("yolojax can be imported")
+"""
+REPORT = """
+import json
+print(json.dumps([member.tolist() for member in (boxes[valid], scores[valid], classes[valid])]))
+assert "yolojax" not in sys.modules and "flax" not in sys.modules
+"""
+
+
+def test_the_lines_of_the_readme_run_it_without_yolojax(repository, exported, workdir, pictures, tmp_path):
+    blocks = re.findall(r"```python\n(.*?)```", (repository / "README.md").read_text(), re.DOTALL)
+    (block,) = [block for block in blocks if "deserialize" in block]
+    assert block.count("\n") <= 12
+    (tmp_path / "digits.yolojax").symlink_to(exported)
+    np.save(tmp_path / "pictures.npy", pictures[:1])
+    block = block.replace("np.float32(0.3)", "np.float32(0.005)")
+    command = [sys.executable, "-W", "error", "-c", BLOCKER + block + REPORT]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    found = [np.array(member) for member in json.loads(done.stdout.splitlines()[-1])]
+    assert_same(found, Detector.from_workdir(workdir)([pictures[0]], 0.005, 0.45)[0])
+
+
+def rewrite(source, target, **changes):
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w") as new:
+        for name in old.namelist():
+            data = old.read(name)
+            if name == "about.json":
+                data = json.dumps(json.loads(data) | changes)
+            new.writestr(name, data)
+    return target
+
+
+def test_other_files_are_refused(exported, tmp_path):
+    text, cut, bare = (tmp_path / name for name in ("text", "cut", "bare"))
+    text.write_text("no archive")
+    cut.write_bytes(exported.read_bytes()[:-500])
+    with zipfile.ZipFile(bare, "w") as archive:
+        archive.writestr("about.json", "{}")
+    damaged = bytearray(exported.read_bytes())
+    damaged[len(damaged) // 2] ^= 255
+    (tmp_path / "damaged").write_bytes(damaged)
+    for path in (text, cut, bare, tmp_path, tmp_path / "damaged"):
+        with pytest.raises(InputError, match="not a detector that yolojax has exported, or damaged"):
+            load(path)
+    with pytest.raises(InputError, match="there is no such file"):
+        load(tmp_path / "absent")
+    with pytest.raises(InputError, match="of version 2, where this yolojax reads version 1"):
+        load(rewrite(exported, tmp_path / "newer", version=2))
+    assert load(rewrite(exported, tmp_path / "same", version=1)).size == (64, 96)
+
+
+def test_other_pictures_are_refused(artefact):
+    for pictures in (
+        np.zeros((64, 96, 3), np.uint8),
+        np.zeros((1, 64, 96, 4), np.uint8),
+        np.zeros((0, 64, 96, 3), np.uint8),
+        np.zeros((1, 64, 96, 3), np.float32),
+    ):
+        with pytest.raises(InputError, match=r"pictures must be RGB \(B, h, w, 3\) of uint8"):
+            artefact(pictures)
+
+
+def test_the_check_finds_a_network_that_differs_a_little(artefact, run, pictures):
+    other = jax.tree.map(np.asarray, run.variables)
+    other["params"]["head32"]["head"]["bias"] = other["params"]["head32"]["head"]["bias"] + np.float32(0.05)
+    with pytest.raises(InputError, match=r"differ on picture 1 \(letterboxed\), .*nothing was written"):
+        check(artefact, run._replace(variables=other), list(pictures))
+
+
+BOXES = np.float32([[0, 0, 50, 50], [10, 10, 90, 90], [20, 0, 60, 70]])
+SCORES = np.float32([0.9, 0.50001, 0.5])
+CLASSES = np.int32([0, 1, 1])
+
+
+@pytest.mark.parametrize("same", [True, False])
+@pytest.mark.parametrize("cut_short", [True, False])
+def test_lists_agree_but_for_rounding(same, cut_short):
+    order = [0, 2, 1]
+    others = (
+        [
+            (BOXES, SCORES, CLASSES),
+            (BOXES + 0.05, SCORES * np.float32(1.0005), CLASSES),
+            (BOXES[order], SCORES, CLASSES[order]),
+        ]
+        if same
+        else [
+            (BOXES[:2], SCORES[:2], CLASSES[:2]),
+            (BOXES + 0.2 * (SCORES > 0.6)[:, None], SCORES, CLASSES),
+            (BOXES, SCORES * np.float32(1.01), CLASSES),
+            (BOXES, SCORES, np.int32([1, 1, 1])),
+            (BOXES, SCORES * np.nan, CLASSES),
+        ]
+    )
+    for other in others:
+        assert agree((BOXES, SCORES, CLASSES), other, 100, cut_short) is same
+        assert agree(other, (BOXES, SCORES, CLASSES), 100, cut_short) is same
+
+
+def test_the_last_of_a_full_list_may_be_another():
+    other = BOXES.copy()
+    other[2] = 0
+    assert agree((BOXES, SCORES, CLASSES), (other, SCORES, CLASSES), 100, cut_short=True)
+    assert not agree((BOXES, SCORES, CLASSES), (other, SCORES, CLASSES), 100, cut_short=False)
+
+
+def test_a_damaged_program_in_a_whole_archive(exported, tmp_path):
+    with zipfile.ZipFile(exported) as old, zipfile.ZipFile(tmp_path / "bad", "w") as new:
+        new.writestr("about.json", old.read("about.json"))
+        new.writestr(PROGRAM, b"no program")
+    with pytest.raises(InputError, match="cannot read what"):
+        load(tmp_path / "bad")

@@ -1,0 +1,87 @@
+"""Files that are there whole or not at all, and the pictures on which they are checked."""
+
+import sys
+import types
+
+import numpy as np
+import pytest
+
+from yolojax.__main__ import main
+from yolojax.data.images import write_image
+from yolojax.errors import InputError
+from yolojax.export import workdir as module
+from yolojax.export.workdir import export_workdir, whole_or_not_at_all
+
+
+def test_everything_that_was_written_takes_its_place(tmp_path):
+    out = tmp_path / "new" / "net.weights"
+    with whole_or_not_at_all(out) as path:
+        path.write_text("weights")
+        path.with_suffix(".cfg").write_text("cfg")
+        assert not out.exists()
+    assert sorted(file.name for file in out.parent.iterdir()) == ["net.cfg", "net.weights"]
+    assert out.read_text() == "weights"
+
+
+def test_after_an_error_nothing_is_left_and_the_old_file_stays(tmp_path):
+    out = tmp_path / "net"
+    out.write_text("old")
+    with pytest.raises(InputError, match="differ"), whole_or_not_at_all(out) as path:
+        path.write_text("new")
+        raise InputError("they differ")
+    assert [file.name for file in tmp_path.iterdir()] == ["net"] and out.read_text() == "old"
+
+
+def test_places_where_no_file_can_be(tmp_path):
+    (tmp_path / "file").write_text("")
+    for out, message in ((tmp_path, "is a folder"), (tmp_path / "file" / "net", "cannot be written: ")):
+        with pytest.raises(InputError, match=message), whole_or_not_at_all(out) as path:
+            path.write_text("new")
+
+
+@pytest.fixture
+def seen(monkeypatch):
+    """The pictures that reach a format, which writes nothing."""
+    images = []
+
+    def write(run, path, pictures):
+        images.extend(pictures)
+        path.write_text("written")
+        return "a line"
+
+    monkeypatch.setitem(sys.modules, "a_format", types.SimpleNamespace(write=write))
+    monkeypatch.setitem(module.FORMATS, "onnx", "a_format:write")
+    return images
+
+
+def test_the_pictures_are_those_of_the_validation_or_those_given(workdir, run, seen, tmp_path, capsys):
+    assert main(["export", str(workdir), "--to", "onnx", "--out", str(tmp_path / "net")]) == 0
+    assert capsys.readouterr().out == f"{tmp_path / 'net'}: a line\n"
+    assert len(seen) == 4  # of twelve
+    seen.clear()
+    for number in range(3):
+        write_image(tmp_path / f"{number}.png", np.full((20, 30, 3), number, np.uint8))
+    export_workdir(workdir, "onnx", tmp_path / "net", pictures=[tmp_path / "2.png", f"{tmp_path}/[01].png"])
+    assert [int(image[0, 0, 0]) for image in seen] == [2, 0, 1]
+
+
+def test_what_is_missing_is_named(workdir, seen, tmp_path, capsys):
+    out = tmp_path / "net"
+    for arguments, message in (
+        ([tmp_path / "nothing"], "train first"),
+        ([workdir, "--checkpoint", "7"], "no checkpoint '7'"),
+        ([workdir, "--pictures", tmp_path / "no.png"], "no.png: there is no such picture or folder"),
+    ):
+        assert main(["export", *map(str, arguments), "--to", "onnx", "--out", str(out)]) == 1
+        shown = capsys.readouterr()
+        assert shown.err.startswith("error: ") and message in shown.err and shown.err.count("\n") == 1
+    text = (workdir / "config.json").read_text()
+    moved = tmp_path / "moved"
+    moved.mkdir()
+    (moved / "checkpoints").symlink_to(workdir / "checkpoints")
+    assert '"source": "digits"' in text
+    text = text.replace('"source": "digits"', '"source": "list"').replace('"val": ""', f'"val": "{tmp_path}/gone.txt"')
+    (moved / "config.json").write_text(text)
+    assert main(["export", str(moved), "--to", "onnx", "--out", str(out)]) == 1
+    shown = capsys.readouterr()
+    assert "gone.txt" in shown.err and "--pictures" in shown.err and not out.exists()

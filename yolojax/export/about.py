@@ -1,0 +1,20 @@
+"""What an exported file says about itself."""
+
+KIND = "yolojax detector"
+VERSION = 1
+"""Of the exported files' layout: inputs, outputs and the keys of `describe`."""
+
+
+def describe(run):
+    """What is to be known about the network of a run, as plain JSON values; anchors are in pixels of the input."""
+    return {
+        "format": KIND,
+        "version": VERSION,
+        "names": list(run.config.data.class_names),
+        "size": list(run.grid.size),
+        "strides": list(run.grid.strides),
+        "anchors": [[list(anchor) for anchor in scale] for scale in run.grid.anchors],
+        "network": run.config.model.name,
+        "step": run.step,
+        "class_scores": run.config.loss.class_scores,
+    }

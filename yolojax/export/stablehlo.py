@@ -1,0 +1,215 @@
+"""A trained detector as one file for JAX: a StableHLO program from pictures to boxes, and what is to be known about it.
+
+The file is a zip archive of `about.json` and `detect.jax`, a serialized `jax.export.Exported` with the parameters in it. It
+runs on a CPU, a CUDA GPU and a TPU, for any number and size of pictures, without yolojax.
+"""
+
+import json
+import os
+import zipfile
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import export
+
+from yolojax.data.images import letterbox as letterbox_on_host
+from yolojax.decode import decode
+from yolojax.errors import InputError
+from yolojax.export.about import KIND, VERSION, describe
+from yolojax.export.letterbox import letterbox, unletterbox
+from yolojax.nms import postprocess
+
+PLATFORMS = ("cpu", "cuda", "tpu")
+MAX_DETECTIONS = 100
+ABOUT, PROGRAM = "about.json", "detect.jax"
+
+INPUTS = {
+    "pictures": "uint8 (B, h, w, 3), RGB, any B, h and w; they are letterboxed to `size` (height, width) in the program",
+    "score_threshold": "float32 scalar; detections score more than this; a score is P(object) * P(class)",
+    "iou_threshold": "float32 scalar; of two detections of a class whose IoU exceeds this the better one stays",
+}
+OUTPUTS = {
+    "boxes": "float32 (B, K, 4): left, top, right, bottom in pixels of the pictures given, clipped to them; K = max_detections",
+    "scores": "float32 (B, K), falling",
+    "classes": "int32 (B, K), places in `names`",
+    "valid": "bool (B, K); where it is False there is no detection: box 0, score 0, class -1",
+}
+
+
+class Artefact:
+    """A detector read from a file: `boxes, scores, classes, valid = artefact(pictures)`.
+
+    Attributes:
+        about: the dict of about.json.
+        names: class names.
+        size: (height, width) of the network's input in pixels.
+    """
+
+    def __init__(self, about, exported):
+        self.about = about
+        self.names, self.size = tuple(about["names"]), tuple(about["size"])
+        self._detect = jax.jit(exported.call)
+
+    def __call__(self, pictures, score_threshold=0.3, iou_threshold=0.45):
+        """Finds objects in pictures; compiled once for each (B, h, w).
+
+        Args:
+            pictures: (B, h, w, 3) RGB uint8.
+            score_threshold: detections score more than this.
+            iou_threshold: of two detections of a class that overlap by more than this IoU the better one stays.
+
+        Returns:
+            boxes (B, K, 4) float32 xyxy in pixels of the pictures, scores (B, K) float32, classes (B, K) int32 and
+            valid (B, K) bool, NumPy arrays.
+
+        Raises:
+            InputError: pictures of another shape or type.
+        """
+        pictures = np.asarray(pictures)
+        if pictures.ndim != 4 or pictures.shape[3] != 3 or pictures.dtype != np.uint8 or 0 in pictures.shape:
+            raise InputError(f"pictures must be RGB (B, h, w, 3) of uint8, not {pictures.shape} of {pictures.dtype}")
+        return jax.device_get(self._detect(pictures, np.float32(score_threshold), np.float32(iou_threshold)))
+
+
+def load(path):
+    """Reads a detector that `export_stablehlo` has written.
+
+    Returns:
+        Artefact.
+
+    Raises:
+        InputError: a file that is missing, is none of these or is damaged, or one of another version.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            about, program = json.loads(archive.read(ABOUT)), archive.read(PROGRAM)
+        kind, version = about["format"], about["version"]
+    except FileNotFoundError:
+        raise InputError(f"{path}: there is no such file") from None
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path}: not a detector that yolojax has exported, or damaged ({error}); export it again") from error
+    if (kind, version) != (KIND, VERSION):
+        raise InputError(f"{path}: {kind} of version {version}, where this yolojax reads version {VERSION}; export it again")
+    try:
+        return Artefact(about, export.deserialize(bytearray(program)))
+    except Exception as error:  # many kinds, from a program of a JAX too old or too new, or damaged
+        written = about.get("jax")
+        raise InputError(f"{path}: this JAX, {jax.__version__}, cannot read what {written} wrote: {error!r}") from error
+
+
+def export_stablehlo(run, path, images):
+    """Writes the detector of a run and compares what the file says of pictures with what the network says.
+
+    Args:
+        run: Run.
+        path: the file to write.
+        images: list of RGB uint8 (h, w, 3), at least one.
+
+    Returns:
+        A line that says what was written.
+
+    Raises:
+        InputError: the file and the network differ.
+    """
+    detect = jax.jit(build_detect(run))
+    pictures = jax.ShapeDtypeStruct((*export.symbolic_shape("batch, height, width"), 3), jnp.uint8)
+    threshold = jax.ShapeDtypeStruct((), jnp.float32)
+    exported = export.export(detect, platforms=PLATFORMS)(pictures, threshold, threshold)
+    about = describe(run) | {
+        "max_detections": MAX_DETECTIONS,
+        "inputs": INPUTS,
+        "outputs": OUTPUTS,
+        "platforms": PLATFORMS,
+        "jax": jax.__version__,
+    }
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(ABOUT, json.dumps(about, indent=2, ensure_ascii=False))
+        archive.writestr(PROGRAM, bytes(exported.serialize()))
+    check(load(path), run, images)
+    return (
+        f"{os.path.getsize(path) / 1e6:.1f} MB for JAX on {', '.join(PLATFORMS)}; on {jax.default_backend()} it finds in "
+        f"{len(images)} pictures what the network finds"
+    )
+
+
+def build_detect(run):
+    """The program of a run: (pictures, score_threshold, iou_threshold) -> (boxes, scores, classes, valid), see `INPUTS`."""
+
+    def detect(pictures, score_threshold, iou_threshold):
+        images, placement = letterbox(pictures, run.grid.size)
+        found = postprocess(
+            decode(run.model.apply(run.variables, images, train=False), run.grid),
+            score_threshold=score_threshold,
+            iou_threshold=iou_threshold,
+            max_detections=MAX_DETECTIONS,
+            class_scores=run.config.loss.class_scores,
+        )
+        boxes = unletterbox(found.boxes, placement)
+        # What was found in the grey margin alone has no area left.
+        valid = found.valid & (boxes[..., 2:] > boxes[..., :2]).all(-1)
+        return (
+            jnp.where(valid[..., None], boxes, 0),
+            jnp.where(valid, found.scores, 0),
+            jnp.where(valid, found.classes, -1),
+            valid,
+        )
+
+    return detect
+
+
+def check(artefact, run, images):
+    """Compares an artefact with the detector of its run on letterboxed pictures, and with its own program on one as it is.
+
+    Raises:
+        InputError: they differ.
+    """
+    from yolojax.predict import Detector  # here, not above: reading a file needs no checkpoints
+
+    fitted = [letterbox_on_host(image, run.grid.size)[0] for image in images]
+    detector = Detector(run.model, run.variables, run.grid, artefact.names, run.config.loss.class_scores)
+    program = jax.jit(build_detect(run))
+
+    def letterboxed(*thresholds):
+        return _valid(artefact(np.stack(fitted), *thresholds)), [found[:3] for found in detector(fitted, *thresholds)]
+
+    def as_it_is(*thresholds):
+        picture = images[0][None]
+        return _valid(artefact(picture, *thresholds)), _valid(jax.device_get(program(picture, *thresholds)))
+
+    for lists in (letterboxed, as_it_is):
+        # An IoU threshold of 1 removes nothing: the best slots are compared, whatever the network has learnt to find.
+        for thresholds in ((0.0, 1.0), (0.3, 0.45)):
+            for number, pair in enumerate(zip(*lists(*thresholds), strict=True), start=1):
+                if not agree(*pair, max(*run.grid.size, *images[0].shape), cut_short=thresholds[0] == 0):
+                    raise InputError(
+                        f"the exported file and the network differ on picture {number} ({lists.__name__.replace('_', ' ')}), "
+                        f"with {len(pair[0][1])} and {len(pair[1][1])} detections at thresholds {thresholds[0]} and "
+                        f"{thresholds[1]}; nothing was written"
+                    )
+
+
+def agree(found, expected, side, cut_short):
+    """Whether two lists of detections of one picture are the same but for rounding, in any order of nearly equal scores.
+
+    Args:
+        found, expected: boxes (k, 4), scores (k,), classes (k,), by falling score.
+        side: of the picture in pixels; coordinates agree to 1/1000 of it.
+        cut_short: the lists end where there was no more room; rounding decides which of nearly equal scores came last.
+    """
+    (boxes, scores, classes), (expected_boxes, expected_scores, expected_classes) = found, expected
+    if len(scores) != len(expected_scores) or not np.allclose(scores, expected_scores, rtol=1e-3, atol=1e-4):
+        return False
+    same = classes[:, None] == expected_classes[None]
+    same &= np.isclose(scores[:, None], expected_scores[None], rtol=1e-3, atol=1e-4)
+    same &= np.abs(boxes[:, None] - expected_boxes[None]).max(-1, initial=0) <= side / 1000
+    sure = np.ones(len(scores), bool)
+    if cut_short and len(scores):
+        sure = np.minimum(scores, expected_scores) > expected_scores[-1] * 1.001 + 1e-4
+    return bool(same.any(1)[sure].all() and same.any(0)[sure].all())
+
+
+def _valid(detections):
+    """The valid ones of each picture: [(boxes (k, 4), scores (k,), classes (k,)), ...]."""
+    boxes, scores, classes, valid = detections
+    return [(boxes[i][valid[i]], scores[i][valid[i]], classes[i][valid[i]]) for i in range(len(valid))]

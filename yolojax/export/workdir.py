@@ -1,0 +1,93 @@
+"""The export of a trained run; each file is checked against the network before it is there."""
+
+import contextlib
+import importlib
+import os
+import tempfile
+from pathlib import Path
+
+from yolojax.errors import InputError
+
+PICTURES = 4
+
+FORMATS = {
+    "stablehlo": "yolojax.export.stablehlo:export_stablehlo",
+    "onnx": "yolojax.export.onnx:export_onnx",
+}
+"""For each format the function (run, path, images) -> a line for the user; it writes `path`, and files beside it, and compares
+them with the network on the images, RGB uint8 (h, w, 3); what differs is an InputError."""
+
+
+def export_workdir(workdir, to, out, *, checkpoint="best", pictures=()):
+    """Writes a trained network in another format; nothing is left where it does not do what the network does.
+
+    Args:
+        workdir: of `train_and_evaluate`.
+        to: a key of `FORMATS`.
+        out: the file to write; one that is there is replaced.
+        checkpoint: "best", "last" or a step.
+        pictures: pictures, folders and globs to check the file on; the validation pictures of the run by default.
+            Four of them are used, evenly spread.
+
+    Returns:
+        A line that says what was written.
+
+    Raises:
+        InputError: no run, no pictures, a folder that cannot be written, a package that is missing, or a file that differs from
+            the network.
+    """
+    from yolojax.training.checkpoints import load_run
+
+    module, function = FORMATS[to].split(":")
+    write = getattr(importlib.import_module(module), function)
+    run = load_run(workdir, checkpoint)
+    images = _given_pictures(pictures) if pictures else _validation_pictures(run.config)
+    with whole_or_not_at_all(out) as path:
+        return write(run, path, images)
+
+
+@contextlib.contextmanager
+def whole_or_not_at_all(out):
+    """Gives a path of the same name in a new folder beside `out`; what lies in that folder at the end takes its place.
+
+    After an exception nothing is left of it.
+
+    Raises:
+        InputError: `out` is a folder, or its folder cannot be written.
+    """
+    out = Path(out)
+    if out.is_dir():
+        raise InputError(f"{out} is a folder; give the name of a file")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as folder:
+            yield Path(folder) / out.name
+            for path in sorted(Path(folder).iterdir()):
+                os.replace(path, out.parent / path.name)
+    except OSError as error:
+        raise InputError(f"{out} cannot be written: {error.strerror or error}") from error
+
+
+def _given_pictures(sources):
+    from yolojax.data.images import read_image
+    from yolojax.detect import find_pictures
+
+    return [read_image(path) for path in _spread(find_pictures(sources))]
+
+
+def _validation_pictures(config):
+    from yolojax.data.sources import open_split
+
+    try:
+        source = open_split(config, "val")
+        images = [source.example(0, index).image for index in _spread(range(len(source)))]
+    except InputError as error:
+        raise InputError(f"{error}; the file is checked on validation pictures: give others with --pictures") from error
+    if not images:
+        raise InputError("the run has no validation pictures to check the file on: give some with --pictures")
+    return images
+
+
+def _spread(items):
+    count = min(len(items), PICTURES)
+    return [items[i * len(items) // count] for i in range(count)]
