@@ -168,7 +168,10 @@ def test_detect_takes_paths_as_they_come_and_ctrl_c_keeps_what_was_done(environm
         write_image(tmp_path / f"{number}.png", scene)
     out = tmp_path / "out"
     flags = ["--workdir", workdir, "--out", out, "--txt", "--crops", "--classes=3,7", "--augment", "--score_threshold=0.001"]
+    # A shell that runs the tests in the background has them, and what they start, ignore Ctrl-C.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = start(environment, "detect.py", *flags, "-", stdin=subprocess.PIPE)
+    signal.signal(signal.SIGINT, before)
     for number in range(2):
         process.stdin.write(f"{tmp_path}/{number}.png\n")
         process.stdin.flush()

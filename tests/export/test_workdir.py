@@ -70,7 +70,8 @@ def test_what_is_missing_is_named(workdir, seen, tmp_path, capsys):
     for arguments, message in (
         ([tmp_path / "nothing"], "train first"),
         ([workdir, "--checkpoint", "7"], "no checkpoint '7'"),
-        ([workdir, "--pictures", tmp_path / "no.png"], "no.png: there is no such picture or folder"),
+        ([workdir, "--pictures", "-"], "--pictures -: give pictures"),
+        ([workdir, "--pictures", tmp_path / "no.png"], "no.png: there is no such picture"),
     ):
         assert main(["export", *map(str, arguments), "--to", "onnx", "--out", str(out)]) == 1
         shown = capsys.readouterr()

@@ -10,7 +10,7 @@ import pytest
 from tests.data.text_list import NAMES, PICTURES, write_list
 from tests.tiny_config import get_config
 from yolojax.config import to_dict
-from yolojax.data import pipeline
+from yolojax.data import sources
 from yolojax.data.convert import convert
 from yolojax.data.formats.read import read_annotations
 from yolojax.errors import InputError
@@ -159,6 +159,6 @@ def test_the_training_annotations_are_read_once(tmp_path, monkeypatch):
     convert([config.data.train], "coco", tmp_path / "coco", names=NAMES)
     config.data.train, config.data.class_names = str(tmp_path / "coco/list.json"), ()
     read = []
-    monkeypatch.setattr(pipeline, "read_annotations", lambda *given: read.append(given) or read_annotations(*given))
+    monkeypatch.setattr(sources, "read_annotations", lambda *given: read.append(given) or read_annotations(*given))
     resolved, source = resolve(config)
     assert len(read) == 1 and len(source) == len(PICTURES) and resolved.data.class_names == source.names == NAMES

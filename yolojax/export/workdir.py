@@ -70,9 +70,13 @@ def whole_or_not_at_all(out):
 
 def _given_pictures(sources):
     from yolojax.data.images import read_image
-    from yolojax.detect import find_pictures
+    from yolojax.detect_sources import STANDARD_INPUT, find_sources, is_video
 
-    return [read_image(path) for path in _spread(find_pictures(sources))]
+    found = find_sources(sources)
+    for source in found:
+        if is_video(source) or source == STANDARD_INPUT:
+            raise InputError(f"--pictures {source}: give pictures, folders, globs or lists, no videos, cameras or -")
+    return [read_image(path) for path in _spread(found)]
 
 
 def _validation_pictures(config):
