@@ -369,6 +369,7 @@ def test_another_configuration_is_refused_and_the_run_is_as_it_was(environment, 
     assert {path: path.read_bytes() for path in workdir.rglob("*") if path.is_file()} == before
 
 
+@pytest.mark.slow
 def test_a_disk_that_is_full_while_saving_is_one_line_and_the_run_goes_on_later(environment, finished, tmp_path):
     expected, _ = finished
     workdir = tmp_path / "run"

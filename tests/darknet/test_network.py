@@ -77,7 +77,8 @@ def test_the_slots_that_fill_up_a_head_score_nothing_and_the_sigmoid_is_stretche
     np.testing.assert_allclose(found.boxes[0, slot], [(2 + x) * 8, (1 + y) * 8, 20, 30.5], rtol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["yolov3", "yolov3_spp", "yolov3_tiny"])
+# YOLOv3-SPP has all the layers of YOLOv3.
+@pytest.mark.parametrize("name", [pytest.param("yolov3", marks=pytest.mark.slow), "yolov3_spp", "yolov3_tiny"])
 def test_our_networks_and_those_of_their_cfgs_give_the_same(name, tmp_path):
     config = ModelConfig(name=name, num_classes=3, width=0.125)
     ours, theirs = build_model(config), build_network(parse_cfg(cfg_text(config, (64, 96))))[0]

@@ -72,7 +72,8 @@ def by_hand(heads, grid, softmax=False):
     return np.concatenate(boxes, 1), np.concatenate(scores, 1)
 
 
-@pytest.mark.parametrize("name", ["yolov3", "yolov3_spp", "yolov3_tiny"])
+# YOLOv3-SPP has all the layers of YOLOv3.
+@pytest.mark.parametrize("name", [pytest.param("yolov3", marks=pytest.mark.slow), "yolov3_spp", "yolov3_tiny"])
 def test_the_outputs_are_those_of_the_network(name, images, tmp_path):
     run = make_run(name)
     path = tmp_path / "net.onnx"
