@@ -85,7 +85,8 @@ def train_and_evaluate(config, workdir):
     checkpoints = open_workdir(config, workdir)
     start_step = (checkpoints.steps() or [0])[-1]
     make_state = functools.partial(create_state, optimizer=optimizer, average=config.optimizer.ema_decay > 0)
-    frozen_steps = round(config.train.freeze_epochs * steps_per_epoch) or total_steps
+    freeze_epochs = config.train.freeze_epochs
+    frozen_steps = max(1, round(freeze_epochs * steps_per_epoch)) if freeze_epochs else total_steps
     notes = []
     if start_step:
         variables = abstract_variables(model)
