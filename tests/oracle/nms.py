@@ -57,9 +57,10 @@ def postprocess(
         labels = range(len(scores)) if multi_label else [int(np.argmax(scores))]
         for label in labels:
             if scores[label] > score_threshold:
-                candidates.append((oracle_boxes.to_xyxy(box), scores[label], label, slot))
-    candidates.sort(key=lambda c: (-c[1], c[3], c[2]))
-    candidates = [c[:3] for c in candidates[:max_candidates]]
+                candidates.append((oracle_boxes.to_xyxy(box), scores[label], label, slot, max(scores)))
+    candidates.sort(key=lambda c: (-c[1], -c[4], c[3], c[2]))
+    candidates = sorted(candidates[:max_candidates], key=lambda c: (-c[1], c[3], c[2]))
+    candidates = [c[:3] for c in candidates]
     if method == "soft":
         return soft_nms(candidates, score_threshold, class_agnostic)[:max_detections]
     kept = []
