@@ -92,7 +92,7 @@ def test_sources_without_pictures_are_named(folder):
         with pytest.raises(InputError) as caught:
             find_sources([str(folder), source])
         assert str(caught.value) == f"{source}: there is no such picture or folder"
-    with pytest.raises(InputError, match=r"folder\.png: no pictures in this folder \(\.bmp, \.jpeg, "):
+    with pytest.raises(InputError, match=r"folder\.png: no pictures or videos in this folder \(\.bmp, \.jpeg, "):
         find_sources([folder / "folder.png"])
 
 
@@ -161,6 +161,26 @@ def test_no_picture_is_overwritten(folder, tmp_path, monkeypatch):
         with pytest.raises(InputError, match=r"would be overwritten.*--out"):
             detect_files(Whole(), sources, out)
     assert {path: path.read_bytes() for path in folder.iterdir() if path.is_file()} == before
+
+
+def test_no_labels_of_a_source_and_no_crop_that_is_one_are_overwritten(tmp_path):
+    source = picture(tmp_path / "set" / "images" / "a.png")
+    labels = tmp_path / "set" / "labels" / "a.txt"
+    labels.parent.mkdir()
+    labels.write_text("0 0.5 0.5 0.1 0.1\n")
+    with pytest.raises(InputError, match=r"labels/a\.txt is a source, or the labels of one"):
+        detect_files(Whole(), [source], tmp_path / "set", draw=False, txt=True)
+    assert labels.read_text() == "0 0.5 0.5 0.1 0.1\n"
+    crop = picture(tmp_path / "out" / "crops" / NAMES[1] / "a-0.png")
+    before = crop.read_bytes()
+    with pytest.raises(InputError, match=r"a-0\.png is a source"):
+        detect_files(Whole(), [source, crop], tmp_path / "out", draw=False, crops=True)
+    assert crop.read_bytes() == before
+
+
+def test_a_folder_holds_pictures_and_videos(folder, tmp_path):
+    (folder / "film.mp4").write_bytes(b"no video")
+    assert folder / "film.mp4" in find_sources([folder])
 
 
 def test_a_broken_picture_is_named_and_the_rest_is_done(folder, tmp_path, capsys):

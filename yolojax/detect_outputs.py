@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from yolojax.ahead import workers
+from yolojax.data.formats.yolo import label_path
 from yolojax.data.images import ENDINGS, cv2, write_image
 from yolojax.draw import draw_detections
 from yolojax.errors import InputError
@@ -33,13 +34,10 @@ class Outputs:
         self._taken, self._originals, self._names = set(), set(), {}
 
     def protect(self, path):
-        """Remembers a source, which no output may overwrite."""
-        try:
-            status = path.stat()
-        except OSError:
-            return
-        # As a file, not as a name: links and letter case give one file many names.
-        self._originals.add((status.st_dev, status.st_ino))
+        """Remembers a source and its YOLO labels, which no output may overwrite."""
+        for original in (path, Path(label_path(path))):
+            with contextlib.suppress(OSError):
+                self._originals.add(_identity(original))
 
     def name(self, path, ending=None):
         """Where a source's drawing goes: its own name, with a number where two are alike, as PNG where its format is rare.
@@ -157,7 +155,7 @@ class Outputs:
             if self._txt:
                 self._waiting.append(self._pool.submit(_write_labels, labels.with_name(f"{stem}.txt"), image, detection))
             if self._crops:
-                self._waiting.append(self._pool.submit(_write_crops, self.out / "crops", stem, image, detection))
+                self._waiting.append(self._pool.submit(self._write_crops, stem, image, detection))
         self.wait(WAITING)
 
     def wait(self, allowed):
@@ -165,16 +163,38 @@ class Outputs:
         while len(self._waiting) > allowed:
             self._waiting.popleft().result()
 
+    def _write_crops(self, stem, image, detection):
+        """CLASS/STEM-NUMBER.png for each detection: the pixels that its box touches."""
+        for number, (box, class_id) in enumerate(zip(detection.boxes, detection.classes, strict=True)):
+            # A name may hold what no folder's can.
+            target = self.out / "crops" / (re.sub(r"[^\w .+-]", "_", detection.names[class_id]).strip(" .") or str(class_id))
+            left, top = np.floor(box[:2]).astype(int)
+            right, bottom = np.ceil(box[2:]).astype(int)
+            try:
+                target.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise InputError(f"{target}: the folder cannot be made: {error.strerror}") from error
+            write_image(self._allowed(target / f"{stem}-{number}.png"), image[top:bottom, left:right])
+
     def _free(self, folder, stem, ending):
         name, number = stem + ending, 1
         while (folder, name.lower()) in self._taken:
             number += 1
             name = f"{stem}-{number}{ending}"
         self._taken.add((folder, name.lower()))
-        target = folder / name
-        if target.exists() and ((status := target.stat()).st_dev, status.st_ino) in self._originals:
-            raise InputError(f"{target} is one of the pictures and would be overwritten; name another folder with --out")
+        return self._allowed(folder / name)
+
+    def _allowed(self, target):
+        """The path of an output, unless a source or its labels lie there."""
+        if target.exists() and _identity(target) in self._originals:
+            raise InputError(f"{target} is a source, or the labels of one, and would be overwritten; name another --out")
         return target
+
+
+def _identity(path):
+    """The file itself: links and letter case give one file many names."""
+    status = path.stat()
+    return status.st_dev, status.st_ino
 
 
 def text_of(value):
@@ -207,17 +227,3 @@ def _write_labels(path, image, detection):
         path.write_text("".join(lines))
     except OSError as error:
         raise InputError(f"{path}: the labels cannot be written: {error.strerror}") from error
-
-
-def _write_crops(folder, stem, image, detection):
-    """CLASS/STEM-NUMBER.png for each detection: the pixels that its box touches."""
-    for number, (box, class_id) in enumerate(zip(detection.boxes, detection.classes, strict=True)):
-        # A name may hold what no folder's can.
-        target = folder / (re.sub(r"[^\w .+-]", "_", detection.names[class_id]).strip(" .") or str(class_id))
-        left, top = np.floor(box[:2]).astype(int)
-        right, bottom = np.ceil(box[2:]).astype(int)
-        try:
-            target.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise InputError(f"{target}: the folder cannot be made: {error.strerror}") from error
-        write_image(target / f"{stem}-{number}.png", image[top:bottom, left:right])

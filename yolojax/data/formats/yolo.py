@@ -59,7 +59,7 @@ def read_yolo(
     pictures = {}
     for name in wanted:
         pictures.update(_split_pictures(data, path, name, on_problem))
-    labels = {picture: _label_path(picture) for picture in pictures}
+    labels = {picture: label_path(picture) for picture in pictures}
     # Not isfile: a label that is there and cannot be read is no picture without objects.
     labelled = [picture for picture, label in labels.items() if os.path.lexists(label)]
     if pictures and not labelled:
@@ -200,7 +200,7 @@ def _listed(path, on_problem):
     return found
 
 
-def _label_path(picture):
+def label_path(picture):
     """labels/NAME.txt for images/NAME.jpg, at the last images/ of the path; else beside the picture."""
     path = Path(picture).with_suffix(".txt")
     parts = list(path.parts)
