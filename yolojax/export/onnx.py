@@ -67,7 +67,8 @@ def build(run, model):
         from onnx import TensorProto, checker, helper
     except ImportError:
         raise InputError("writing ONNX needs the package onnx: pip install onnx onnxruntime") from None
-    from yolojax.export.onnx_graph import Nodes, trace
+    from yolojax.export.onnx_graph import trace
+    from yolojax.export.onnx_nodes import Nodes
 
     nodes = Nodes()
     heads = trace(model, run.variables, run.grid.size, nodes, "images")
@@ -166,7 +167,9 @@ def _outputs(run, model, images):
 
 
 def _head_names(grid):
-    return [f"head{stride}" for stride in grid.strides]
+    """head8, head16, ...; of several with the same stride the later ones are head16_1, head16_2, ..."""
+    before = [grid.strides[:scale].count(stride) for scale, stride in enumerate(grid.strides)]
+    return [f"head{stride}" + (f"_{count}" if count else "") for stride, count in zip(grid.strides, before, strict=True)]
 
 
 def _decode(nodes, rows, grid, class_scores):
