@@ -222,13 +222,19 @@ def _add_import(commands):
     parser.add_argument("--cfg", required=True, metavar="FILE.cfg", help="the network that they belong to")
     parser.add_argument("--workdir", required=True, metavar="DIR", help="the folder to make; it must not hold a run")
     parser.add_argument("--names", metavar="FILE", help="class names, one a line (default: the classes' numbers)")
+    parser.add_argument(
+        "--fit",
+        choices=("letterbox", "stretch"),
+        default="letterbox",
+        help="keep a picture's proportions, or not, as AlexeyAB's Darknet by default (default: %(default)s)",
+    )
     parser.set_defaults(run=_import)
 
 
 def _import(options):
     from yolojax.darknet.convert import import_weights
 
-    config = import_weights(options.weights, options.cfg, options.workdir, options.names)
+    config = import_weights(options.weights, options.cfg, options.workdir, options.names, options.fit)
     height, width = config.data.size
     print(f"{options.workdir}: {config.model.name}, {config.model.num_classes} classes, {height} x {width} pixels")
     workdir = shlex.quote(options.workdir)

@@ -12,6 +12,7 @@ import numpy as np
 
 from yolojax.ahead import detect_ahead
 from yolojax.darknet.detector import darknet_parts
+from yolojax.data.darknet_fit import FITS, multi_label
 from yolojax.data.images import letterbox, read_image
 from yolojax.decode import Predictions, decode
 from yolojax.errors import InputError
@@ -71,9 +72,14 @@ class Detector:
             InputError: no run there, or no such checkpoint.
         """
         run = load_run(workdir, checkpoint)
-        return cls(
-            run.model, run.variables, run.grid, run.config.data.class_names, run.config.loss.class_scores
-        )
+        return cls.from_run(run)
+
+    @classmethod
+    def from_run(cls, run):
+        """Makes a detector of a `Run`, with the picture fit of its configuration."""
+        names, fit = run.config.data.class_names, run.config.data.fit
+        class_scores = run.config.loss.class_scores
+        return cls(run.model, run.variables, run.grid, names, class_scores, FITS[fit], multi_label(fit))
 
     @classmethod
     def from_darknet(cls, cfg, weights, names=None, fit="letterbox"):

@@ -100,6 +100,28 @@ def test_any_other_cfg_is_imported_whole_and_exported_as_it_was(face, tmp_path):
     assert_equal(found[0]._replace(names=()), same[0]._replace(names=()))
 
 
+@pytest.mark.parametrize("fit", ["letterbox", "stretch"])
+def test_the_workdir_finds_what_darknet_finds_in_its_own_fit(fit, face, tmp_path):
+    cfg, weights = map(str, face)
+    assert main(["import", weights, "--cfg", cfg, "--workdir", str(tmp_path / "run"), "--fit", fit]) == 0
+    assert read_config(tmp_path / "run").data.fit == f"darknet_{fit}"
+    images = [np.random.default_rng(0).integers(0, 256, (h, w, 3), np.uint8) for h, w in ((50, 40), (32, 32), (20, 70))]
+    expected = Detector.from_darknet(cfg, weights, fit=fit)(images, 0.2)
+    for one, two in zip(Detector.from_workdir(tmp_path / "run")(images, 0.2), expected, strict=True):
+        assert len(one.scores)
+        assert_equal(one, two)
+    # Slots are found as several classes, and the other fit finds something else.
+    boxes, counts = np.unique(expected[0].boxes, axis=0, return_counts=True)
+    assert len(boxes) and counts.max() > 1
+    other = Detector.from_darknet(cfg, weights, fit="stretch" if fit == "letterbox" else "letterbox")(images[0], 0.2)
+    assert len(other.scores) != len(expected[0].scores) or not np.allclose(other.boxes, expected[0].boxes, atol=0.1)
+
+
+def test_a_fit_that_is_none(face, tmp_path):
+    with pytest.raises(InputError, match="fit must be one of letterbox, stretch, not 'crop'"):
+        import_weights(face[1], face[0], tmp_path / "run", fit="crop")
+
+
 def small(config):
     """A training of a few steps that change nothing to speak of."""
     config.train.epochs = 0.25
@@ -114,7 +136,7 @@ def small(config):
 
 def test_an_imported_network_is_evaluated_and_trained_on(face, tmp_path, capsys):
     workdir = tmp_path / "run"
-    import_weights(face[1], face[0], workdir)
+    import_weights(face[1], face[0], workdir, fit="stretch")
     write_image(tmp_path / "0.png", np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8))
     (tmp_path / "list.txt").write_text("0.png 3,3,30,30,1\n")
     (tmp_path / "list.names").write_text("".join(f"{number}\n" for number in range(10)))
@@ -124,6 +146,7 @@ def test_an_imported_network_is_evaluated_and_trained_on(face, tmp_path, capsys)
     config = small(get_config())
     config.model = ModelConfig()
     config.data.size = (64, 96)
+    config.data.fit = "darknet_letterbox"
     train_and_evaluate(config, workdir)
     assert "darknet, 10 classes" in capsys.readouterr().out
     before = read_weights(face[1], build_network(parse_cfg(FACE))[0]).variables

@@ -6,7 +6,7 @@ from pathlib import Path
 from yolojax.config import Config, ModelConfig
 from yolojax.darknet.cfg import read_cfg
 from yolojax.darknet.describe import cfg_text, recognise
-from yolojax.darknet.detector import class_names
+from yolojax.darknet.detector import class_names, config_fit
 from yolojax.darknet.layers import build_layers
 from yolojax.darknet.network import build_network
 from yolojax.darknet.weights import Header, read_weights, write_weights
@@ -16,7 +16,7 @@ from yolojax.training.checkpoints import load_run
 from yolojax.training.imported import save_import
 
 
-def import_weights(weights, cfg, workdir, names=None):
+def import_weights(weights, cfg, workdir, names=None, fit="letterbox"):
     """Makes a workdir for eval.py, detect.py and train.py of a Darknet network.
 
     Args:
@@ -25,6 +25,7 @@ def import_weights(weights, cfg, workdir, names=None):
             goes into config.model.cfg.
         workdir: folder to make; it must not hold a run.
         names: path of a file with one class name a line; by default classes are called by their numbers.
+        fit: "letterbox" or "stretch", how Darknet fits the pictures that the network sees; goes into config.data.fit.
 
     Returns:
         The Config of the workdir.
@@ -36,6 +37,7 @@ def import_weights(weights, cfg, workdir, names=None):
     size, layers = build_layers(sections)
     model, grid = build_network(sections)
     config = Config()
+    config.data.fit = config_fit(fit)
     config.model = recognise(size, layers, grid, model.num_classes) or ModelConfig(
         name="darknet", num_classes=model.num_classes, cfg=_plain_text(sections)
     )

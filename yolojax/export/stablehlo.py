@@ -13,11 +13,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax import export
 
+from yolojax.data.darknet_fit import multi_label
 from yolojax.data.images import letterbox as letterbox_on_host
 from yolojax.decode import decode
 from yolojax.errors import InputError
 from yolojax.export.about import KIND, VERSION, describe
-from yolojax.export.letterbox import letterbox, unletterbox
+from yolojax.export.letterbox import FITS, unfit
 from yolojax.nms import postprocess
 
 PLATFORMS = ("cpu", "cuda", "tpu")
@@ -25,7 +26,7 @@ MAX_DETECTIONS = 100
 ABOUT, PROGRAM = "about.json", "detect.jax"
 
 INPUTS = {
-    "pictures": "uint8 (B, h, w, 3), RGB, any B, h and w; they are letterboxed to `size` (height, width) in the program",
+    "pictures": "uint8 (B, h, w, 3), RGB, any B, h and w; the program fits them into `size` (height, width) as `fit` says",
     "score_threshold": "float32 scalar; detections score more than this; a score is P(object) * P(class)",
     "iou_threshold": "float32 scalar; of two detections of a class whose IoU exceeds this the better one stays",
 }
@@ -137,15 +138,16 @@ def build_detect(run):
     """The program of a run: (pictures, score_threshold, iou_threshold) -> (boxes, scores, classes, valid), see `INPUTS`."""
 
     def detect(pictures, score_threshold, iou_threshold):
-        images, placement = letterbox(pictures, run.grid.size)
+        images, placement = FITS[run.config.data.fit](pictures, run.grid.size)
         found = postprocess(
             decode(run.model.apply(run.variables, images, train=False), run.grid),
             score_threshold=score_threshold,
             iou_threshold=iou_threshold,
             max_detections=MAX_DETECTIONS,
+            multi_label=multi_label(run.config.data.fit),
             class_scores=run.config.loss.class_scores,
         )
-        boxes = unletterbox(found.boxes, placement)
+        boxes = unfit(found.boxes, placement)
         # What was found in the grey margin alone has no area left.
         valid = found.valid & (boxes[..., 2:] > boxes[..., :2]).all(-1)
         return (
@@ -167,7 +169,7 @@ def check(artefact, run, images):
     from yolojax.predict import Detector  # here, not above: reading a file needs no checkpoints
 
     fitted = [letterbox_on_host(image, run.grid.size)[0] for image in images]
-    detector = Detector(run.model, run.variables, run.grid, artefact.names, run.config.loss.class_scores)
+    detector = Detector.from_run(run)
     program = jax.jit(build_detect(run))
 
     def letterboxed(*thresholds):
