@@ -20,7 +20,8 @@ from yolojax.darknet.network import build_network
 from yolojax.darknet.weights import write_weights
 from yolojax.data.images import write_image
 from yolojax.errors import InputError
-from yolojax.export.stablehlo import PROGRAM, agree, check, export_stablehlo, load
+from yolojax.export.agreement import agree
+from yolojax.export.stablehlo import PROGRAM, check, export_stablehlo, load
 from yolojax.models import abstract_variables
 from yolojax.predict import Detector
 from yolojax.training.checkpoints import Run

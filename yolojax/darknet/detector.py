@@ -6,6 +6,9 @@ from yolojax.data.annotations import read_names
 from yolojax.data.darknet_fit import FITS
 from yolojax.errors import InputError
 
+DARKNET_FITS = {fit: f"darknet_{fit}" for fit in ("letterbox", "stretch")}
+"""Darknet's ways to fit a picture, and the values of config.data.fit for them."""
+
 
 def darknet_parts(cfg, weights, names=None, fit="letterbox"):
     """Reads what makes a `Detector` of Darknet's files, as its keyword arguments; see `Detector.from_darknet`."""
@@ -25,9 +28,9 @@ def config_fit(fit):
 
     Raises: InputError, for another than letterbox and stretch.
     """
-    if fit not in ("letterbox", "stretch"):
-        raise InputError(f"fit must be one of letterbox, stretch, not {fit!r}")
-    return f"darknet_{fit}"
+    if fit not in DARKNET_FITS:
+        raise InputError(f"fit must be one of {', '.join(DARKNET_FITS)}, not {fit!r}")
+    return DARKNET_FITS[fit]
 
 
 def class_names(path, cfg, number):
