@@ -162,6 +162,7 @@ OUT_OF_RANGE = {
     "data.class_names": [("a", "b", "a")],
     "data.size": [(416,), (416, 416, 3), (416, 0), (416, 400), (-32, 32), ()],
     "data.sizes": [(416,), ((416, 416), (416, 400)), ((64, 64), (64, 64)), ((0, 32),), ((32.0, 32),), ("ab",)],
+    "data.fit": ["stretch", ""],
     "data.sampling": ["random", ""],
     "data.repeat_threshold": [-0.1, 1.1],
     "data.cache_gib": [-1.0],

@@ -202,8 +202,8 @@ def test_a_trained_run_as_darknets_files_finds_the_same(environment, finished, t
         out = tmp_path / str(place)
         succeed(environment, "detect.py", *source, "--out", out, "--score_threshold=0.001", tmp_path / "scene.png")
         found.append(json.loads((out / "detections.json").read_text())[0]["detections"])
-    assert found[0] and found[0] == found[1]
-    assert found[2]  # resized otherwise, and not the best class of a slot alone
+    assert found[1] and found[1] == found[2]
+    assert found[0]  # resized otherwise, and the best class of a slot alone
 
 
 def wait_for_steps(process):

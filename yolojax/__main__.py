@@ -222,13 +222,19 @@ def _add_import(commands):
     parser.add_argument("--cfg", required=True, metavar="FILE.cfg", help="the network that they belong to")
     parser.add_argument("--workdir", required=True, metavar="DIR", help="the folder to make; it must not hold a run")
     parser.add_argument("--names", metavar="FILE", help="class names, one a line (default: the classes' numbers)")
+    parser.add_argument(
+        "--fit",
+        choices=("letterbox", "stretch"),
+        default="letterbox",
+        help="keep a picture's proportions, or not, as AlexeyAB's Darknet by default (default: %(default)s)",
+    )
     parser.set_defaults(run=_import)
 
 
 def _import(options):
     from yolojax.darknet.convert import import_weights
 
-    config = import_weights(options.weights, options.cfg, options.workdir, options.names)
+    config = import_weights(options.weights, options.cfg, options.workdir, options.names, options.fit)
     height, width = config.data.size
     print(f"{options.workdir}: {config.model.name}, {config.model.num_classes} classes, {height} x {width} pixels")
     workdir = shlex.quote(options.workdir)
@@ -247,11 +253,11 @@ def _add_export(commands):
         help="write a trained network for other programs",
         description="Write the network of a run for other programs: stablehlo is one program for JAX alone, from pictures to "
         "boxes; onnx has raw heads, boxes and scores, for onnxruntime, OpenCV and others; darknet is model.cfg, model.weights "
-        "and model.names. A file of the first two is compared with the network on pictures before it is put in its place; "
-        "where they differ, nothing is left.",
+        "and model.names. What was written is compared with the network on pictures before it is put in its place; where they "
+        "differ, nothing is left.",
     )
     parser.add_argument("workdir", metavar="WORKDIR", help="folder of the run, as train.py left it")
-    parser.add_argument("--to", required=True, choices=(*FORMATS, "darknet"), help="the format to write")
+    parser.add_argument("--to", required=True, choices=tuple(FORMATS), help="the format to write")
     parser.add_argument(
         "--out", required=True, metavar="FILE", help="the file to write, which replaces one that is there; of darknet a folder"
     )
@@ -266,14 +272,6 @@ def _add_export(commands):
 
 
 def _export(options):
-    if options.to == "darknet":
-        from yolojax.darknet.convert import export_run
-
-        if options.pictures:
-            raise InputError("--pictures is not used with --to darknet; leave it out")
-        for path in export_run(options.workdir, options.out, options.checkpoint):
-            print(path)
-        return 0
     from yolojax.export.workdir import export_workdir
 
     line = export_workdir(

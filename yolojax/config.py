@@ -42,6 +42,7 @@ class DataConfig:
     names: str = _field("", "path of the file with one class name a line; empty: the names of the training data")
     class_names: tuple[str, ...] = _field((), "the class names; empty: read from the names file or the training data")
     size: tuple[int, ...] = _field((416, 416), "(height, width) of the network's input in pixels, multiples of 32")
+    fit: str = _field("letterbox", "letterbox; darknet_letterbox, darknet_stretch: as Darknet, and a slot found as every class")
     sizes: tuple = _field((), "sizes like it, one of which is drawn for each training step (multi-scale); empty: size alone")
     sampling: str = _field("uniform", "uniform; repeat_factor: rare classes oftener; class_balanced: all classes equally often")
     repeat_threshold: float = _field(0.3, "share of the pictures under which repeat_factor shows those of a class oftener")

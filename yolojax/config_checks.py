@@ -101,6 +101,7 @@ CHECKS = types.MappingProxyType(
         "data.class_names": _distinct,
         "data.size": _input_size(32),
         "data.sizes": _input_sizes(32),
+        "data.fit": _one_of("letterbox", "darknet_letterbox", "darknet_stretch"),
         "data.sampling": _one_of("uniform", "repeat_factor", "class_balanced"),
         "data.repeat_threshold": _between(0, 1),
         "data.cache_gib": _at_least(0),

@@ -12,6 +12,7 @@ import numpy as np
 
 from yolojax.ahead import detect_ahead
 from yolojax.darknet.detector import darknet_parts
+from yolojax.data.darknet_fit import FITS, multi_label
 from yolojax.data.images import letterbox, read_image
 from yolojax.decode import Predictions, decode
 from yolojax.errors import InputError
@@ -71,9 +72,14 @@ class Detector:
             InputError: no run there, or no such checkpoint.
         """
         run = load_run(workdir, checkpoint)
-        return cls(
-            run.model, run.variables, run.grid, run.config.data.class_names, run.config.loss.class_scores
-        )
+        return cls.from_run(run)
+
+    @classmethod
+    def from_run(cls, run):
+        """Makes a detector of a `Run`, with the picture fit of its configuration."""
+        names, fit = run.config.data.class_names, run.config.data.fit
+        class_scores = run.config.loss.class_scores
+        return cls(run.model, run.variables, run.grid, names, class_scores, FITS[fit], multi_label(fit))
 
     @classmethod
     def from_darknet(cls, cfg, weights, names=None, fit="letterbox"):
@@ -91,6 +97,23 @@ class Detector:
             InputError: a file that cannot be read, a cfg that cannot be honoured, weights or names that do not fit it.
         """
         return cls(**darknet_parts(cfg, weights, names, fit))
+
+    @classmethod
+    def from_exported(cls, path):
+        """Loads the detector that `python -m yolojax export --to stablehlo` has written; it finds what the exported run finds.
+
+        The file holds one program: `augment`, `class_agnostic` and `method="soft"` are refused, and `classes` are picked from
+        the (at most) 100 detections of all classes. A network imported from Darknet is compiled for each size of picture.
+
+        Args:
+            path: the file.
+
+        Raises:
+            InputError: a file that is missing, is none of these or is damaged, or one of another version.
+        """
+        from yolojax.export.detector import ExportedDetector
+
+        return ExportedDetector(path)
 
     def __call__(
         self,
@@ -118,7 +141,8 @@ class Detector:
             Detection of the one picture, or a list of Detection, one a picture.
 
         Raises:
-            InputError: a picture that cannot be read or is no (H, W, 3) uint8 array, or a class that the network does not have.
+            InputError: a picture that cannot be read or is no (H, W, 3) uint8 array, a class that the network does not have, or
+                an option that an exported file cannot honour.
             ValueError: an unknown method.
         """
         one = isinstance(images, str | os.PathLike) or getattr(images, "ndim", 4) < 4
@@ -127,15 +151,9 @@ class Detector:
         detections = []
         for first in range(0, len(images), MAX_BATCH):
             group = [_as_image(images[i], i) for i in range(first, min(first + MAX_BATCH, len(images)))]
-            fitted, transforms = zip(*(self._fit(image, self.size) for image in group), strict=True)
-            # A power of two: few sizes of batches, so few programs to compile.
-            padding = (1 << (len(group) - 1).bit_length()) - len(group)
-            batch = np.stack(fitted + (fitted[-1],) * padding)
-            arguments = batch, np.float32(score_threshold), np.float32(iou_threshold), wanted
-            program = self._program(arguments, augment=augment, class_agnostic=class_agnostic, method=method)
-            found = jax.device_get(program(self._variables, *arguments))
-            for row, (image, transform) in enumerate(zip(group, transforms, strict=True)):
-                detections.append(Detection(*to_original(found, row, transform, image.shape[:2]), self.names))
+            arguments = np.float32(score_threshold), np.float32(iou_threshold), wanted
+            found = self._find(group, *arguments, augment=augment, class_agnostic=class_agnostic, method=method)
+            detections += [Detection(*of_picture, self.names) for of_picture in found]
         return detections[0] if one else detections
 
     def predict_video(self, source, score_threshold=0.3, iou_threshold=0.45, **options):
@@ -169,6 +187,15 @@ class Detector:
         if unknown:
             raise InputError(f"no class {unknown[0]!r}: the network finds {', '.join(self.names)}")
         return np.array([classes is None or name in classes for name in self.names])
+
+    def _find(self, group, *arguments, **static):
+        """(boxes, scores, classes) in each of up to `MAX_BATCH` pictures."""
+        fitted, transforms = zip(*(self._fit(image, self.size) for image in group), strict=True)
+        batch = stack_padded(fitted)
+        program = self._program((batch, *arguments), **static)
+        found = jax.device_get(program(self._variables, batch, *arguments))
+        placed = enumerate(zip(group, transforms, strict=True))
+        return [to_original(found, row, transform, image.shape[:2]) for row, (image, transform) in placed]
 
     def _program(self, arguments, **static):
         key = len(arguments[0]), *static.values()
@@ -223,6 +250,12 @@ def _merge_mirrored(predictions, width):
     boxes = mirrored.boxes.at[..., 0].set(width - mirrored.boxes[..., 0])
     merged = zip(plain, mirrored._replace(boxes=boxes), strict=True)
     return Predictions(*(jnp.concatenate(pair, axis=1) for pair in merged))
+
+
+def stack_padded(images):
+    """A batch of at least all the images; filled up to a power of two: few sizes of batches, so few programs to compile."""
+    padding = (1 << (len(images) - 1).bit_length()) - len(images)
+    return np.stack([*images, *[images[-1]] * padding])
 
 
 def _as_image(image, place):

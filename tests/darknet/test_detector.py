@@ -10,9 +10,9 @@ from tests.darknet.cfgs import FACE, random_variables
 from yolojax.boxes import cxcywh_to_xyxy
 from yolojax.darknet.cfg import parse_cfg
 from yolojax.darknet.detector import darknet_parts
-from yolojax.darknet.fit import FITS
 from yolojax.darknet.network import build_network
 from yolojax.darknet.weights import write_weights
+from yolojax.data.darknet_fit import FITS
 from yolojax.data.images import read_image
 from yolojax.errors import InputError
 from yolojax.models import abstract_variables
@@ -67,9 +67,9 @@ def face(tmp_path):
 def test_names_and_fits(face):
     files = face / "face.cfg", face / "face.weights"
     parts = darknet_parts(*files, names=face / "face.names", fit="stretch")
-    assert parts["names"][3] == "digit 3" and parts["fit"] is FITS["stretch"]
+    assert parts["names"][3] == "digit 3" and parts["fit"] is FITS["darknet_stretch"]
     parts = darknet_parts(*files)
-    assert parts["names"] == tuple("0123456789") and parts["fit"] is FITS["letterbox"]
+    assert parts["names"] == tuple("0123456789") and parts["fit"] is FITS["darknet_letterbox"]
     with pytest.raises(InputError, match="fit must be one of letterbox, stretch, not 'crop'"):
         Detector.from_darknet(*files, fit="crop")
     (face / "few.names").write_text("one\ntwo\n")

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from yolojax.data import darknet_fit
 from yolojax.data import images as host
-from yolojax.export.letterbox import letterbox, unletterbox
+from yolojax.export.letterbox import FITS, letterbox, unfit
 
 program = jax.jit(letterbox, static_argnums=1)
 placement_of = jax.jit(lambda pictures, size: letterbox(pictures, size)[1], static_argnums=1)
@@ -15,7 +16,7 @@ placement_of = jax.jit(lambda pictures, size: letterbox(pictures, size)[1], stat
 
 def assert_same_placement(placement, expected):
     assert (int(placement.left), int(placement.top)) == (expected.left, expected.top)
-    assert float(placement.scale) == np.float32(expected.scale)
+    np.testing.assert_array_equal(placement.scale, np.float32([expected.scale] * 2))
 
 
 @settings(deadline=None, max_examples=15)
@@ -59,5 +60,26 @@ def test_boxes_go_back_and_are_clipped():
     boxes = np.float32([[[3, 20, 50, 40.5], [-5, -5, 200, 200], [0, 0, 9, 9]]])
     expected = host.unletterbox_boxes(boxes, transform)
     expected = np.clip(expected, 0, [[[200, 75, 200, 75]]])
-    np.testing.assert_allclose(unletterbox(boxes, placement), expected, rtol=1e-5, atol=1e-4)
+    np.testing.assert_allclose(unfit(boxes, placement), expected, rtol=1e-5, atol=1e-4)
     assert expected[0, 2, 3] == 0  # a box in the margin alone
+
+
+@settings(deadline=None, max_examples=15)
+@given(
+    fit=st.sampled_from(["darknet_letterbox", "darknet_stretch"]),
+    size=st.tuples(st.sampled_from([32, 56]), st.sampled_from([56, 64])),
+    sides=st.tuples(st.integers(1, 150), st.integers(1, 150)),
+    seed=st.integers(0, 99),
+)
+def test_pictures_are_fitted_as_darknet_does(fit, size, sides, seed):
+    pictures = np.random.default_rng(seed).integers(0, 256, (2, *sides, 3), np.uint8)
+    fitted, placement = jax.jit(FITS[fit], static_argnums=1)(pictures, size)
+    assert fitted.dtype == np.float32
+    for ours, picture in zip(fitted, pictures, strict=True):
+        expected, transform = darknet_fit.FITS[fit](picture, size)
+        np.testing.assert_allclose(ours, expected, atol=1e-6)
+        np.testing.assert_array_equal(placement.scale, np.float32(transform.scale))
+        assert (float(placement.left), float(placement.top)) == (transform.left, transform.top)
+    boxes = np.float32([[[3, 20, 50, 40.5], [-5, -5, 200, 200]]])
+    wanted = np.clip(host.unletterbox_boxes(boxes, transform), 0, [[[sides[1], sides[0]] * 2]])
+    np.testing.assert_allclose(unfit(boxes, placement), wanted, rtol=1e-4, atol=1e-3)

@@ -10,11 +10,19 @@ import jax
 import numpy as np
 import pytest
 
+from tests.darknet.cfgs import FACE, random_variables
 from tests.test_predict import GRID, NAMES, PICTURES, Colours
 from yolojax.__main__ import main
 from yolojax.config import Config
+from yolojax.darknet.cfg import parse_cfg
+from yolojax.darknet.convert import import_weights
+from yolojax.darknet.network import build_network
+from yolojax.darknet.weights import write_weights
+from yolojax.data.images import write_image
 from yolojax.errors import InputError
-from yolojax.export.stablehlo import PROGRAM, agree, check, export_stablehlo, load
+from yolojax.export.agreement import agree
+from yolojax.export.stablehlo import PROGRAM, check, export_stablehlo, load
+from yolojax.models import abstract_variables
 from yolojax.predict import Detector
 from yolojax.training.checkpoints import Run
 
@@ -49,6 +57,7 @@ def assert_same(found, expected):
 def test_the_file_says_what_it_is(artefact, run):
     about = artefact.about
     assert artefact.names == tuple("0123456789") and artefact.size == (64, 96)
+    assert about["fit"] == "letterbox" and about["multi_label"] is False
     assert about["version"] == 1 and about["step"] == run.step and about["network"] == "yolov3_tiny"
     assert about["anchors"][1][2] == [45, 73] and about["strides"] == [16, 32]
     assert set(about["inputs"]) == {"pictures", "score_threshold", "iou_threshold"}
@@ -63,6 +72,30 @@ def test_it_finds_what_the_detector_finds(artefact, workdir, pictures, threshold
     assert [str(member.dtype) for member in found] == ["float32", "float32", "int32", "bool"]
     for row, expected in enumerate(Detector.from_workdir(workdir)(list(pictures), *thresholds)):
         assert_same(detections(found, row), expected)
+
+
+@pytest.mark.parametrize("fit", ["letterbox", "stretch"])
+def test_a_network_of_darknet_finds_what_its_workdir_finds(fit, tmp_path, capsys):
+    model, _ = build_network(parse_cfg(FACE))
+    (tmp_path / "face.cfg").write_text(FACE)
+    variables = random_variables(abstract_variables(model))
+    variables["params"]["conv003"]["head"]["kernel"] *= 0.2
+    write_weights(tmp_path / "face.weights", model, variables)
+    import_weights(tmp_path / "face.weights", tmp_path / "face.cfg", tmp_path / "run", fit=fit)
+    rng = np.random.default_rng(0)
+    pictures = {sides: rng.integers(0, 256, (2, *sides, 3), np.uint8) for sides in ((20, 45), (60, 31), (32, 32))}
+    write_image(tmp_path / "0.png", pictures[20, 45][0])
+    out = tmp_path / "face.yolojax"
+    arguments = ["export", tmp_path / "run", "--to", "stablehlo", "--out", out, "--pictures", tmp_path / "0.png"]
+    assert main(list(map(str, arguments))) == 0
+    artefact = load(out)
+    assert artefact.about["fit"] == f"darknet_{fit}" and artefact.about["multi_label"] is True
+    detector = Detector.from_workdir(tmp_path / "run")
+    for images in pictures.values():
+        found = artefact(images, 0.4, 0.45)
+        for row, expected in enumerate(detector(list(images), 0.4, 0.45)):
+            assert len(expected.scores) > 5 and len(set(expected.classes)) > 1
+            assert agree(detections(found, row), expected[:3], 60, cut_short=len(expected.scores) == 100)
 
 
 def colour_run():

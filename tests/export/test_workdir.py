@@ -23,6 +23,14 @@ def test_everything_that_was_written_takes_its_place(tmp_path):
     assert out.read_text() == "weights"
 
 
+def test_folders_made_in_vain_are_removed(tmp_path):
+    (tmp_path / "kept").mkdir()
+    with pytest.raises(KeyboardInterrupt), whole_or_not_at_all(tmp_path / "kept" / "new" / "newer" / "net") as path:
+        path.write_text("half")
+        raise KeyboardInterrupt
+    assert list(tmp_path.iterdir()) == [tmp_path / "kept"] and not list((tmp_path / "kept").iterdir())
+
+
 def test_after_an_error_nothing_is_left_and_the_old_file_stays(tmp_path):
     out = tmp_path / "net"
     out.write_text("old")

@@ -1,22 +1,24 @@
 """Darknet's files to a workdir and back: what `python -m yolojax import` and `export --to darknet` call."""
 
-import os
+import dataclasses
 from pathlib import Path
+
+import jax.numpy as jnp
 
 from yolojax.config import Config, ModelConfig
 from yolojax.darknet.cfg import read_cfg
 from yolojax.darknet.describe import cfg_text, recognise
-from yolojax.darknet.detector import class_names
+from yolojax.darknet.detector import DARKNET_FITS, class_names, config_fit, darknet_parts
 from yolojax.darknet.layers import build_layers
 from yolojax.darknet.network import build_network
 from yolojax.darknet.weights import Header, read_weights, write_weights
 from yolojax.errors import InputError
+from yolojax.export.agreement import THRESHOLDS, agree
 from yolojax.models import build_model
-from yolojax.training.checkpoints import load_run
 from yolojax.training.imported import save_import
 
 
-def import_weights(weights, cfg, workdir, names=None):
+def import_weights(weights, cfg, workdir, names=None, fit="letterbox"):
     """Makes a workdir for eval.py, detect.py and train.py of a Darknet network.
 
     Args:
@@ -25,6 +27,7 @@ def import_weights(weights, cfg, workdir, names=None):
             goes into config.model.cfg.
         workdir: folder to make; it must not hold a run.
         names: path of a file with one class name a line; by default classes are called by their numbers.
+        fit: "letterbox" or "stretch", how Darknet fits the pictures that the network sees; goes into config.data.fit.
 
     Returns:
         The Config of the workdir.
@@ -36,6 +39,7 @@ def import_weights(weights, cfg, workdir, names=None):
     size, layers = build_layers(sections)
     model, grid = build_network(sections)
     config = Config()
+    config.data.fit = config_fit(fit)
     config.model = recognise(size, layers, grid, model.num_classes) or ModelConfig(
         name="darknet", num_classes=model.num_classes, cfg=_plain_text(sections)
     )
@@ -45,36 +49,48 @@ def import_weights(weights, cfg, workdir, names=None):
     return config
 
 
-def export_run(workdir, out, checkpoint="best"):
-    """Writes a trained network as OUT/model.cfg, OUT/model.weights and OUT/model.names.
+def export_darknet(run, path, images):
+    """Writes the network of a run as Darknet's files and compares what `Detector.from_darknet` finds with them.
 
     Args:
-        workdir: of `train_and_evaluate` or `import_weights`.
-        out: folder; made where it is missing. Files in it are not overwritten.
-        checkpoint: "best", "last" or a step.
+        run: Run.
+        path: of the .cfg; .weights and .names of the same name are written beside it.
+        images: list of RGB uint8 (h, w, 3), at least one.
 
     Returns:
-        The three paths.
+        A line that says what was written.
 
     Raises:
-        InputError: no run there, a network that Darknet cannot compute, or files that are there already or cannot be written.
+        InputError: a network that Darknet cannot compute, or files that find something else than the network.
     """
-    run = load_run(workdir, checkpoint)
+    from yolojax.predict import Detector  # here, not above: it reads Darknet's files too
+
     if run.config.loss.class_scores != "sigmoid":
-        raise InputError(f"{workdir}: config.loss.class_scores is softmax, which [yolo] of Darknet does not compute")
-    paths = [Path(out) / f"model.{ending}" for ending in ("cfg", "weights", "names")]
-    for path in paths:
-        if path.exists():
-            raise InputError(f"{path} exists; name another folder with --out")
-    try:
-        os.makedirs(out, exist_ok=True)
-        paths[0].write_text(cfg_text(run.config.model, run.config.data.size), encoding="utf-8")
-        paths[2].write_text("".join(f"{name}\n" for name in run.config.data.class_names), encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"{out} cannot be written: {error.strerror or error}") from error
-    seen = run.step * run.config.train.batch_size
-    write_weights(paths[1], run.model, run.variables, Header(seen=seen))
-    return paths
+        raise InputError("config.loss.class_scores is softmax, which [yolo] of Darknet does not compute")
+    for name in run.config.data.class_names:
+        if name.split("\n") != [name.strip()] or not name:
+            raise InputError(f"the class name {name!r} cannot be a line of a .names file; change it in config.json")
+    cfg, weights, names = (Path(path).with_suffix(f".{ending}") for ending in ("cfg", "weights", "names"))
+    cfg.write_text(cfg_text(run.config.model, run.config.data.size), encoding="utf-8")
+    names.write_text("".join(f"{name}\n" for name in run.config.data.class_names), encoding="utf-8")
+    write_weights(weights, run.model, run.variables, Header(seen=run.step * run.config.train.batch_size))
+
+    fit = run.config.data.fit if run.config.data.fit in DARKNET_FITS.values() else DARKNET_FITS["letterbox"]
+    config = dataclasses.replace(run.config, data=dataclasses.replace(run.config.data, fit=fit))
+    network = Detector.from_run(run._replace(config=config, model=run.model.clone(dtype=jnp.float32)))
+    written = Detector(**darknet_parts(cfg, weights, names, fit.removeprefix("darknet_")))
+    for thresholds in THRESHOLDS:
+        pairs = zip(network(images, *thresholds), written(images, *thresholds), strict=True)
+        for number, (expected, found) in enumerate(pairs, start=1):
+            if not agree(found[:3], expected[:3], max(images[number - 1].shape), cut_short=thresholds[0] == 0):
+                raise InputError(
+                    f"what was written differs from the network on picture {number}, with {len(found.scores)} and "
+                    f"{len(expected.scores)} detections at thresholds {thresholds[0]} and {thresholds[1]}; nothing was left"
+                )
+    return (
+        f"{cfg.name}, {weights.name} ({weights.stat().st_size / 1e6:.1f} MB) and {names.name}; read again as Darknet's, they "
+        f"find in {len(images)} pictures what the network finds"
+    )
 
 
 def _plain_text(sections):

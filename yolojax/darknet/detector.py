@@ -1,25 +1,36 @@
 """A Darknet detector, read from its files."""
 
-from yolojax.darknet.fit import FITS
 from yolojax.darknet.network import network_from_cfg
 from yolojax.darknet.weights import read_weights
 from yolojax.data.annotations import read_names
+from yolojax.data.darknet_fit import FITS
 from yolojax.errors import InputError
+
+DARKNET_FITS = {fit: f"darknet_{fit}" for fit in ("letterbox", "stretch")}
+"""Darknet's ways to fit a picture, and the values of config.data.fit for them."""
 
 
 def darknet_parts(cfg, weights, names=None, fit="letterbox"):
     """Reads what makes a `Detector` of Darknet's files, as its keyword arguments; see `Detector.from_darknet`."""
-    if fit not in FITS:
-        raise InputError(f"fit must be one of {', '.join(FITS)}, not {fit!r}")
     model, grid = network_from_cfg(cfg)
     return {
         "model": model,
         "variables": read_weights(weights, model).variables,
         "grid": grid,
         "names": class_names(names, cfg, model.num_classes),
-        "fit": FITS[fit],
+        "fit": FITS[config_fit(fit)],
         "multi_label": True,
     }
+
+
+def config_fit(fit):
+    """The value of config.data.fit of one of Darknet's ways to fit a picture.
+
+    Raises: InputError, for another than letterbox and stretch.
+    """
+    if fit not in DARKNET_FITS:
+        raise InputError(f"fit must be one of {', '.join(DARKNET_FITS)}, not {fit!r}")
+    return DARKNET_FITS[fit]
 
 
 def class_names(path, cfg, number):

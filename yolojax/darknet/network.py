@@ -5,6 +5,7 @@ import os
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from yolojax.darknet import operations as ops
 from yolojax.darknet.cfg import read_cfg
@@ -72,8 +73,8 @@ class DarknetNetwork(nn.Module):
             else:
                 x = COMPUTE[type(layer.operation)](layer.operation, *inputs)
             outputs.append(x)
-        most = max(outputs[number].shape[3] for number in self.heads)
-        return tuple(_with_anchors(outputs[number], most) for number in self.heads)
+        most = max(len(self.layers[number].operation.anchors) for number in self.heads)
+        return tuple(_head(self.layers[number].operation, outputs[number], most) for number in self.heads)
 
 
 class DarknetConvolution(nn.Module):
@@ -159,12 +160,15 @@ def build_network(sections, size=None, **attributes):
     return model, grid
 
 
-def _with_anchors(head, anchors):
-    missing = anchors - head.shape[3]
-    if not missing:
-        return head
-    nothing = jnp.zeros((*head.shape[:3], missing, head.shape[4])).at[..., 4].set(NO_OBJECT)
-    return jnp.concatenate([head, nothing], axis=3)
+def _head(of, x, anchors):
+    """The outputs of a [yolo], (B, H, W, A * (5 + C)), as those of so many anchors, (B, H, W, anchors, 5 + C)."""
+    outputs, missing = 5 + of.classes, anchors - len(of.anchors)
+    if missing:
+        x = jnp.pad(x, [(0, 0)] * 3 + [(0, missing * outputs)])
+        nothing = np.zeros((1, 1, 1, anchors, outputs), np.float32)
+        nothing[..., len(of.anchors) :, 4] = NO_OBJECT
+        x = x + nothing.reshape(1, 1, 1, -1)
+    return x.reshape(*x.shape[:3], anchors, outputs)
 
 
 def _pool(of, x):
@@ -181,7 +185,8 @@ def _average(of, x):
 def _add(of, x, *others):
     for other in others:
         common = min(x.shape[3], other.shape[3])
-        x = x + other if common == x.shape[3] == other.shape[3] else x.at[..., :common].add(other[..., :common])
+        total = x[..., :common] + other[..., :common]
+        x = jnp.concatenate([total, x[..., common:]], axis=3) if common < x.shape[3] else total
     return ACTIVATE[of.activation](x)
 
 
@@ -204,8 +209,8 @@ def _activate(of, x):
     return ACTIVATE[of.activation](x)
 
 
-def _head(of, x):
-    return x.astype(jnp.float32).reshape(*x.shape[:3], len(of.anchors), 5 + of.classes)
+def _outputs(of, x):
+    return x.astype(jnp.float32)
 
 
 COMPUTE = {
@@ -216,5 +221,5 @@ COMPUTE = {
     ops.Upsample: _upsample,
     ops.Scale: _multiply,
     ops.Activation: _activate,
-    ops.Yolo: _head,
+    ops.Yolo: _outputs,
 }

@@ -13,7 +13,8 @@ from typing import NamedTuple
 import numpy as np
 
 from yolojax.data.augment import Example, augment, clip_boxes
-from yolojax.data.images import Letterbox, cv2, letterbox, letterbox_boxes
+from yolojax.data.darknet_fit import FITS
+from yolojax.data.images import Letterbox, cv2, letterbox_boxes
 from yolojax.data.sampling import AUGMENT, class_balanced_weights, repeat_factors, sampler, step_grid
 from yolojax.data.sources import UnreadablePicture
 from yolojax.errors import InputError
@@ -21,7 +22,7 @@ from yolojax.targets import Targets, assign
 
 
 class Batch(NamedTuple):
-    """What a step takes: images (B, H, W, 3) uint8 RGB and batched Targets."""
+    """What a step takes: images (B, H, W, 3) RGB, uint8 or float32 in [0, 1], and batched Targets."""
 
     images: np.ndarray
     targets: Targets
@@ -31,7 +32,7 @@ class Sample(NamedTuple):
     """One picture, ready for the network.
 
     Attributes:
-        image: (H, W, 3) uint8 RGB of the network's input size.
+        image: (H, W, 3) RGB of the network's input size; uint8, or float32 in [0, 1] where it is fitted as Darknet does.
         targets: Targets.
         original: the Example as it was read, before the letterbox (after the augmentation).
         transform: the Letterbox between the two.
@@ -102,7 +103,7 @@ def val_sample(source, config, grid, index):
 
 
 def _prepare(example, config, grid, unreadable):
-    image, transform = letterbox(example.image, grid.size)
+    image, transform = FITS[config.data.fit](example.image, grid.size)
     height, width = example.image.shape[:2]
     boxes, classes, dropped_small = clip_boxes(example.boxes, example.classes, height, width)
     targets = assign(

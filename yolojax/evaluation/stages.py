@@ -7,7 +7,7 @@ import time
 import jax
 import numpy as np
 
-from yolojax.data.images import letterbox
+from yolojax.data.darknet_fit import FITS
 from yolojax.data.pipeline import val_batches
 from yolojax.decode import decode
 from yolojax.evaluation.evaluate import batch_size_of, suppression
@@ -55,7 +55,7 @@ def stage_seconds(variables, source, config, grid, replicated, split, *, model):
     alone, together = np.array(seconds[1:]).T / size
 
     def read(index):
-        letterbox(source.example(0, index).image, grid.size)
+        FITS[config.data.fit](source.example(0, index).image, grid.size)
 
     indices = measured[0][2]
     return {

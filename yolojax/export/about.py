@@ -1,5 +1,7 @@
 """What an exported file says about itself."""
 
+from yolojax.data.darknet_fit import multi_label
+
 KIND = "yolojax detector"
 VERSION = 1
 """Of the exported files' layout: inputs, outputs and the keys of `describe`."""
@@ -17,4 +19,6 @@ def describe(run):
         "network": run.config.model.name,
         "step": run.step,
         "class_scores": run.config.loss.class_scores,
+        "fit": run.config.data.fit,
+        "multi_label": multi_label(run.config.data.fit),
     }

@@ -1,6 +1,7 @@
 """A trained network as an ONNX file: raw heads, and decoded boxes with scores, for onnxruntime, OpenCV's dnn and others.
 
-The input `images` is float32 (batch, 3, H, W), RGB in [0, 1], letterboxed. The outputs are `head8`, `head16` and `head32` (of
+The input `images` is float32 (batch, 3, H, W), RGB in [0, 1], letterboxed
+(or as `fit` of the file's metadata says). The outputs are `head8`, `head16` and `head32` (of
 tiny the last two), float32 (batch, H / stride, W / stride, A, 5 + C), as the network returns them; `boxes`, (batch, N, 4) xyxy
 in pixels of the input; and `scores`, (batch, N, C), P(object) * P(class). Suppression is left to the caller.
 """
@@ -14,7 +15,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from yolojax.boxes import cxcywh_to_xyxy
-from yolojax.data.images import cv2, letterbox
+from yolojax.data.darknet_fit import FITS
+from yolojax.data.images import cv2
 from yolojax.decode import MAX_LOG_SIZE, decode, decode_boxes
 from yolojax.errors import InputError
 from yolojax.export.about import describe
@@ -42,7 +44,7 @@ def export_onnx(run, path, images):
     data = build(run, model)
     with open(path, "wb") as file:
         file.write(data)
-    fitted = np.stack([letterbox(image, run.grid.size)[0] for image in images])
+    fitted = np.stack([FITS[run.config.data.fit](image, run.grid.size)[0] for image in images])
     runner = "onnxruntime" if importlib.util.find_spec("onnxruntime") else "OpenCV"
     try:
         found = RUNNERS[runner](path, fitted)
@@ -67,7 +69,8 @@ def build(run, model):
         from onnx import TensorProto, checker, helper
     except ImportError:
         raise InputError("writing ONNX needs the package onnx: pip install onnx onnxruntime") from None
-    from yolojax.export.onnx_graph import Nodes, trace
+    from yolojax.export.onnx_graph import trace
+    from yolojax.export.onnx_nodes import Nodes
 
     nodes = Nodes()
     heads = trace(model, run.variables, run.grid.size, nodes, "images")
@@ -123,7 +126,7 @@ def check(found, expected, runner):
 
 
 def run_onnxruntime(path, images):
-    """The outputs by name for letterboxed pictures (B, H, W, 3) uint8, in one batch."""
+    """The outputs by name for fitted pictures (B, H, W, 3), uint8 or float32 in [0, 1], in one batch."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(os.fspath(path), providers=["CPUExecutionProvider"])
@@ -146,11 +149,12 @@ RUNNERS = {"onnxruntime": run_onnxruntime, "OpenCV": run_opencv}
 
 
 def _as_input(images):
-    return np.ascontiguousarray(images.transpose(0, 3, 1, 2), np.float32) / 255
+    ours = np.ascontiguousarray(images.transpose(0, 3, 1, 2), np.float32)
+    return ours / 255 if images.dtype == np.uint8 else ours
 
 
 def _outputs(run, model, images):
-    """What the network says of letterboxed pictures, by the names of the file's outputs."""
+    """What the network says of fitted pictures, by the names of the file's outputs."""
 
     def network(variables, images):
         raw = model.apply(variables, images, train=False)
@@ -166,7 +170,9 @@ def _outputs(run, model, images):
 
 
 def _head_names(grid):
-    return [f"head{stride}" for stride in grid.strides]
+    """head8, head16, ...; of several with the same stride the later ones are head16_1, head16_2, ..."""
+    before = [grid.strides[:scale].count(stride) for scale, stride in enumerate(grid.strides)]
+    return [f"head{stride}" + (f"_{count}" if count else "") for stride, count in zip(grid.strides, before, strict=True)]
 
 
 def _decode(nodes, rows, grid, class_scores):

@@ -13,11 +13,13 @@ import jax.numpy as jnp
 import numpy as np
 from jax import export
 
+from yolojax.data.darknet_fit import multi_label
 from yolojax.data.images import letterbox as letterbox_on_host
 from yolojax.decode import decode
 from yolojax.errors import InputError
 from yolojax.export.about import KIND, VERSION, describe
-from yolojax.export.letterbox import letterbox, unletterbox
+from yolojax.export.agreement import THRESHOLDS, agree
+from yolojax.export.letterbox import FITS, unfit
 from yolojax.nms import postprocess
 
 PLATFORMS = ("cpu", "cuda", "tpu")
@@ -25,7 +27,7 @@ MAX_DETECTIONS = 100
 ABOUT, PROGRAM = "about.json", "detect.jax"
 
 INPUTS = {
-    "pictures": "uint8 (B, h, w, 3), RGB, any B, h and w; they are letterboxed to `size` (height, width) in the program",
+    "pictures": "uint8 (B, h, w, 3), RGB, any B, h and w; the program fits them into `size` (height, width) as `fit` says",
     "score_threshold": "float32 scalar; detections score more than this; a score is P(object) * P(class)",
     "iou_threshold": "float32 scalar; of two detections of a class whose IoU exceeds this the better one stays",
 }
@@ -137,15 +139,16 @@ def build_detect(run):
     """The program of a run: (pictures, score_threshold, iou_threshold) -> (boxes, scores, classes, valid), see `INPUTS`."""
 
     def detect(pictures, score_threshold, iou_threshold):
-        images, placement = letterbox(pictures, run.grid.size)
+        images, placement = FITS[run.config.data.fit](pictures, run.grid.size)
         found = postprocess(
             decode(run.model.apply(run.variables, images, train=False), run.grid),
             score_threshold=score_threshold,
             iou_threshold=iou_threshold,
             max_detections=MAX_DETECTIONS,
+            multi_label=multi_label(run.config.data.fit),
             class_scores=run.config.loss.class_scores,
         )
-        boxes = unletterbox(found.boxes, placement)
+        boxes = unfit(found.boxes, placement)
         # What was found in the grey margin alone has no area left.
         valid = found.valid & (boxes[..., 2:] > boxes[..., :2]).all(-1)
         return (
@@ -167,7 +170,7 @@ def check(artefact, run, images):
     from yolojax.predict import Detector  # here, not above: reading a file needs no checkpoints
 
     fitted = [letterbox_on_host(image, run.grid.size)[0] for image in images]
-    detector = Detector(run.model, run.variables, run.grid, artefact.names, run.config.loss.class_scores)
+    detector = Detector.from_run(run)
     program = jax.jit(build_detect(run))
 
     def letterboxed(*thresholds):
@@ -178,8 +181,7 @@ def check(artefact, run, images):
         return _valid(artefact(picture, *thresholds)), _valid(jax.device_get(program(picture, *thresholds)))
 
     for lists in (letterboxed, as_it_is):
-        # An IoU threshold of 1 removes nothing: the best slots are compared, whatever the network has learnt to find.
-        for thresholds in ((0.0, 1.0), (0.3, 0.45)):
+        for thresholds in THRESHOLDS:
             for number, pair in enumerate(zip(*lists(*thresholds), strict=True), start=1):
                 if not agree(*pair, max(*run.grid.size, *images[0].shape), cut_short=thresholds[0] == 0):
                     raise InputError(
@@ -187,26 +189,6 @@ def check(artefact, run, images):
                         f"with {len(pair[0][1])} and {len(pair[1][1])} detections at thresholds {thresholds[0]} and "
                         f"{thresholds[1]}; nothing was written"
                     )
-
-
-def agree(found, expected, side, cut_short):
-    """Whether two lists of detections of one picture are the same but for rounding, in any order of nearly equal scores.
-
-    Args:
-        found, expected: boxes (k, 4), scores (k,), classes (k,), by falling score.
-        side: of the picture in pixels; coordinates agree to 1/1000 of it.
-        cut_short: the lists end where there was no more room; rounding decides which of nearly equal scores came last.
-    """
-    (boxes, scores, classes), (expected_boxes, expected_scores, expected_classes) = found, expected
-    if len(scores) != len(expected_scores) or not np.allclose(scores, expected_scores, rtol=1e-3, atol=1e-4):
-        return False
-    same = classes[:, None] == expected_classes[None]
-    same &= np.isclose(scores[:, None], expected_scores[None], rtol=1e-3, atol=1e-4)
-    same &= np.abs(boxes[:, None] - expected_boxes[None]).max(-1, initial=0) <= side / 1000
-    sure = np.ones(len(scores), bool)
-    if cut_short and len(scores):
-        sure = np.minimum(scores, expected_scores) > expected_scores[-1] * 1.001 + 1e-4
-    return bool(same.any(1)[sure].all() and same.any(0)[sure].all())
 
 
 def _valid(detections):

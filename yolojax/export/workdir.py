@@ -10,9 +10,12 @@ from yolojax.errors import InputError
 
 PICTURES = 4
 
+DARKNET_FILES = "model.cfg", "model.weights", "model.names"
+
 FORMATS = {
     "stablehlo": "yolojax.export.stablehlo:export_stablehlo",
     "onnx": "yolojax.export.onnx:export_onnx",
+    "darknet": "yolojax.darknet.convert:export_darknet",
 }
 """For each format the function (run, path, images) -> a line for the user; it writes `path`, and files beside it, and compares
 them with the network on the images, RGB uint8 (h, w, 3); what differs is an InputError."""
@@ -24,7 +27,8 @@ def export_workdir(workdir, to, out, *, checkpoint="best", pictures=()):
     Args:
         workdir: of `train_and_evaluate`.
         to: a key of `FORMATS`.
-        out: the file to write; one that is there is replaced.
+        out: the file to write; one that is there is replaced. Of darknet a folder, for model.cfg, model.weights and
+            model.names, none of which is replaced.
         checkpoint: "best", "last" or a step.
         pictures: pictures, folders and globs to check the file on; the validation pictures of the run by default.
             Four of them are used, evenly spread.
@@ -33,13 +37,18 @@ def export_workdir(workdir, to, out, *, checkpoint="best", pictures=()):
         A line that says what was written.
 
     Raises:
-        InputError: no run, no pictures, a folder that cannot be written, a package that is missing, or a file that differs from
-            the network.
+        InputError: no run, no pictures, a folder that cannot be written, a package that is missing, a file of Darknet's that
+            is there already, or one that differs from the network.
     """
     from yolojax.training.checkpoints import load_run
 
     module, function = FORMATS[to].split(":")
     write = getattr(importlib.import_module(module), function)
+    if to == "darknet":
+        for name in DARKNET_FILES:
+            if (Path(out) / name).exists():
+                raise InputError(f"{Path(out) / name} exists; name another folder with --out")
+        out = Path(out) / DARKNET_FILES[0]
     run = load_run(workdir, checkpoint)
     images = _given_pictures(pictures) if pictures else _validation_pictures(run.config)
     with whole_or_not_at_all(out) as path:
@@ -50,7 +59,7 @@ def export_workdir(workdir, to, out, *, checkpoint="best", pictures=()):
 def whole_or_not_at_all(out):
     """Gives a path of the same name in a new folder beside `out`; what lies in that folder at the end takes its place.
 
-    After an exception nothing is left of it.
+    After an exception nothing is left of it, nor of folders that were made for it.
 
     Raises:
         InputError: `out` is a folder, or its folder cannot be written.
@@ -58,14 +67,20 @@ def whole_or_not_at_all(out):
     out = Path(out)
     if out.is_dir():
         raise InputError(f"{out} is a folder; give the name of a file")
+    made = [folder for folder in out.parents if not folder.exists()]
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as folder:
             yield Path(folder) / out.name
             for path in sorted(Path(folder).iterdir()):
                 os.replace(path, out.parent / path.name)
-    except OSError as error:
-        raise InputError(f"{out} cannot be written: {error.strerror or error}") from error
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            for folder in made:
+                folder.rmdir()  # which leaves alone what is not empty
+        if isinstance(error, OSError):
+            raise InputError(f"{out} cannot be written: {error.strerror or error}") from error
+        raise
 
 
 def _given_pictures(sources):

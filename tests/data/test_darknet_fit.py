@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from yolojax.darknet.fit import letterbox, resize, stretch
+from yolojax.data.darknet_fit import letterbox, resize, stretch
 from yolojax.data.images import letterbox_boxes, unletterbox_boxes
 
 

@@ -1,11 +1,13 @@
-"""How Darknet fits a picture into the network's input, to the pixel: its resizing is not OpenCV's.
+"""The ways to fit a picture into the network's input: that of `images`, and Darknet's, to the pixel.
 
-A picture of w pixels becomes one of W by reading it at i * (w - 1) / (W - 1): first pixel on first, last on last. OpenCV puts
-edges on edges, which at 56 pixels moves what is seen by up to half a pixel, enough to find other things.
+Darknet's resizing is not OpenCV's: a picture of w pixels becomes one of W by reading it at i * (w - 1) / (W - 1), first pixel
+on first, last on last. OpenCV puts edges on edges, which at 56 pixels moves what is seen by up to half a pixel, enough to find
+other things.
 """
 
 import numpy as np
 
+from yolojax.data import images
 from yolojax.data.images import Letterbox
 
 
@@ -52,4 +54,10 @@ def _resize_axis(image, axis, length):
     return (1 - part) * image.take(low, axis) + part * image.take(np.minimum(low + 1, before - 1), axis)
 
 
-FITS = {"letterbox": letterbox, "stretch": stretch}
+FITS = {"letterbox": images.letterbox, "darknet_letterbox": letterbox, "darknet_stretch": stretch}
+"""By the values of config.data.fit, functions of a picture and the size of the input."""
+
+
+def multi_label(fit: str) -> bool:
+    """Whether networks of this fit find a slot as every class over the threshold, as Darknet does, not as the best alone."""
+    return fit != "letterbox"
