@@ -25,8 +25,9 @@ from yolojax.training.checkpoints import IMPORTED, Checkpoints, abstract_arrays,
 from yolojax.training.feed import feed
 from yolojax.training.imported import adopt_model, imported_variables
 from yolojax.training.logs import MetricsLog, Progress
-from yolojax.training.optimizer import make_optimizer, warmup_cosine
+from yolojax.training.optimizer import make_optimizer
 from yolojax.training.recorder import Recorder
+from yolojax.training.schedules import make_schedule
 from yolojax.training.step import (
     check_batch_size,
     compile_train_step,
@@ -35,7 +36,7 @@ from yolojax.training.step import (
     make_mesh,
     shardings,
 )
-from yolojax.training.transfer import check_freeze, initial_values
+from yolojax.training.transfer import check_decay, check_freeze, initial_values
 
 BOARD_PICTURES = 4
 
@@ -70,12 +71,7 @@ def train_and_evaluate(config, workdir):
 
     steps_per_epoch = len(train_source) / config.train.batch_size
     total_steps = max(1, round(config.train.epochs * steps_per_epoch))
-    schedule = warmup_cosine(
-        config.optimizer.learning_rate,
-        config.optimizer.end_learning_rate,
-        min(round(config.optimizer.warmup_epochs * steps_per_epoch), total_steps),
-        total_steps,
-    )
+    schedule = make_schedule(config.optimizer, steps_per_epoch, total_steps)
     optimizer = make_optimizer(config.optimizer, schedule)
     replicated, split = shardings(mesh)
 
@@ -108,6 +104,8 @@ def train_and_evaluate(config, workdir):
     )
     if config.train.freeze:
         notes.append(f"{check_freeze(config.train.freeze, variables)} for the first {frozen_steps} steps")
+    if config.optimizer.decay_layers:
+        notes.append(check_decay(config.optimizer.decay_layers, variables))
     for note in (*train_source.notes("training"), *val_source.notes("validation"), *notes):
         progress.say(note)
     progress.say(f"resuming {workdir} at step {start_step}" if start_step else f"starting in {workdir}")
