@@ -218,6 +218,8 @@ OUT_OF_RANGE = {
     "optimizer.momentum": [-0.1, 1.0],
     "optimizer.weight_decay": [-0.1, 1.1],
     "optimizer.layer_rates": [("head", 2.0), (("(", 2.0),), (("head", -1.0),), (("head", "2"),), (("a", 1.0, 2.0),)],
+    "train.save_best_by": ["map", "AP50", ""],
+    "train.early_stopping": [-1],
     "train.freeze": ["(", "*"],
     "train.freeze_epochs": [-1.0],
     "optimizer.clip_norm": [-1.0],

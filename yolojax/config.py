@@ -102,6 +102,8 @@ class TrainConfig:
     batch_size: int = _field(8, "pictures a step, over all devices")
     log_steps: int = _field(20, "steps between two lines of training metrics")
     eval_epochs: float = _field(1.0, "epochs between two evaluations on the validation split")
+    save_best_by: str = _field("ap50", "metric of the validation that ranks checkpoints: ap50, ap, f1, loss (least) ...")
+    early_stopping: int = _field(0, "evaluations in a row without a better save_best_by that end the run; 0: no end")
     freeze: str = _field("", "regular expression of layers, as backbone or ^(?!head), that are held to the bit")
     freeze_epochs: float = _field(0.0, "epochs, from the start, that freeze holds for; 0: the whole run")
     checkpoint_steps: int = _field(500, "steps between two checkpoints, besides one after each evaluation")

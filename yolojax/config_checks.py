@@ -4,6 +4,15 @@ import re
 import sys
 import types
 
+LOWER_IS_BETTER = ("loss", "box", "objectness", "classification")
+BEST_BY = (
+    *("ap", "ap50", "ap75", "ap_small", "ap_medium", "ap_large"),
+    *("ar_1", "ar_10", "ar_100", "ar_small", "ar_medium", "ar_large"),
+    *("voc_ap50", "voc_ap50_11point", "f1"),
+    *LOWER_IS_BETTER,
+)
+"""Metrics of a validation by which checkpoints can be ranked."""
+
 
 def _one_of(*choices):
     return lambda value: None if value in choices else f"must be one of {', '.join(choices)}"
@@ -179,6 +188,8 @@ CHECKS = types.MappingProxyType(
         "train.batch_size": _at_least(1),
         "train.log_steps": _at_least(1),
         "train.eval_epochs": _positive,
+        "train.save_best_by": _one_of(*BEST_BY),
+        "train.early_stopping": _at_least(0),
         "train.freeze": _pattern,
         "train.freeze_epochs": _at_least(0),
         "train.checkpoint_steps": _at_least(1),
