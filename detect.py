@@ -22,7 +22,7 @@ def define():
     flags.DEFINE_string("weights", None, "Darknet's .weights of that cfg")
     flags.DEFINE_string("names", None, "with --cfg: file of class names, one a line; without it classes are numbers")
     flags.DEFINE_enum("fit", "letterbox", ["letterbox", "stretch"], "with --cfg: keep a picture's proportions, or not")
-    flags.DEFINE_string("checkpoint", "best", "best (by validation AP50), last, or a step")
+    flags.DEFINE_string("checkpoint", "best", "best (by config.train.save_best_by), last, or a step")
     flags.DEFINE_string("out", "detections", "folder for everything that is written")
     flags.DEFINE_bool("draw", True, "write OUT/NAME with the boxes drawn, of a video OUT/NAME.mp4; --nodraw leaves it out")
     flags.DEFINE_bool("json", True, "write OUT/detections.json, one entry a picture or frame; --nojson leaves it out")

@@ -13,7 +13,7 @@ from yolojax import cli
 
 def define():
     flags.DEFINE_string("workdir", None, "folder of the run, as train.py left it")
-    flags.DEFINE_string("checkpoint", "best", "best (by validation AP50), last, or a step")
+    flags.DEFINE_string("checkpoint", "best", "best (by config.train.save_best_by), last, or a step")
     flags.DEFINE_string("split", "val", "val, test or train (as they are, without augmentation)")
     flags.DEFINE_string("data", None, "evaluate on this instead, in any format that training reads; the classes are the run's")
     flags.DEFINE_string(

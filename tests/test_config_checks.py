@@ -45,6 +45,9 @@ CASES = [
     ("optimizer.nesterov", True, "optimizer.name", "sgd", "adamw"),
     ("optimizer.weight_decay", 0.0, "optimizer.name", "sgd", "adam"),
     ("optimizer.weight_decay", 0.05, "optimizer.name", "adamw", "adam"),
+    ("optimizer.end_learning_rate", 0.0, "optimizer.schedule", "cosine", "step"),
+    ("optimizer.steps", ((0.5, 0.2),), "optimizer.schedule", "step", "cosine"),
+    ("optimizer.decay_layers", "^conv", "optimizer.name", "sgd", "adam"),
     ("train.freeze_epochs", 2.0, "train.freeze", "^conv", ""),
     ("optimizer.ema_warmup_steps", 100.0, "optimizer.ema_decay", 0.99, 0.0),
 ]
@@ -72,3 +75,30 @@ def test_what_nothing_uses_is_refused(name, value, other, used_with, unused_with
 
 def test_every_such_field_has_a_case():
     assert {name for name, *_ in CASES} == set(USED_WITH)
+
+
+def line_searched():
+    config = with_field("optimizer.line_search_trials", 5)
+    config.optimizer.name, config.optimizer.momentum, config.optimizer.weight_decay = "sgd", 0.0, 0.0
+    return config
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("name", "adam", "config.optimizer.name must be one of sgd with config.optimizer.line_search_trials, not 'adam'"),
+        ("momentum", 0.9, "config.optimizer.momentum must be 0 with config.optimizer.line_search_trials, not 0.9"),
+        ("weight_decay", 5e-4, "config.optimizer.weight_decay must be 0 with config.optimizer.line_search_trials, not 0.0005"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(field, value, message):
+    config = line_searched()
+    checked(config)
+    if field == "name":  # whose momentum and decay are then those that adam does not use
+        config.optimizer.momentum, config.optimizer.weight_decay = 0.9, 5e-4
+    setattr(config.optimizer, field, value)
+    with pytest.raises(InputError) as caught:
+        checked(config)
+    assert str(caught.value) == message
+    config.optimizer.line_search_trials = 0
+    checked(config)

@@ -262,7 +262,7 @@ def _add_export(commands):
         "--out", required=True, metavar="FILE", help="the file to write, which replaces one that is there; of darknet a folder"
     )
     parser.add_argument(
-        "--checkpoint", default="best", help="best (by validation AP50), last, or a step (default: %(default)s)"
+        "--checkpoint", default="best", help="best (by config.train.save_best_by), last, or a step (default: %(default)s)"
     )
     parser.add_argument(
         "--pictures", nargs="+", default=(), metavar="SOURCE", help="pictures, folders and globs to compare the file and "

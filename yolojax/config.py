@@ -9,7 +9,7 @@ import json
 import sys
 import typing
 
-from yolojax.config_checks import ANY_SIZE, CHECKS, USED_WITH
+from yolojax.config_checks import ANY_SIZE, CHECKS, NEEDS, USED_WITH
 from yolojax.data.augment import AugmentConfig
 from yolojax.errors import InputError
 
@@ -74,19 +74,23 @@ class LossConfig:
 
 @dataclasses.dataclass(slots=True)
 class OptimizerConfig:
-    """The optimizer, its learning rate with linear warm-up and cosine decay, and the averaging of parameters."""
+    """The optimizer, its learning rate with linear warm-up and decay, and the averaging of parameters."""
 
     name: str = _field("adam", "adam, adamw (decoupled weight decay) or sgd (with momentum, as Darknet)")
     learning_rate: float = _field(1e-4, "peak learning rate")
-    end_learning_rate: float = _field(1e-6, "learning rate at the end")
+    schedule: str = _field("cosine", "after the warm-up: cosine; step: the rate is multiplied at certain steps (Darknet)")
+    end_learning_rate: float = _field(1e-6, "learning rate at the end of cosine")
+    steps: tuple = _field(((0.8, 0.1), (0.9, 0.1)), "of step: ((share of the run, factor), ...), by default Darknet's")
     warmup_epochs: float = _field(2.0, "epochs of linear warm-up from 0")
     b1: float = _field(0.9, "decay of Adam's first moment")
     b2: float = _field(0.999, "decay of Adam's second moment")
     momentum: float = _field(0.9, "share of the last update in the next one of sgd")
     nesterov: bool = _field(False, "sgd with Nesterov's momentum")
     weight_decay: float = _field(5e-4, "decay of convolution kernels of adamw and sgd, a factor on the learning rate")
+    decay_layers: str = _field("", "regular expression of the layers whose kernels decay, as ^(?!head); empty: all")
     layer_rates: tuple = _field((), "((pattern, factor), ...): the rate of layers whose path has a match of the pattern")
     clip_norm: float = _field(0.0, "gradients of a larger global norm are scaled down to it; 0: no clipping")
+    line_search_trials: int = _field(0, "rates tried at most in a step, each half the one before, till the loss falls; 0: one")
     ema_decay: float = _field(0.0, "decay per step of the averaged parameters that are evaluated; 0: no averaging")
     ema_warmup_steps: float = _field(0.0, "s: at step n the decay is ema_decay * (1 - exp(-n / s)); 0: the same at all steps")
 
@@ -99,6 +103,8 @@ class TrainConfig:
     batch_size: int = _field(8, "pictures a step, over all devices")
     log_steps: int = _field(20, "steps between two lines of training metrics")
     eval_epochs: float = _field(1.0, "epochs between two evaluations on the validation split")
+    save_best_by: str = _field("ap50", "metric of the validation that ranks checkpoints: ap50, ap, f1, loss (least) ...")
+    early_stopping: int = _field(0, "evaluations in a row without a better save_best_by that end the run; 0: no end")
     freeze: str = _field("", "regular expression of layers, as backbone or ^(?!head), that are held to the bit")
     freeze_epochs: float = _field(0.0, "epochs, from the start, that freeze holds for; 0: the whole run")
     checkpoint_steps: int = _field(500, "steps between two checkpoints, besides one after each evaluation")
@@ -199,8 +205,8 @@ def checked(config):
     """A copy of a configuration (a `Config`, an ml_collections ConfigDict or a dict) after a look at every field.
 
     Raises:
-        InputError: an unknown field, a wrong type, a value out of its range, or one set where nothing uses it, by its dotted
-            name.
+        InputError: an unknown field, a wrong type, a value out of its range, one set where nothing uses it, or two that do not
+            go together, by their dotted names.
     """
     if hasattr(config, "to_dict"):
         config = config.to_dict()
@@ -221,6 +227,11 @@ def checked(config):
                 f"config.{name} is {value!r}, which nothing uses: config.{other} {problems[0]} for that, not {chosen[0]!r}; "
                 f"set that, or leave this at {default!r}"
             )
+    for name, others in NEEDS.items():
+        for other, check in others if _value(config, name) != _value(Config(), name) else ():
+            problem = check(_value(config, other))
+            if problem:
+                raise InputError(f"config.{other} {problem} with config.{name}, not {_value(config, other)!r}")
     if config.data.source == "list" and not config.data.class_names and not config.data.names:
         raise InputError("config.data.names is not set: give the path of a file with one class name a line")
     return config

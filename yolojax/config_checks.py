@@ -4,6 +4,15 @@ import re
 import sys
 import types
 
+LOWER_IS_BETTER = ("loss", "box", "objectness", "classification")
+BEST_BY = (
+    *("ap", "ap50", "ap75", "ap_small", "ap_medium", "ap_large"),
+    *("ar_1", "ar_10", "ar_100", "ar_small", "ar_medium", "ar_large"),
+    *("voc_ap50", "voc_ap50_11point", "f1"),
+    *LOWER_IS_BETTER,
+)
+"""Metrics of a validation by which checkpoints can be ranked."""
+
 
 def _one_of(*choices):
     return lambda value: None if value in choices else f"must be one of {', '.join(choices)}"
@@ -23,6 +32,10 @@ def _given(value):
 
 def _positive(value):
     return None if value > 0 else "must be greater than 0"
+
+
+def _zero(value):
+    return None if value == 0 else "must be 0"
 
 
 def _part(value):
@@ -88,6 +101,17 @@ def _layer_rates(value):
     return None if all(map(is_rate, value)) else "must hold ((regular expression, factor), ...)"
 
 
+def _steps(value):
+    def is_drop(entry):
+        if not (isinstance(entry, tuple) and len(entry) == 2 and all(isinstance(part, int | float) for part in entry)):
+            return False
+        return 0 < entry[0] <= 1 and 0 <= entry[1] <= sys.float_info.max
+
+    if all(map(is_drop, value)) and list(value) == sorted(value):
+        return None
+    return "must hold ((share of the run, factor), ...), the shares rising and at most 1"
+
+
 CHECKS = types.MappingProxyType(
     {
         "seed": _at_least(0),
@@ -147,20 +171,26 @@ CHECKS = types.MappingProxyType(
         "loss.assign_iou": _between(0, 1),
         "optimizer.name": _one_of("adam", "adamw", "sgd"),
         "optimizer.learning_rate": _positive,
+        "optimizer.schedule": _one_of("cosine", "step"),
         "optimizer.end_learning_rate": _at_least(0),
+        "optimizer.steps": _steps,
         "optimizer.warmup_epochs": _at_least(0),
         "optimizer.b1": _below_one,
         "optimizer.b2": _below_one,
         "optimizer.momentum": _below_one,
         "optimizer.weight_decay": _between(0, 1),
+        "optimizer.decay_layers": _pattern,
         "optimizer.layer_rates": _layer_rates,
         "optimizer.clip_norm": _at_least(0),
+        "optimizer.line_search_trials": _at_least(0),
         "optimizer.ema_decay": _below_one,
         "optimizer.ema_warmup_steps": _at_least(0),
         "train.epochs": _positive,
         "train.batch_size": _at_least(1),
         "train.log_steps": _at_least(1),
         "train.eval_epochs": _positive,
+        "train.save_best_by": _one_of(*BEST_BY),
+        "train.early_stopping": _at_least(0),
         "train.freeze": _pattern,
         "train.freeze_epochs": _at_least(0),
         "train.checkpoint_steps": _at_least(1),
@@ -205,14 +235,29 @@ USED_WITH = types.MappingProxyType(
         "loss.objectness": ("loss.name", _one_of("paper")),
         "loss.class_scores": ("loss.name", _one_of("paper")),
         "loss.assign_iou": ("loss.assign_rule", _one_of("threshold")),
+        "optimizer.end_learning_rate": ("optimizer.schedule", _one_of("cosine")),
+        "optimizer.steps": ("optimizer.schedule", _one_of("step")),
         "optimizer.b1": ("optimizer.name", _one_of("adam", "adamw")),
         "optimizer.b2": ("optimizer.name", _one_of("adam", "adamw")),
         "optimizer.momentum": ("optimizer.name", _one_of("sgd")),
         "optimizer.nesterov": ("optimizer.name", _one_of("sgd")),
         "optimizer.weight_decay": ("optimizer.name", _one_of("adamw", "sgd")),
+        "optimizer.decay_layers": ("optimizer.name", _one_of("adamw", "sgd")),
         "optimizer.ema_warmup_steps": ("optimizer.ema_decay", _positive),
         "train.freeze_epochs": ("train.freeze", _given),
     }
 )
 """By dotted name, the field that decides whether this one is used (fields joined by " or ": one of them is enough), and the
 check that its value must then pass."""
+
+NEEDS = types.MappingProxyType(
+    {
+        "optimizer.line_search_trials": (
+            # The loss falls along the negative gradient alone: with any of these the update need not point downhill.
+            ("optimizer.name", _one_of("sgd")),
+            ("optimizer.momentum", _zero),
+            ("optimizer.weight_decay", _zero),
+        ),
+    }
+)
+"""By dotted name of a field that is not at its default, what other fields must then be."""

@@ -40,6 +40,19 @@ def test_the_last_two_and_the_best_are_kept(tmp_path):
     assert again.meta(5) == {"metrics": {"ap50": 0.8}, "pending": [{"loss": 0.1}]}
 
 
+def test_a_resumed_run_keeps_the_best_checkpoint_of_its_earlier_part(tmp_path):
+    with Checkpoints(tmp_path) as checkpoints:
+        for step, ap50 in ((1, 0.9), (2, 0.5), (3, None)):
+            save(checkpoints, step, ap50)
+    with Checkpoints(tmp_path) as checkpoints:
+        for step, ap50 in ((4, None), (5, 0.7), (6, None)):
+            save(checkpoints, step, ap50)
+        checkpoints.wait()
+        assert checkpoints.steps() == [1, 5, 6] and checkpoints.best_step() == 1
+        save(checkpoints, 7, 0.95)
+    assert Checkpoints(tmp_path, read_only=True).steps() == [6, 7]
+
+
 def test_of_equally_good_checkpoints_the_later_is_the_best_and_a_step_is_saved_once(tmp_path):
     checkpoints = Checkpoints(tmp_path)
     save(checkpoints, 1, 0.5)

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from yolojax.config import OptimizerConfig
 from yolojax.models import YOLOv3, YOLOv3Tiny, abstract_variables
-from yolojax.training.optimizer import kernels_only, make_optimizer, warmup_cosine
+from yolojax.training.optimizer import kernels_only, make_optimizer
+from yolojax.training.schedules import make_schedule, warmup_cosine, warmup_step
 
 
 def literal_rate(step, peak, end, warmup, total):
@@ -44,6 +45,38 @@ def test_schedule_by_hand():
 def test_no_warm_up_starts_on_the_cosine_and_a_warm_up_as_long_as_the_run_ends_at_the_peak():
     np.testing.assert_allclose([warmup_cosine(1.0, 0.0, 0, 2)(n) for n in (1, 2)], [0.5, 0.0], atol=1e-7)
     np.testing.assert_allclose([warmup_cosine(1.0, 0.0, 4, 4)(n) for n in (1, 2, 3, 4)], [0.25, 0.5, 0.75, 1.0])
+
+
+def literal_darknet_rate(step, rate, steps, scales, burn_in):
+    """get_current_rate of Darknet's network.c with policy=steps, but for its burn-in, which here rises by the first power."""
+    if step < burn_in:
+        return rate * step / burn_in
+    for first, scale in zip(steps, scales, strict=True):
+        if first > step:
+            return rate
+        rate *= scale
+    return rate
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.integers(1, 400), st.lists(st.tuples(st.integers(1, 400), st.floats(0, 2)), max_size=4), st.integers(0, 100))
+def test_the_stepped_schedule_is_darknets(step, drops, warmup):
+    drops = sorted(drops)
+    schedule = warmup_step(0.5, drops, warmup)
+    expected = literal_darknet_rate(step, 0.5, [first for first, _ in drops], [factor for _, factor in drops], warmup)
+    for rate in (schedule(step), schedule(jnp.asarray(step))):
+        assert rate.dtype == np.float32
+        assert float(rate) == pytest.approx(expected, rel=1e-5, abs=1e-9)
+
+
+def test_the_configured_schedules_have_their_epochs_in_steps():
+    config = OptimizerConfig(learning_rate=1.0, end_learning_rate=0.2, warmup_epochs=0.5)
+    cosine = make_schedule(config, steps_per_epoch=4, total_steps=6)
+    np.testing.assert_allclose([cosine(n) for n in (1, 2, 4, 6)], [0.5, 1.0, 0.6, 0.2], rtol=1e-6)
+    config = OptimizerConfig(learning_rate=1.0, schedule="step", warmup_epochs=0.5)
+    step = make_schedule(config, steps_per_epoch=4, total_steps=20)  # Darknet's drops, at 16 and 18
+    np.testing.assert_allclose([step(n) for n in (1, 2, 15, 16, 17, 18, 99)], [0.5, 1, 1, 0.1, 0.1, 0.01, 0.01], rtol=1e-6)
+    assert make_schedule(OptimizerConfig(warmup_epochs=9.0), 4, 6)(3) == np.float32(0.5e-4)  # no longer than the run
 
 
 def test_update_n_uses_the_rate_of_step_n_of_adam():
@@ -141,6 +174,23 @@ def test_every_kernel_of_the_networks_decays_and_nothing_else():
         assert 0 < sum(jax.tree.leaves(decayed)) < len(jax.tree.leaves(decayed))
 
 
+def test_only_the_kernels_of_the_named_layers_decay():
+    params = abstract_variables(YOLOv3Tiny(3, width=0.125))["params"]
+    decayed = kernels_only(params, layers="^(?!head|conv1$)")
+    layers = {path[0].key for path, decays in jax.tree_util.tree_leaves_with_path(decayed) if decays}
+    assert layers == set(params) - {"head16", "head32", "conv1"}
+
+    stem, head = ({"conv": {"kernel": jnp.asarray([2.0])}}, {"head": {"kernel": jnp.asarray([2.0])}})
+    params = {"stem": stem, "head16": head}
+    for name in ("sgd", "adamw"):
+        config = OptimizerConfig(name=name, weight_decay=0.5, decay_layers="^stem")
+        optimizer = make_optimizer(config, lambda n: 0.1)
+        still = jax.tree.map(jnp.zeros_like, params)
+        updates, _ = optimizer.update(still, optimizer.init(params), params)
+        np.testing.assert_allclose(updates["stem"]["conv"]["kernel"], [-0.1], rtol=1e-6)
+        np.testing.assert_array_equal(updates["head16"]["head"]["kernel"], [0.0])
+
+
 def test_clipping_comes_before_the_decay():
     config = OptimizerConfig(name="sgd", weight_decay=0.5, momentum=0.0, clip_norm=1.0)
     optimizer = make_optimizer(config, lambda n: 1.0)
@@ -166,6 +216,56 @@ def test_the_default_is_adam_to_the_bit_with_the_same_state(clip_norm):
         for a, b in zip(jax.tree.leaves((updates, ours)), jax.tree.leaves((wanted, theirs)), strict=True):
             np.testing.assert_array_equal(a, b)
         params = optax.apply_updates(params, updates)
+
+
+def literal_backtrack(loss, w, gradient, rate, begin, trials):
+    """The factor that Armijo's rule takes, 0 for none."""
+    for trial in range(trials):
+        factor = begin * 0.5**trial
+        if loss(w - rate * factor * gradient) <= loss(w) - 1e-4 * factor * rate * np.sum(gradient**2):
+            return factor
+    return 0.0
+
+
+def searched(loss, rate, trials):
+    """A function of (params, state), None at first, to both after a step, and the factor."""
+    config = OptimizerConfig(name="sgd", momentum=0.0, weight_decay=0.0, line_search_trials=trials)
+    optimizer = make_optimizer(config, lambda n: rate)
+
+    def step(params, state=None):
+        value, gradient = jax.value_and_grad(loss)(params)
+        state = state or optimizer.init(params)
+        updates, state = optimizer.update(gradient, state, params, value=value, grad=gradient, value_fn=loss)
+        return optax.apply_updates(params, updates), state, optax.tree.get(state, "rate_factor")
+
+    return step
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.floats(0.1, 30), st.integers(1, 6), st.floats(-2, 2), st.floats(-2, 2))
+def test_the_line_search_takes_armijos_factors(rate, trials, x, y):
+    def valley(w):  # Rosenbrock's, in which most steps of a fixed rate rise
+        return 0.1 * (1 - w[0]) ** 2 + (w[1] - w[0] ** 2) ** 2
+
+    with jax.enable_x64(True):
+        step = searched(lambda params: valley(params["kernel"]), rate, trials)
+        params, state, begin = {"kernel": jnp.asarray([x, y])}, None, 1.0
+        for _ in range(4):
+            w, gradient = np.asarray(params["kernel"]), np.asarray(jax.grad(valley)(params["kernel"]))
+            expected = literal_backtrack(valley, w, gradient, rate, begin, trials)
+            params, state, factor = step(params, state)
+            assert factor == expected
+            np.testing.assert_allclose(params["kernel"], w - rate * expected * gradient, rtol=1e-9, atol=1e-12)
+            begin = min(1.0, 2 * expected) or 1.0
+
+
+def test_the_line_search_goes_on_after_a_step_without_a_finite_loss():
+    params = {"kernel": jnp.asarray([1.0])}
+    cliff = searched(lambda params: jnp.where(params["kernel"][0] < 0.9, jnp.inf, params["kernel"][0] ** 2 / 4), 1.0, 2)
+    after, state, factor = cliff(params)
+    assert after == params and factor == 0
+    after, _, factor = searched(lambda params: params["kernel"][0] ** 2 / 4, 1.0, 2)(after, state)
+    assert after["kernel"] == 0.5 and factor == 1
 
 
 def test_an_unknown_optimizer_is_refused():

@@ -9,12 +9,14 @@ import optax
 import pytest
 from jax.sharding import PartitionSpec
 
+from yolojax.config import OptimizerConfig
 from yolojax.data.pipeline import Batch
 from yolojax.errors import InputError
 from yolojax.grid import AnchorGrid
 from yolojax.loss import yolo_loss
 from yolojax.models import YOLOv3Tiny, initialize
 from yolojax.targets import Targets, assign
+from yolojax.training.optimizer import make_optimizer
 from yolojax.training.step import (
     check_batch_size,
     compile_train_step,
@@ -144,6 +146,31 @@ def test_steps_on_the_same_pictures_learn_them():
         state, metrics = step(state, make_batch())
         losses.append(float(metrics["loss"]))
     assert losses[-1] < 0.3 * losses[0]
+
+
+def test_with_a_line_search_no_step_raises_the_loss_of_its_batch():
+    # Without the search the first step at this rate multiplies the loss by more than ten.
+    config = OptimizerConfig(name="sgd", momentum=0.0, weight_decay=0.0, line_search_trials=12)
+    optimizer = make_optimizer(config, lambda n: 1.0)
+    step = compile_train_step(make_mesh(jax.devices()[:8]), **STEP | {"optimizer": optimizer})
+
+    @jax.jit
+    def loss_of(state, batch):
+        variables = {"params": state.params, "batch_stats": state.batch_stats}
+        raw, _ = MODEL.apply(variables, batch.images, train=True, mutable=["batch_stats"])
+        return sum(term.mean() for term in yolo_loss(raw, batch.targets, GRID))
+
+    state = create_state(jax.tree.map(jnp.asarray, initialize(MODEL, 0)), optimizer)
+    factors = []
+    for seed in range(6):
+        batch = make_batch(seed=seed)
+        before = float(loss_of(jax.device_get(state), batch))
+        state, metrics = step(state, batch)
+        after = float(loss_of(jax.device_get(state), batch))
+        assert metrics["loss"] == pytest.approx(before, rel=1e-4)
+        assert after <= before * (1 + 1e-6)
+        factors.append(float(metrics["rate_factor"]))
+    assert min(factors) > 0 and len(set(factors)) > 1, factors
 
 
 def test_averages_follow_parameters_and_statistics_and_are_what_is_evaluated():

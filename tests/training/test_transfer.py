@@ -21,7 +21,7 @@ from yolojax.training.checkpoints import load_run
 from yolojax.training.loop import train_and_evaluate
 from yolojax.training.optimizer import make_optimizer
 from yolojax.training.step import create_state, train_step
-from yolojax.training.transfer import check_freeze, initial_values
+from yolojax.training.transfer import check_decay, check_freeze, initial_values
 
 BUT_HEADS = "^(?!head)"
 
@@ -182,6 +182,13 @@ def test_a_pattern_must_hold_some_layers_but_not_all():
         check_freeze("stem", variables)
     with pytest.raises(InputError, match="holds all layers, and nothing would be trained"):
         check_freeze(".", variables)
+
+
+def test_a_decay_of_no_layer_is_refused():
+    variables = initialize(MODEL, 0)
+    assert check_decay("^(?!head)", variables) == "the kernels of 11 of 13 layers decay"
+    with pytest.raises(InputError, match=r"config\.optimizer\.decay_layers='stem' is found in no layer; .* conv1, .*head32"):
+        check_decay("stem", variables)
 
 
 def test_only_free_layers_cost_a_backward_pass():

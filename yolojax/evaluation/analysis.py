@@ -32,9 +32,7 @@ def analyse(summary, detections, truths, names):
         "absent" {"without_truth", "without_detections"}: names of classes.
         Numbers that are not defined are NaN.
     """
-    found, expected = flatten(detections, truths)
-    found = strongest(by_score(found)[0])
-    outcome = match_as_coco(found, expected, iou_threshold=IOU_THRESHOLD)
+    found, expected, outcome = _matched(detections, truths)
     counts, overall = counts_by_class(found, outcome, expected.classes, len(names))
     counts = dict(zip(names, counts, strict=True))
     best = best_f1(overall)
@@ -86,3 +84,16 @@ def analyse(summary, detections, truths, names):
             "without_detections": [name for name, row in summary["per_class"].items() if not row["detections"]],
         },
     }
+
+
+def largest_f1(detections, truths):
+    """The F1 of "best_f1" of `analyse` alone; NaN where it is not defined."""
+    found, expected, outcome = _matched(detections, truths)
+    classes = 1 + max(found.classes.max(initial=0), expected.classes.max(initial=0))
+    return best_f1(counts_by_class(found, outcome, expected.classes, classes)[1])["f1"]
+
+
+def _matched(detections, truths):
+    found, expected = flatten(detections, truths)
+    found = strongest(by_score(found)[0])
+    return found, expected, match_as_coco(found, expected, iou_threshold=IOU_THRESHOLD)

@@ -16,30 +16,26 @@ from yolojax.config import Config, checked, to_dict
 from yolojax.errors import InputError
 from yolojax.grid import AnchorGrid
 from yolojax.models import abstract_variables, build_grid, build_model
+from yolojax.training.selection import score
 
-BEST_BY = "ap50"
 # The step of a checkpoint that no training made: the variables alone of a network that was imported.
 IMPORTED = 0
 
 
 class Checkpoints:
-    """The folder WORKDIR/checkpoints: the last two checkpoints and the best one by validation AP50.
+    """The folder WORKDIR/checkpoints: the last two checkpoints and the best one by a metric of the validation.
 
     A checkpoint is a folder named by its step with the state's arrays and meta.json-like values: configuration, class names,
     anchors, the metrics of its evaluation if it had one. It appears whole or not at all. Writing goes on in the background.
     """
 
-    def __init__(self, workdir, *, read_only=False):
+    def __init__(self, workdir, *, best_by="ap50", read_only=False):
         self.folder = Path(workdir).absolute() / "checkpoints"
+        self._best_by = best_by
+        self._scores = {}
         policies = checkpoint_managers
-        keep = policies.AnyPreservationPolicy(
-            [
-                policies.LatestN(2),
-                policies.BestN(
-                    get_metric_fn=lambda metrics: metrics[BEST_BY], n=1, keep_checkpoints_without_metrics=False
-                ),
-            ]
-        )
+        # Its own BestN forgets the metrics of a run that is resumed, and would delete the best checkpoint.
+        keep = policies.AnyPreservationPolicy([policies.LatestN(2), _KeepBest(self)])
         if read_only:
             options = ocp.CheckpointManagerOptions(read_only=True, save_interval_steps=0, create=False)
         else:
@@ -56,10 +52,16 @@ class Checkpoints:
         return sorted(self._manager.all_steps())
 
     def best_step(self):
-        """The step of the best AP50, the later one of equals; None where no checkpoint has been evaluated."""
-        scores = {step: self.meta(step)["metrics"].get(BEST_BY) for step in self.steps()}
-        evaluated = [step for step, score in scores.items() if score is not None]
-        return max(evaluated, key=lambda step: (scores[step], step), default=None)
+        """The step of the best metric, the later one of equals; None where no checkpoint has been evaluated."""
+        return self.best_of(self.steps())
+
+    def best_of(self, steps):
+        """The best of some steps that have a checkpoint, as `best_step`."""
+        for step in steps:
+            if step not in self._scores:
+                self._scores[step] = score(self.meta(step)["metrics"], self._best_by)
+        evaluated = [step for step in steps if self._scores[step] is not None]
+        return max(evaluated, key=lambda step: (self._scores[step], step), default=None)
 
     def save(self, step, state, meta):
         """Begins to write a checkpoint; does nothing if the step has one.
@@ -69,10 +71,11 @@ class Checkpoints:
         """
         if step in self.steps():
             return
-        metrics = meta["metrics"] if meta["metrics"].get(BEST_BY) is not None else None
+        self.best_step()  # reads the scores of the checkpoints that an earlier process left
+        self._scores[step] = score(meta["metrics"], self._best_by)
         items = ocp.args.Composite(state=ocp.args.PyTreeSave(state), meta=ocp.args.JsonSave(meta))
         with self._explained():
-            self._manager.save(step, args=items, metrics=metrics)
+            self._manager.save(step, args=items)
 
     def wait(self):
         """Returns when every checkpoint has been written.
@@ -136,6 +139,17 @@ class Checkpoints:
             ) from error
 
 
+class _KeepBest:
+    """A policy of Orbax: what is kept is the best checkpoint."""
+
+    def __init__(self, checkpoints):
+        self._checkpoints = checkpoints
+
+    def should_preserve(self, checkpoints, *, context):
+        best = self._checkpoints.best_of([each.step for each in checkpoints])
+        return [each.step == best for each in checkpoints]
+
+
 class Run(NamedTuple):
     """A trained network as it is read back from a workdir.
 
@@ -175,7 +189,7 @@ def load_run(workdir, checkpoint="best", sharding=None):
 
     Args:
         workdir: as `train_and_evaluate` leaves it.
-        checkpoint: "best" (by validation AP50; the last one where none was evaluated), "last", or a step.
+        checkpoint: "best" (by `config.train.save_best_by`; the last one where none was evaluated), "last", or a step.
         sharding: of the variables; one device by default.
 
     Returns:
@@ -185,7 +199,7 @@ def load_run(workdir, checkpoint="best", sharding=None):
         InputError: no run there, no such checkpoint, or one that cannot be read.
     """
     config = read_config(workdir)
-    checkpoints = Checkpoints(workdir, read_only=True)
+    checkpoints = Checkpoints(workdir, best_by=config.train.save_best_by, read_only=True)
     step = _find_step(checkpoints, checkpoint)
     model = build_model(config.model)
     sharding = sharding or jax.sharding.SingleDeviceSharding(jax.devices()[0])
@@ -202,13 +216,14 @@ def restore_variables(checkpoints, step, config, model, sharding):
     return checkpoints.restore(step, abstract)
 
 
-def make_meta(config, metrics, pending):
-    """What goes beside the arrays of a checkpoint: {"config", "class_names", "anchors", "metrics", "pending"}.
+def make_meta(config, metrics, pending, scores=()):
+    """What goes beside the arrays of a checkpoint: {"config", "class_names", "anchors", "metrics", "pending", "scores"}.
 
     Args:
         config: resolved Config.
         metrics: numbers of the validation at this step, {} where there was none.
         pending: metrics of the steps since the last line of the log.
+        scores: of all validations of the run so far, by `selection.score`.
     """
     return {
         "config": to_dict(config),
@@ -216,6 +231,7 @@ def make_meta(config, metrics, pending):
         "anchors": [list(map(list, scale)) for scale in build_grid(config.model, config.data.size).anchors],
         "metrics": metrics,
         "pending": pending,
+        "scores": list(scores),
     }
 
 

@@ -16,6 +16,7 @@ from yolojax.data.pipeline import train_batches
 from yolojax.data.sources import open_split
 from yolojax.draw import draw_detections
 from yolojax.errors import InputError
+from yolojax.evaluation.analysis import largest_f1
 from yolojax.evaluation.evaluate import compile_eval_step, evaluate
 from yolojax.evaluation.report import write_json
 from yolojax.evaluation.workdir import write_evaluation
@@ -25,8 +26,10 @@ from yolojax.training.checkpoints import IMPORTED, Checkpoints, abstract_arrays,
 from yolojax.training.feed import feed
 from yolojax.training.imported import adopt_model, imported_variables
 from yolojax.training.logs import MetricsLog, Progress
-from yolojax.training.optimizer import make_optimizer, warmup_cosine
+from yolojax.training.optimizer import make_optimizer
 from yolojax.training.recorder import Recorder
+from yolojax.training.schedules import make_schedule
+from yolojax.training.selection import exhausted, score, without_improvement
 from yolojax.training.step import (
     check_batch_size,
     compile_train_step,
@@ -35,7 +38,7 @@ from yolojax.training.step import (
     make_mesh,
     shardings,
 )
-from yolojax.training.transfer import check_freeze, initial_values
+from yolojax.training.transfer import check_decay, check_freeze, initial_values
 
 BOARD_PICTURES = 4
 
@@ -70,12 +73,7 @@ def train_and_evaluate(config, workdir):
 
     steps_per_epoch = len(train_source) / config.train.batch_size
     total_steps = max(1, round(config.train.epochs * steps_per_epoch))
-    schedule = warmup_cosine(
-        config.optimizer.learning_rate,
-        config.optimizer.end_learning_rate,
-        min(round(config.optimizer.warmup_epochs * steps_per_epoch), total_steps),
-        total_steps,
-    )
+    schedule = make_schedule(config.optimizer, steps_per_epoch, total_steps)
     optimizer = make_optimizer(config.optimizer, schedule)
     replicated, split = shardings(mesh)
 
@@ -91,13 +89,15 @@ def train_and_evaluate(config, workdir):
     if start_step:
         variables = abstract_variables(model)
         state = checkpoints.restore(start_step, abstract_arrays(jax.eval_shape(make_state, variables), replicated))
-        pending = checkpoints.meta(start_step)["pending"]
+        meta = checkpoints.meta(start_step)
+        # The scores of a run from before there were any are none.
+        pending, scores = meta["pending"], meta.get("scores", [])
     else:
         variables = imported_variables(checkpoints, config, model, replicated) or initialize(model, config.seed)
         if config.init_from:
             variables, notes = initial_values(config.init_from, variables, model)
         state = jax.device_put(make_state(jax.tree.map(jax.numpy.asarray, variables)), replicated)
-        pending = []
+        pending, scores = [], []
     log = MetricsLog(workdir, start_step)
     progress = Progress("train", start_step, total_steps)
 
@@ -108,6 +108,8 @@ def train_and_evaluate(config, workdir):
     )
     if config.train.freeze:
         notes.append(f"{check_freeze(config.train.freeze, variables)} for the first {frozen_steps} steps")
+    if config.optimizer.decay_layers:
+        notes.append(check_decay(config.optimizer.decay_layers, variables))
     for note in (*train_source.notes("training"), *val_source.notes("validation"), *notes):
         progress.say(note)
     progress.say(f"resuming {workdir} at step {start_step}" if start_step else f"starting in {workdir}")
@@ -130,10 +132,12 @@ def train_and_evaluate(config, workdir):
         replicated, split, model=model, grid=grid, loss=loss, config=config.eval, class_scores=config.loss.class_scores
     )
     recorder = Recorder(config, schedule, train_source, log, progress, pending)
-    eval_every = max(1, round(config.train.eval_epochs * steps_per_epoch))
+    best_by, eval_every = config.train.save_best_by, max(1, round(config.train.eval_epochs * steps_per_epoch))
     outcome = evaluated_step = None
 
-    batches = train_batches(train_source, config, train_grids, start_step, total_steps)
+    # Of a run that ended early only the evaluation is made again.
+    ended = exhausted(scores, config.train.early_stopping)
+    batches = train_batches(train_source, config, train_grids, start_step, start_step if ended else total_steps)
     with contextlib.closing(progress), contextlib.closing(log), checkpoints:
         with _StopSignals() as stop, contextlib.closing(batches):
             for step, (batch, counts) in enumerate(feed(batches, split), start=start_step + 1):
@@ -152,18 +156,26 @@ def train_and_evaluate(config, workdir):
                     outcome = evaluate(eval_step, variables, val_source, config, grid, split, progress.evaluating)
                     validation = _log_validation(step, outcome, val_source, config, log, progress)
                     recorder.restart_clock()
-                checkpoints.save(step, state, make_meta(config, validation, pending))
+                    scores.append(score(validation, best_by))
+                    ended = exhausted(scores, config.train.early_stopping)
+                if ended:
+                    pending = recorder.flush(last=True)
+                checkpoints.save(step, state, make_meta(config, validation, pending, scores))
                 if stop.signal:
                     checkpoints.wait()
                     progress.say(f"stopped; step {step} is saved in {workdir}, and the same command goes on from there")
                     raise KeyboardInterrupt if stop.signal == signal.SIGINT else SystemExit(128 + stop.signal)
+                if ended:
+                    break
         checkpoints.wait()
+        if ended:
+            progress.say(f"the run has ended: {without_improvement(scores)} evaluations without a better {best_by}")
 
-        best_step = checkpoints.best_step() or total_steps
+        best_step = checkpoints.best_step() or checkpoints.steps()[-1]
         if best_step != evaluated_step:
             best = restore_variables(checkpoints, best_step, config, model, replicated)
             outcome = evaluate(eval_step, best, val_source, config, grid, split, progress.evaluating)
-    print(f"the best checkpoint is that of step {best_step}:")
+    print(f"the best checkpoint by {best_by} is that of step {best_step}:")
     return write_evaluation(workdir, "val", best_step, outcome, val_source, config)
 
 
@@ -198,7 +210,7 @@ def open_workdir(config, workdir):
     """
     try:
         Path(workdir).mkdir(parents=True, exist_ok=True)
-        checkpoints = Checkpoints(workdir)
+        checkpoints = Checkpoints(workdir, best_by=config.train.save_best_by)
         if checkpoints.steps() in ([], [IMPORTED]):
             write_json(Path(workdir) / "config.json", to_dict(config))
             return checkpoints
@@ -216,13 +228,17 @@ def open_workdir(config, workdir):
 def _log_validation(step, outcome, source, config, log, progress):
     """Logs a validation and some of its pictures; returns its finite numbers."""
     numbers = {name: value for name, value in outcome.summary.items() if isinstance(value, float) or name == "unreadable"}
+    if config.train.save_best_by == "f1":
+        numbers["f1"] = largest_f1(outcome.detections, outcome.truths)
     log.write(step, "val", numbers)
     for place, index in enumerate(outcome.indices[:BOARD_PICTURES]):
         boxes, scores, classes = (member[outcome.detections[place][1] > 0.3] for member in outcome.detections[place])
         image = draw_detections(source.example(0, index).image, boxes, classes, config.data.class_names, scores)
         log.write_picture(step, f"val/{index}", image)
+    best_by = config.train.save_best_by
+    ranked_by = "" if best_by in ("loss", "ap50", "ap") else f", {best_by} {numbers[best_by]:.3f}"
     progress.say(
-        f"step {step}: validation loss {numbers['loss']:.2f}, AP50 {numbers['ap50']:.3f}, AP {numbers['ap']:.3f} "
+        f"step {step}: validation loss {numbers['loss']:.2f}, AP50 {numbers['ap50']:.3f}, AP {numbers['ap']:.3f}{ranked_by} "
         f"on {len(outcome.indices)} pictures, {numbers['images_per_second']:.0f} a second"
     )
     return {name: value for name, value in numbers.items() if math.isfinite(value)}

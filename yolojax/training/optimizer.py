@@ -1,48 +1,33 @@
-"""The optimizers and their learning-rate schedule."""
+"""The optimizers, which parameters decay, and the line search over the rate."""
+
+import functools
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 
 from yolojax.models.layers import layer_matches, layer_of
 
 
-def warmup_cosine(learning_rate, end_learning_rate, warmup_steps, total_steps):
-    """Linear warm-up from 0 to `learning_rate`, then half a cosine down to `end_learning_rate`, held there.
-
-    With W warm-up steps of T in all, the rate of step n is learning_rate * n / W up to W, then
-    end + 0.5 * (peak - end) * (1 + cos(pi * (n - W) / (T - W))) (Loshchilov and Hutter 2017, arXiv:1608.03983, equation 5).
-
-    Args:
-        learning_rate: the peak.
-        end_learning_rate: from step T on.
-        warmup_steps: W, from 0 to T.
-        total_steps: T.
-
-    Returns:
-        A function of the step n (the first step is 1) to its learning rate, float32. For a Python integer it computes on the
-        host, so that a log does not wait for the device; for an array it is JAX.
-    """
-
-    def rate(step):
-        xp = np if isinstance(step, int) else jnp
-        step = xp.minimum(xp.asarray(step, xp.float32), total_steps)
-        rising = learning_rate * step / max(warmup_steps, 1)
-        # A warm-up as long as the run leaves no step to the cosine but the last, which is then its end.
-        phase = (step - warmup_steps) / max(total_steps - warmup_steps, 1)
-        falling = end_learning_rate + 0.5 * (learning_rate - end_learning_rate) * (1 + xp.cos(xp.pi * phase))
-        return xp.where(step < warmup_steps, rising, falling)
-
-    return rate
-
-
-def kernels_only(params):
+def kernels_only(params, layers=""):
     """Which parameters weight decay acts on: True at convolution kernels, False at biases and batch normalization's scales.
 
-    The same tree as the parameters; Darknet's `update_convolutional_layer` decays its weights alone in the same way.
+    Darknet's `update_convolutional_layer` decays its weights alone in the same way.
+
+    Args:
+        params: tree of parameters.
+        layers: regular expression; of the layers whose path, as in "backbone/stem", has no match, the kernels do not decay
+            either. "" for all layers.
+
+    Returns:
+        The same tree of bools.
     """
-    return jax.tree_util.tree_map_with_path(lambda path, _: path[-1].key == "kernel", params)
+
+    def decays(path, _):
+        return path[-1].key == "kernel" and (not layers or layer_matches(layer_of(path), layers))
+
+    return jax.tree_util.tree_map_with_path(decays, params)
 
 
 def scale_layers(factors):
@@ -66,14 +51,51 @@ def scale_layers(factors):
     return optax.stateless(scale)
 
 
+class BacktrackState(NamedTuple):
+    """The state of `backtrack`: the factor of the last step, 0 where none was found."""
+
+    rate_factor: jax.Array
+
+
+def backtrack(trials):
+    """Scales updates by 1, 1/2, 1/4 ... until the loss of the batch falls as it should; by 0 where no trial makes it fall.
+
+    A factor s is taken if loss(w + s u) <= loss(w) + 1e-4 s <u, gradient> (Armijo 1966; for networks Vaswani et al. 2019,
+    arXiv:1905.09997, algorithm 1). A step begins with twice the factor of the step before, at most 1, and with 1
+    after a step without one. Each trial costs a
+    forward pass over the batch.
+
+    Args:
+        trials: how many factors are tried at most in a step, at least 1.
+
+    Returns:
+        An optax transformation whose update wants value, grad and value_fn.
+    """
+    search = optax.scale_by_backtracking_linesearch(trials - 1, decrease_factor=0.5, increase_factor=2.0)
+
+    def init(_):
+        return BacktrackState(jnp.ones((), jnp.float32))
+
+    def update(updates, state, params, **loss):
+        begin = jnp.where(state.rate_factor > 0, state.rate_factor, 0.5)
+        updates, outcome = search.update(updates, search.init(params)._replace(learning_rate=begin), params, **loss)
+        # Optax would make the last trial's update all the same.
+        failed = outcome.info.decrease_error > 0
+        updates = jax.tree.map(lambda update: jnp.where(failed, 0, update), updates)
+        return updates, BacktrackState(jnp.where(failed, 0, outcome.learning_rate))
+
+    return optax.GradientTransformationExtraArgs(init, update)
+
+
 def make_optimizer(config, schedule):
     """Builds the optax transformation of an `OptimizerConfig`: clipping by global norm, then the named optimizer.
 
     adam: Kingma and Ba 2015, arXiv:1412.6980, algorithm 1. adamw: the same, and kernels shrink by rate * weight_decay of
     themselves (Loshchilov and Hutter 2019, arXiv:1711.05101, algorithm 2). sgd: v = g + weight_decay * w + momentum * v,
     w = w - rate * v, as in Darknet; with Nesterov w = w - rate * (g + weight_decay * w + momentum * v) of the new v
-    (Sutskever et al. 2013, section 3, in the form of YOLOX). Decay comes after clipping, and acts on kernels only. Layers with
-    a rate of their own (`layer_rates`) have their updates scaled last.
+    (Sutskever et al. 2013, section 3, in the form of YOLOX). Decay comes after clipping, and acts on kernels only
+    (`kernels_only`). Layers with a rate of their own (`layer_rates`) have their updates scaled after that. With
+    `line_search_trials` the rate of the schedule is the largest that is tried (`backtrack`).
 
     Args:
         config: OptimizerConfig.
@@ -87,17 +109,20 @@ def make_optimizer(config, schedule):
     def rate(count):
         return schedule(count + 1)
 
+    decayed = functools.partial(kernels_only, layers=config.decay_layers)
     if config.name == "adam":
         optimizer = optax.adam(rate, b1=config.b1, b2=config.b2)
     elif config.name == "adamw":
-        optimizer = optax.adamw(rate, b1=config.b1, b2=config.b2, weight_decay=config.weight_decay, mask=kernels_only)
+        optimizer = optax.adamw(rate, b1=config.b1, b2=config.b2, weight_decay=config.weight_decay, mask=decayed)
     elif config.name == "sgd":
         optimizer = optax.chain(
-            optax.add_decayed_weights(config.weight_decay, mask=kernels_only),
+            optax.add_decayed_weights(config.weight_decay, mask=decayed),
             optax.sgd(rate, momentum=config.momentum, nesterov=config.nesterov),
         )
     else:
         raise ValueError(f"unknown optimizer {config.name!r}: adam, adamw or sgd")
     if config.layer_rates:
         optimizer = optax.chain(optimizer, scale_layers(config.layer_rates))
-    return optax.chain(optax.clip_by_global_norm(config.clip_norm), optimizer) if config.clip_norm else optimizer
+    if config.clip_norm:
+        optimizer = optax.chain(optax.clip_by_global_norm(config.clip_norm), optimizer)
+    return optax.chain(optimizer, backtrack(config.line_search_trials)) if config.line_search_trials else optimizer

@@ -66,7 +66,8 @@ class Recorder:
         step = group[-1]["step"]
         values = {
             name: sum(entry[name] for entry in group) / len(group)
-            for name in ("loss", "box", "objectness", "classification", "gradient_norm")
+            for name in ("loss", "box", "objectness", "classification", "gradient_norm", "rate_factor")
+            if name in group[0]
         }
         values["learning_rate"] = float(self.schedule(step))
         values["images_per_second"] = rate

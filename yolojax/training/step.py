@@ -67,7 +67,7 @@ def train_step(
 
     Returns:
         (state, metrics); metrics are scalars: "loss", "box", "objectness", "classification" (means over the pictures of the
-        batch) and "gradient_norm" (before any clipping).
+        batch), "gradient_norm" (before any clipping), and of a line search "rate_factor", what it multiplied the rate by.
     """
     images, targets = batch
     if axis_name is not None:
@@ -97,7 +97,18 @@ def train_step(
         gradients, metrics = jax.lax.pmean((gradients, metrics), axis_name)
     metrics["gradient_norm"] = optax.tree.norm(gradients)
 
-    updates, opt_state = optimizer.update(gradients, state.opt_state, state.params)
+    def value(params):
+        loss = objective(params)[0]
+        return loss if axis_name is None else jax.lax.pmean(loss, axis_name)
+
+    # For the line search; other optimizers pass it over, and XLA leaves it out.
+    optimizer = optax.with_extra_args_support(optimizer)
+    updates, opt_state = optimizer.update(
+        gradients, state.opt_state, state.params, value=metrics["loss"], grad=gradients, value_fn=value
+    )
+    rate_factor = optax.tree.get(opt_state, "rate_factor")
+    if rate_factor is not None:
+        metrics["rate_factor"] = rate_factor
     params = unless_frozen(optax.apply_updates(state.params, updates), state.params)
     ema = state.ema
     if ema:

@@ -69,6 +69,22 @@ def check_freeze(pattern, variables):
     return f"{len(held)} of {len(layers)} layers are frozen"
 
 
+def check_decay(pattern, variables):
+    """How many layers a pattern has decay, as a line for people.
+
+    Raises:
+        InputError: it has none of them decay.
+    """
+    layers = list(_layers(variables))
+    decayed = [layer for layer in layers if layer_matches(layer, pattern)]
+    if not decayed:
+        raise InputError(
+            f"config.optimizer.decay_layers={pattern!r} is found in no layer; set config.optimizer.weight_decay=0 for no decay "
+            f"at all; the layers are {', '.join(layers)}"
+        )
+    return f"the kernels of {len(decayed)} of {len(layers)} layers decay"
+
+
 def _from_run(source):
     """What to call the source, and its layers."""
     path = Path(source)
