@@ -17,9 +17,9 @@ def find_sources(sources):
     """Lists the pictures, videos and cameras that sources name.
 
     Args:
-        sources: pictures, videos, folders (the pictures and videos directly in them, by name), globs, lists (.txt: one path a line,
-            relative to the list's folder; boxes behind it are passed over), numbers of cameras, and "-" for paths on standard
-            input.
+        sources: pictures, videos, folders (the pictures and videos directly in them, by name), globs, lists (.txt: one path a
+            line, relative to the list's folder; boxes behind it are passed over), numbers of cameras, and "-" for paths on
+            standard input.
 
     Returns:
         Paths of pictures and videos, numbers of cameras and "-", each once, in the order of the sources.
@@ -53,9 +53,9 @@ def _of_one(source):
     if text == STANDARD_INPUT:
         return [STANDARD_INPUT]
     if os.path.isdir(text):
-        known = ENDINGS | VIDEO_ENDINGS
+        known = sorted(ENDINGS) + sorted(VIDEO_ENDINGS)
         found = sorted(p for p in Path(text).iterdir() if p.suffix.lower() in known and p.is_file())
-        problem = f"{text}: no pictures or videos in this folder ({', '.join(sorted(ENDINGS))}; {', '.join(sorted(VIDEO_ENDINGS))})"
+        problem = f"{text}: no pictures or videos in this folder ({', '.join(known)})"
     elif os.path.exists(text) and text.lower().endswith(".txt"):
         # Lists of `train.py` have boxes behind the path.
         lines = [re.sub(r"(\s+-?[\d.]+(,-?[\d.]+){4})+\s*$", "", line).strip() for line in read_lines(text)]
