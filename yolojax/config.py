@@ -108,6 +108,7 @@ class TrainConfig:
     freeze: str = _field("", "regular expression of layers, as backbone or ^(?!head), that are held to the bit")
     freeze_epochs: float = _field(0.0, "epochs, from the start, that freeze holds for; 0: the whole run")
     checkpoint_steps: int = _field(500, "steps between two checkpoints, besides one after each evaluation")
+    max_skipped_steps: int = _field(10, "steps whose loss is not finite that are skipped; one more ends the run; 0: the first")
     keep_memory: bool = _field(True, "on a CPU with glibc: freed buffers are kept for the next step, faster, with more memory")
 
 

@@ -194,6 +194,7 @@ CHECKS = types.MappingProxyType(
         "train.freeze": _pattern,
         "train.freeze_epochs": _at_least(0),
         "train.checkpoint_steps": _at_least(1),
+        "train.max_skipped_steps": _at_least(0),
         "eval.batch_size": _at_least(1),
         "eval.score_threshold": _between(0, 1),
         "eval.iou_threshold": _between(0, 1),

@@ -10,6 +10,7 @@ import numpy as np
 from yolojax.data import digits
 from yolojax.data.annotations import check_boxes_in_picture, read_names, read_text_list
 from yolojax.data.augment import Example
+from yolojax.data.fingerprint import fingerprint
 from yolojax.data.formats.read import Annotations, read_annotations, recognise, split_of
 from yolojax.data.image_size import read_size
 from yolojax.data.images import read_image
@@ -58,6 +59,10 @@ class ListSource:
                 sizes.append(3 * math.prod(read_size(record.path)))
         return len(self.records) * sum(sizes) / max(1, len(sizes))
 
+    def fingerprint(self):
+        """`fingerprint.fingerprint` of the records."""
+        return fingerprint(self.records)
+
     def describe(self, index):
         """Names a picture for messages."""
         return f"{self.records[index].path} ({self.records[index].source})"
@@ -103,6 +108,10 @@ class DigitsSource:
     def notes(self, split):
         """A line for each thing to be known about the split; there is none."""
         return []
+
+    def fingerprint(self):
+        """None: scenes follow from the configuration."""
+        return None
 
     def describe(self, index):
         """Names a scene for messages."""

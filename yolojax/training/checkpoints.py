@@ -1,6 +1,7 @@
 """Checkpoints of a run, and what is read back from them: the only place that knows Orbax."""
 
 import contextlib
+import itertools
 import json
 import re
 from pathlib import Path
@@ -87,9 +88,16 @@ class Checkpoints:
             self._manager.wait_until_finished()
 
     def meta(self, step):
-        """What was saved beside the arrays of a step."""
-        with _quiet():
-            return self._manager.restore(step, args=ocp.args.Composite(meta=ocp.args.JsonRestore())).meta
+        """What was saved beside the arrays of a step.
+
+        Raises:
+            InputError: it cannot be read.
+        """
+        with self._read(step):
+            meta = self._manager.restore(step, args=ocp.args.Composite(meta=ocp.args.JsonRestore())).meta
+            if not (isinstance(meta, dict) and isinstance(meta.get("metrics"), dict) and isinstance(meta.get("pending"), list)):
+                raise ValueError("meta has no metrics and pending")
+        return meta
 
     def restore(self, step, abstract):
         """Reads the arrays of a checkpoint.
@@ -107,10 +115,32 @@ class Checkpoints:
         arguments = ocp.args.PyTreeRestore(
             abstract, restore_args=ocp.checkpoint_utils.construct_restore_args(abstract), partial_restore=True
         )
+        with self._read(step):
+            return self._manager.restore(step, args=ocp.args.Composite(state=arguments)).state
+
+    def set_aside(self, step):
+        """Renames the folder of a step to STEP.unreadable, as it is, so that the step can be saved again; returns its new name.
+
+        Raises:
+            InputError: it cannot be renamed.
+        """
+        folder = self.folder / str(step)
+        names = (folder.with_name(f"{step}.unreadable{'-' * (n > 0)}{n or ''}") for n in itertools.count())
+        aside = next(name for name in names if not name.exists())
+        try:
+            folder.rename(aside)
+        except OSError as error:
+            raise InputError(f"{folder}: the checkpoint cannot be read, and not be renamed: {error.strerror}") from error
+        self._manager.reload()
+        return aside.name
+
+    @contextlib.contextmanager
+    def _read(self, step):
+        # Orbax and tensorstore report damage as many kinds of exception, a plain Exception among them.
         try:
             with _quiet():
-                return self._manager.restore(step, args=ocp.args.Composite(state=arguments)).state
-        except (OSError, ValueError, KeyError) as error:
+                yield
+        except Exception as error:
             raise InputError(f"{self.folder / str(step)}: the checkpoint cannot be read: {_reason(error)}") from error
 
     def close(self):
@@ -216,14 +246,16 @@ def restore_variables(checkpoints, step, config, model, sharding):
     return checkpoints.restore(step, abstract)
 
 
-def make_meta(config, metrics, pending, scores=()):
-    """What goes beside the arrays of a checkpoint: {"config", "class_names", "anchors", "metrics", "pending", "scores"}.
+def make_meta(config, metrics, pending, scores=(), data=None, skipped=0):
+    """What goes beside the arrays of a checkpoint: configuration, classes and anchors, and the following.
 
     Args:
         config: resolved Config.
         metrics: numbers of the validation at this step, {} where there was none.
         pending: metrics of the steps since the last line of the log.
         scores: of all validations of the run so far, by `selection.score`.
+        data: {split: fingerprint of its records, or None}.
+        skipped: updates that were not made, their loss or gradient not being finite.
     """
     return {
         "config": to_dict(config),
@@ -232,6 +264,8 @@ def make_meta(config, metrics, pending, scores=()):
         "metrics": metrics,
         "pending": pending,
         "scores": list(scores),
+        "data": data or {},
+        "skipped": skipped,
     }
 
 

@@ -25,9 +25,11 @@ from yolojax.models import abstract_variables, build_grid, build_model, count_fl
 from yolojax.training.checkpoints import IMPORTED, Checkpoints, abstract_arrays, make_meta, read_config, restore_variables
 from yolojax.training.feed import feed
 from yolojax.training.imported import adopt_model, imported_variables
+from yolojax.training.lock import lock_workdir
 from yolojax.training.logs import MetricsLog, Progress
 from yolojax.training.optimizer import make_optimizer
 from yolojax.training.recorder import Recorder
+from yolojax.training.resume import check_data, restore_newest
 from yolojax.training.schedules import make_schedule
 from yolojax.training.selection import exhausted, score, without_improvement
 from yolojax.training.step import (
@@ -46,8 +48,8 @@ BOARD_PICTURES = 4
 def train_and_evaluate(config, workdir):
     """Trains a detector, evaluating and saving as it goes, and evaluates the best checkpoint at the end.
 
-    A workdir that has a checkpoint is resumed: the run goes on exactly as if it had never stopped. SIGTERM and Ctrl-C save a
-    checkpoint before leaving.
+    A workdir that has a checkpoint is resumed: the run goes on exactly as if it had never stopped, from the newest checkpoint
+    that can be read. SIGTERM and Ctrl-C save a checkpoint before leaving.
 
     Args:
         config: `Config`, or an ml_collections ConfigDict of the same fields.
@@ -57,10 +59,15 @@ def train_and_evaluate(config, workdir):
         The dict of WORKDIR/eval/val/metrics.json.
 
     Raises:
-        InputError: configuration or data that cannot be used, a workdir of another configuration, a loss that is not
-            finite, a checkpoint that cannot be written.
+        InputError: configuration or data that cannot be used, a workdir of another configuration or other data, or where
+            another run trains, too many losses that are not finite, a checkpoint that cannot be written.
         KeyboardInterrupt, SystemExit: Ctrl-C or SIGTERM, after a checkpoint has been saved.
     """
+    with contextlib.ExitStack() as at_the_end:
+        return _train_and_evaluate(config, workdir, at_the_end)
+
+
+def _train_and_evaluate(config, workdir, at_the_end):
     config, train_source = resolve(adopt_model(checked(config), workdir))
     mesh = make_mesh()
     if config.train.keep_memory and jax.default_backend() == "cpu":
@@ -79,8 +86,10 @@ def train_and_evaluate(config, workdir):
 
     # The resume cases, in order: a workdir without a checkpoint starts at step 0, even if a run was begun there; so does one
     # into which a network was imported, with its variables; one with any other checkpoint must have been made by this very
-    # configuration, and goes on from the last.
+    # configuration with this very data, and goes on from the newest that can be read.
+    at_the_end.enter_context(lock_workdir(workdir))
     checkpoints = open_workdir(config, workdir)
+    sources = {"train": train_source, "val": val_source}
     start_step = (checkpoints.steps() or [0])[-1]
     make_state = functools.partial(create_state, optimizer=optimizer, average=config.optimizer.ema_decay > 0)
     freeze_epochs = config.train.freeze_epochs
@@ -88,16 +97,15 @@ def train_and_evaluate(config, workdir):
     notes = []
     if start_step:
         variables = abstract_variables(model)
-        state = checkpoints.restore(start_step, abstract_arrays(jax.eval_shape(make_state, variables), replicated))
-        meta = checkpoints.meta(start_step)
-        # The scores of a run from before there were any are none.
-        pending, scores = meta["pending"], meta.get("scores", [])
+        abstract = abstract_arrays(jax.eval_shape(make_state, variables), replicated)
+        start_step, state, meta, notes = restore_newest(checkpoints, abstract)
+        check_data(meta, sources, workdir, start_step)
     else:
         variables = imported_variables(checkpoints, config, model, replicated) or initialize(model, config.seed)
         if config.init_from:
             variables, notes = initial_values(config.init_from, variables, model)
         state = jax.device_put(make_state(jax.tree.map(jax.numpy.asarray, variables)), replicated)
-        pending, scores = [], []
+        meta = make_meta(config, {}, [])
     log = MetricsLog(workdir, start_step)
     progress = Progress("train", start_step, total_steps)
 
@@ -131,7 +139,10 @@ def train_and_evaluate(config, workdir):
     eval_step = compile_eval_step(
         replicated, split, model=model, grid=grid, loss=loss, config=config.eval, class_scores=config.loss.class_scores
     )
-    recorder = Recorder(config, schedule, train_source, log, progress, pending)
+    recorder = Recorder(config, schedule, train_source, log, progress, meta["pending"], meta.get("skipped", 0))
+    data = {split: source.fingerprint() for split, source in sources.items()}
+    # The scores of a run from before there were any are none.
+    scores = meta.get("scores", [])
     best_by, eval_every = config.train.save_best_by, max(1, round(config.train.eval_epochs * steps_per_epoch))
     outcome = evaluated_step = None
 
@@ -160,7 +171,7 @@ def train_and_evaluate(config, workdir):
                     ended = exhausted(scores, config.train.early_stopping)
                 if ended:
                     pending = recorder.flush(last=True)
-                checkpoints.save(step, state, make_meta(config, validation, pending, scores))
+                checkpoints.save(step, state, make_meta(config, validation, pending, scores, data, recorder.skipped))
                 if stop.signal:
                     checkpoints.wait()
                     progress.say(f"stopped; step {step} is saved in {workdir}, and the same command goes on from there")

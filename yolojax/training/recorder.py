@@ -15,13 +15,15 @@ STEPS_IN_FLIGHT = 2
 class Recorder:
     """Turns the metrics of steps into lines of the log, without making the devices wait.
 
-    The metrics of a group of steps are fetched when the next group has been handed to the devices.
+    The metrics of a group of steps are fetched when the next group has been handed to the devices. Updates that were skipped
+    are counted in `skipped`; one more than `config.train.max_skipped_steps` is an InputError.
     """
 
-    def __init__(self, config, schedule, source, log, progress, pending):
+    def __init__(self, config, schedule, source, log, progress, pending, skipped=0):
         self.config, self.schedule, self.source, self.log, self.progress = config, schedule, source, log, progress
         self._samples_of = train_sampler(source, config)
         self._group = pending
+        self.skipped, self._counted_to = skipped, max((entry["step"] for entry in pending), default=0)
         self._complete = None
         self._in_flight = collections.deque()
         self.restart_clock()
@@ -64,13 +66,16 @@ class Recorder:
         self._complete = None
         group = self._fetch(group)
         step = group[-1]["step"]
+        made = [entry for entry in group if not entry.get("skipped")]
         values = {
-            name: sum(entry[name] for entry in group) / len(group)
+            name: sum(entry[name] for entry in made) / len(made) if made else math.nan
             for name in ("loss", "box", "objectness", "classification", "gradient_norm", "rate_factor")
             if name in group[0]
         }
-        values["learning_rate"] = float(self.schedule(step))
+        # A skipped update does not take the schedule on.
+        values["learning_rate"] = float(self.schedule(step - self.skipped))
         values["images_per_second"] = rate
+        values["skipped"] = len(group) - len(made)
         for name in ("dropped_small", "dropped_excess", "unreadable"):
             values[name] = sum(entry[name] for entry in group)
         self.log.write(step, "train", values)
@@ -80,15 +85,25 @@ class Recorder:
         group = jax.device_get(group)
         group = [{name: value.item() if hasattr(value, "item") else value for name, value in e.items()} for e in group]
         for entry in group:
-            if not math.isfinite(entry["loss"]) or not math.isfinite(entry["gradient_norm"]):
-                raise InputError(self._explain(entry))
+            # A group is fetched again when it has grown.
+            if entry["step"] > self._counted_to:
+                self._counted_to = entry["step"]
+                if entry.get("skipped"):
+                    self._skip(entry)
         return group
+
+    def _skip(self, entry):
+        limit = self.config.train.max_skipped_steps
+        if self.skipped >= limit:
+            raise InputError(
+                f"{self._explain(entry)}; {self.skipped} updates were skipped before (config.train.max_skipped_steps={limit}); "
+                "lower config.optimizer.learning_rate or set config.optimizer.clip_norm; earlier checkpoints are untouched"
+            )
+        self.skipped += 1
+        self.progress.say(f"{self._explain(entry)}; this update is skipped, number {self.skipped} of at most {limit}")
 
     def _explain(self, entry):
         samples = self._samples_of(entry["step"] - 1)
         pictures = ", ".join(self.source.describe(index % len(self.source)) for _, index in samples)
         terms = ", ".join(f"{name} {entry[name]:g}" for name in ("box", "objectness", "classification", "gradient_norm"))
-        return (
-            f"step {entry['step']}: the loss is not finite ({terms}); its pictures: {pictures}; lower "
-            "config.optimizer.learning_rate or set config.optimizer.clip_norm; earlier checkpoints are untouched"
-        )
+        return f"step {entry['step']}: the loss is not finite ({terms}); its pictures: {pictures}"

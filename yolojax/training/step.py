@@ -16,7 +16,7 @@ class TrainState(NamedTuple):
     """Everything that training changes; arrays only.
 
     Attributes:
-        step: scalar int32, updates made so far.
+        step: scalar int32, steps made so far; those whose update was skipped count.
         params: float32 parameters.
         batch_stats: float32 running statistics of batch normalization.
         opt_state: of the optimizer.
@@ -48,6 +48,8 @@ def train_step(
 ):
     """Makes one update; a pure function.
 
+    Where the loss or the gradient is not finite, the state stays as it is but for its step.
+
     Under `jax.jit` with the batch sharded over a mesh, the mean of the loss and the batch statistics are global by themselves.
     Under `jax.pmap` or `jax.shard_map`, where each device sees only its part, `axis_name` makes them so.
 
@@ -67,7 +69,8 @@ def train_step(
 
     Returns:
         (state, metrics); metrics are scalars: "loss", "box", "objectness", "classification" (means over the pictures of the
-        batch), "gradient_norm" (before any clipping), and of a line search "rate_factor", what it multiplied the rate by.
+        batch), "gradient_norm" (before any clipping), "skipped" (1 where the update was not made, else 0), and of a line
+        search "rate_factor", what it multiplied the rate by.
     """
     images, targets = batch
     if axis_name is not None:
@@ -117,7 +120,11 @@ def train_step(
             ema_decay = ema_decay * -jnp.expm1(-(state.step + 1) / ema_warmup_steps)
         averages = jax.tree.map(lambda old, new: ema_decay * old + (1 - ema_decay) * new, ema, new)
         ema = {name: unless_frozen(averages[name], ema[name]) for name in averages}
-    return TrainState(state.step + 1, params, batch_stats, opt_state, ema), metrics
+    finite = jnp.isfinite(metrics["loss"]) & jnp.isfinite(metrics["gradient_norm"])
+    metrics["skipped"] = jnp.where(finite, 0, 1)
+    new = TrainState(state.step, params, batch_stats, opt_state, ema)
+    new = jax.tree.map(lambda new, old: jnp.where(finite, new, old), new, state)
+    return new._replace(step=state.step + 1), metrics
 
 
 def make_mesh(devices=None):
