@@ -140,7 +140,7 @@ def _train_and_evaluate(config, workdir, at_the_end):
         replicated, split, model=model, grid=grid, loss=loss, config=config.eval, class_scores=config.loss.class_scores
     )
     recorder = Recorder(config, schedule, train_source, log, progress, meta["pending"], meta.get("skipped", 0))
-    data = {split: source.fingerprint() for split, source in sources.items()}
+    data = {name: source.fingerprint() for name, source in sources.items()}
     # The scores of a run from before there were any are none.
     scores = meta.get("scores", [])
     best_by, eval_every = config.train.save_best_by, max(1, round(config.train.eval_epochs * steps_per_epoch))
