@@ -8,7 +8,7 @@
 
 from absl import flags
 
-from yolojax import cli
+from yolojax import cli, hosts
 
 
 def define():
@@ -20,15 +20,17 @@ def define():
         "compare", None, "another run, evaluated on the same split before (or the folder of an evaluation): side by side"
     )
     flags.mark_flag_as_required("workdir")
+    hosts.define_flags()
 
 
 def main(arguments):
     if arguments:
         raise cli.InputError(f"unexpected argument {arguments[0]!r}; --help shows how to call this program")
-    from yolojax.evaluation.workdir import evaluate_workdir
+    with hosts.together():
+        from yolojax.evaluation.workdir import evaluate_workdir
 
-    chosen = flags.FLAGS
-    evaluate_workdir(chosen.workdir, chosen.checkpoint, chosen.split, chosen.data, chosen.compare)
+        chosen = flags.FLAGS
+        evaluate_workdir(chosen.workdir, chosen.checkpoint, chosen.split, chosen.data, chosen.compare)
 
 
 if __name__ == "__main__":

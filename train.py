@@ -9,7 +9,7 @@ import os
 
 from absl import flags
 
-from yolojax import cli
+from yolojax import cli, hosts
 
 
 def define():
@@ -17,14 +17,16 @@ def define():
     cli.config_flag(os.path.join(here, "configs", "digits.py"))
     flags.DEFINE_string("workdir", None, "folder of the run: checkpoints, metrics, evaluation; resumed if it has a checkpoint")
     flags.mark_flag_as_required("workdir")
+    hosts.define_flags()
 
 
 def main(arguments):
     if arguments:
         raise cli.InputError(f"unexpected argument {arguments[0]!r}; --help shows how to call this program")
-    from yolojax.training.loop import train_and_evaluate
+    with hosts.together():
+        from yolojax.training.loop import train_and_evaluate
 
-    train_and_evaluate(cli.config_value(), flags.FLAGS.workdir)
+        train_and_evaluate(cli.config_value(), flags.FLAGS.workdir)
 
 
 if __name__ == "__main__":

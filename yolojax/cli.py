@@ -139,7 +139,12 @@ def _report_failed_writes_once():
     asyncio.BaseEventLoop.call_soon_threadsafe = call_if_open
 
 
-def _fail(error, status):
+def report(error):
+    """Prints what is wrong as one line on stderr."""
     program = os.path.basename(sys.argv[0])
     print(f"{program}: error: {' '.join(str(error).split())}", file=sys.stderr)
+
+
+def _fail(error, status):
+    report(error)
     sys.exit(status)

@@ -118,24 +118,32 @@ def _prepare(example, config, grid, unreadable):
     return Sample(image, targets, example, transform, dropped_small, excess, unreadable)
 
 
+def _blank(config, grid):
+    nothing = Example(np.zeros((*grid.size, 3), np.uint8), np.zeros((0, 4), np.float32), np.zeros(0, np.int32))
+    return _prepare(nothing, config, grid, unreadable=0)
+
+
 def collate(samples):
     """Stacks samples into a Batch."""
     targets = Targets(*map(np.stack, zip(*(sample.targets for sample in samples), strict=True)))
     return Batch(np.stack([sample.image for sample in samples]), targets)
 
 
-def train_batches(source, config, grids, start_step, stop_step):
+def train_batches(source, config, grids, start_step, stop_step, rows=None):
     """Yields (Batch, counts) for the steps from `start_step` to before `stop_step`, made by threads ahead of time.
 
     grids holds an AnchorGrid for each input size; the pictures of a step all have one of these sizes (`step_grid`).
-    counts is {"dropped_small", "dropped_excess", "unreadable"}: numbers of boxes and pictures left out of this batch.
+    counts is {"dropped_small", "dropped_excess", "unreadable"}: numbers of boxes and pictures left out of this batch. With
+    rows, ascending integers, only those rows of each batch are read, and counted; they are as in the whole batch.
     """
     samples_of = train_sampler(source, config)
 
     def jobs():
         for step in range(start_step, stop_step):
             grid = step_grid(config.seed, step, grids)
-            yield [functools.partial(train_sample, source, config, grid, epoch, index) for epoch, index in samples_of(step)]
+            samples = samples_of(step)
+            samples = samples if rows is None else [samples[row] for row in rows]
+            yield [functools.partial(train_sample, source, config, grid, epoch, index) for epoch, index in samples]
 
     for samples in _in_threads(jobs(), config.data.threads):
         counts = {
@@ -145,21 +153,25 @@ def train_batches(source, config, grids, start_step, stop_step):
         yield collate(samples), counts
 
 
-def val_batches(source, config, grid, batch_size):
+def val_batches(source, config, grid, batch_size, rows=None):
     """Yields (Batch, samples, indices) over a split once, in order.
 
     The batch always holds `batch_size` pictures, the last one filled up with copies; samples and indices name those that
-    count, without the unreadable pictures that may be skipped.
+    count, without the unreadable pictures that may be skipped. With rows, integers, only those rows of each batch are read, and
+    every batch is there, as its other rows may count: filled up with blank pictures where none of these can be read.
     """
-    indices = range(len(source))
-    groups = [indices[first : first + batch_size] for first in range(0, len(source), batch_size)]
+    whole = rows is None
+    rows = range(batch_size) if whole else rows
+    groups = [
+        [first + int(row) for row in rows if first + row < len(source)] for first in range(0, len(source), batch_size)
+    ]
     jobs = ([functools.partial(val_sample, source, config, grid, index) for index in group] for group in groups)
     for group, samples in zip(groups, _in_threads(jobs, config.data.threads), strict=True):
         read = [(index, sample) for index, sample in zip(group, samples, strict=True) if sample is not None]
-        if read:
-            read_indices, samples = zip(*read, strict=True)
-            filled = samples + (samples[-1],) * (batch_size - len(samples))
-            yield collate(filled), samples, read_indices
+        if read or not whole:
+            read_indices, samples = zip(*read, strict=True) if read else ((), ())
+            filler = samples[-1] if samples else _blank(config, grid)
+            yield collate(samples + (filler,) * (len(rows) - len(samples))), samples, read_indices
 
 
 def _in_threads(groups, threads):

@@ -1,6 +1,7 @@
 """One pass over a validation split: pictures in, detections, loss and metrics out."""
 
 import functools
+import itertools
 import time
 from typing import NamedTuple
 
@@ -12,7 +13,9 @@ from yolojax.data.pipeline import val_batches
 from yolojax.data.sources import truth
 from yolojax.decode import decode
 from yolojax.evaluation.report import summarize
+from yolojax.hosts import gather
 from yolojax.nms import postprocess
+from yolojax.training.feed import fetch_rows, local_rows, put
 
 
 class Evaluation(NamedTuple):
@@ -70,7 +73,7 @@ def batch_size_of(config, sharding):
 
 
 def evaluate(eval_step, variables, source, config, grid, sharding, on_progress=None):
-    """Evaluates a network on a split.
+    """Evaluates a network on a split; of several processes each reads its rows of every batch, and all get the same outcome.
 
     Args:
         eval_step: of `compile_eval_step`.
@@ -85,22 +88,24 @@ def evaluate(eval_step, variables, source, config, grid, sharding, on_progress=N
         Evaluation.
     """
     began = time.perf_counter()
-    detections, truths, indices, terms = [], [], [], []
+    results = []
     running = None
+    batch_size = batch_size_of(config, sharding)
+    # None: all of them, and a batch that cannot be read at all is left out.
+    rows = None if sharding.is_fully_addressable else local_rows(sharding, batch_size)
 
     def collect(outcome, samples, picture_indices):
-        found, losses = jax.device_get(outcome)
+        found, losses = fetch_rows(outcome)
+        losses = np.stack(losses, axis=1).astype(np.float64)
         for row, (index, sample) in enumerate(zip(picture_indices, samples, strict=True)):
-            detections.append(to_original(found, row, sample.transform, sample.original.image.shape[:2]))
-            truths.append(truth(source, index, sample.original))
-        terms.append(np.stack(losses, axis=1)[: len(samples)].astype(np.float64))
-        indices.extend(picture_indices)
-        if on_progress:
+            detection = to_original(found, row, sample.transform, sample.original.image.shape[:2])
+            results.append((index, detection, truth(source, index, sample.original), losses[row]))
+        if on_progress and picture_indices:
             on_progress(picture_indices[-1] + 1, len(source))
 
-    for batch, samples, picture_indices in val_batches(source, config, grid, batch_size_of(config, sharding)):
+    for batch, samples, picture_indices in val_batches(source, config, grid, batch_size, rows):
         # The device works on this batch while the host collects the one before.
-        outcome = eval_step(variables, jax.device_put(batch, sharding))
+        outcome = eval_step(variables, put(batch, sharding))
         if running:
             collect(*running)
         running = outcome, samples, picture_indices
@@ -108,9 +113,12 @@ def evaluate(eval_step, variables, source, config, grid, sharding, on_progress=N
         collect(*running)
     if on_progress:
         on_progress(len(source), len(source))  # whatever was left out at the end
+    # The pictures of all processes, each once, in order.
+    results = sorted(itertools.chain(*gather(results)), key=lambda result: result[0])
+    indices, detections, truths, terms = map(list, zip(*results, strict=True)) if results else ([], [], [], [])
     seconds = time.perf_counter() - began
 
-    box, objectness, classification = np.concatenate(terms).mean(0).tolist() if terms else [float("nan")] * 3
+    box, objectness, classification = np.mean(terms, axis=0).tolist() if terms else [float("nan")] * 3
     summary = {
         "loss": box + objectness + classification,
         "box": box,

@@ -11,6 +11,7 @@ from yolojax.data.darknet_fit import FITS
 from yolojax.data.pipeline import val_batches
 from yolojax.decode import decode
 from yolojax.evaluation.evaluate import batch_size_of, suppression
+from yolojax.training.feed import local_rows, put
 
 BATCHES = 4
 
@@ -35,7 +36,8 @@ def stage_seconds(variables, source, config, grid, replicated, split, *, model):
         {"read", "forward", "nms"}: seconds a picture; NaN where no picture can be read.
     """
     size = batch_size_of(config, split)
-    with contextlib.closing(val_batches(source, config, grid, size)) as batches:
+    rows = None if split.is_fully_addressable else local_rows(split, size)
+    with contextlib.closing(val_batches(source, config, grid, size, rows)) as batches:
         measured = list(itertools.islice(batches, BATCHES))
     if not measured:
         return dict.fromkeys(("read", "forward", "nms"), float("nan"))
@@ -50,7 +52,7 @@ def stage_seconds(variables, source, config, grid, replicated, split, *, model):
     programs = [jax.jit(program, in_shardings=(replicated, split)) for program in (forward, detect)]
     seconds = []
     for images in [measured[0][0].images] + [batch.images for batch, _, _ in measured]:
-        images = jax.block_until_ready(jax.device_put(images, split))
+        images = jax.block_until_ready(put(images, split))
         seconds.append([_seconds(program, variables, images) for program in programs])
     alone, together = np.array(seconds[1:]).T / size
 
@@ -59,7 +61,7 @@ def stage_seconds(variables, source, config, grid, replicated, split, *, model):
 
     indices = measured[0][2]
     return {
-        "read": sum(_seconds(read, index) for index in indices) / len(indices),
+        "read": sum(_seconds(read, index) for index in indices) / len(indices) if indices else float("nan"),
         "forward": float(np.median(alone)),
         "nms": max(0.0, float(np.median(together - alone))),
     }

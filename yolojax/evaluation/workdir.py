@@ -12,9 +12,10 @@ from yolojax.evaluation.pictures import KINDS, pictures_to_show
 from yolojax.evaluation.recorded import check_fits, read_evaluation
 from yolojax.evaluation.report import coco_results, format_absent, format_table, write_json, write_samples
 from yolojax.evaluation.stages import stage_seconds
+from yolojax.hosts import check_alike, is_first
 from yolojax.loss import build_loss
 from yolojax.training.checkpoints import load_run
-from yolojax.training.logs import Progress
+from yolojax.training.logs import Progress, Silent
 from yolojax.training.step import make_mesh, shardings
 
 
@@ -29,7 +30,7 @@ def evaluate_workdir(workdir, checkpoint="best", split="val", data=None, compare
         compare: another workdir, or the folder of an evaluation, on the same pictures: the two are compared too.
 
     Returns:
-        The dict of eval/SPLIT/metrics.json, undefined numbers as NaN.
+        The dict of eval/SPLIT/metrics.json, undefined numbers as NaN; None in any but the first of several processes.
 
     Raises:
         InputError: no run there, no such checkpoint or split, data that cannot be read, or nothing to compare with.
@@ -41,6 +42,7 @@ def evaluate_workdir(workdir, checkpoint="best", split="val", data=None, compare
         run.config.data.source = "auto"
         run.config.data.val = run.config.data.test = run.config.data.train = os.path.abspath(data)
     source = open_split(run.config, split)
+    check_alike({"checkpoint": run.step, "split": split, "data": run.config.data.val, "pictures": len(source)})
     if other:
         check_fits(other, run.config.data.class_names, len(source))
     step = compile_eval_step(
@@ -52,7 +54,7 @@ def evaluate_workdir(workdir, checkpoint="best", split="val", data=None, compare
         config=run.config.eval,
         class_scores=run.config.loss.class_scores,
     )
-    progress = Progress("evaluate", 0, len(source))
+    progress = Progress("evaluate", 0, len(source)) if is_first() else Silent()
     try:
         progress.say(f"evaluating the checkpoint of step {run.step} on {len(source)} pictures of the split {split!r}")
         outcome = evaluate(
@@ -61,6 +63,8 @@ def evaluate_workdir(workdir, checkpoint="best", split="val", data=None, compare
     finally:
         progress.close()
     stages = stage_seconds(run.variables, source, run.config, run.grid, replicated, batch_sharding, model=run.model)
+    if not is_first():
+        return None
     return write_evaluation(workdir, split, run.step, outcome, source, run.config, other, stage_seconds=stages)
 
 

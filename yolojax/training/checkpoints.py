@@ -232,7 +232,7 @@ def load_run(workdir, checkpoint="best", sharding=None):
     checkpoints = Checkpoints(workdir, best_by=config.train.save_best_by, read_only=True)
     step = _find_step(checkpoints, checkpoint)
     model = build_model(config.model)
-    sharding = sharding or jax.sharding.SingleDeviceSharding(jax.devices()[0])
+    sharding = sharding or jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
     variables = restore_variables(checkpoints, step, config, model, sharding)
     checkpoints.close()
     return Run(config, model, build_grid(config.model, config.data.size), variables, step)

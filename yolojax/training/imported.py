@@ -55,8 +55,9 @@ def adopt_model(config, workdir):
     return config
 
 
-def imported_variables(checkpoints, config, model, sharding):
+def imported_variables(checkpoints, config, model):
     """{"params", "batch_stats"} of an imported network that no training has gone on from yet; None where there is none."""
     if checkpoints.steps() != [IMPORTED]:
         return None
-    return restore_variables(checkpoints, IMPORTED, config, model, sharding)
+    here = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+    return restore_variables(checkpoints, IMPORTED, config, model, here)

@@ -69,6 +69,13 @@ def _keep_lines_up_to(path, step):
         os.replace(draft, path)
 
 
+class Silent:
+    """Stands for MetricsLog and Progress in all but the first of several processes: takes every call, and does nothing."""
+
+    def __getattr__(self, name):
+        return lambda *_: None
+
+
 class Progress:
     """A live bar on a terminal; plain lines elsewhere."""
 

@@ -4,14 +4,12 @@ import contextlib
 import functools
 import math
 import os
-import signal
-import threading
 from pathlib import Path
 
 import jax
 
 from yolojax.allocator import keep_freed_memory
-from yolojax.config import checked, differences, to_dict
+from yolojax.config import checked, differences, flatten, to_dict
 from yolojax.data.pipeline import train_batches
 from yolojax.data.sources import open_split
 from yolojax.draw import draw_detections
@@ -20,13 +18,14 @@ from yolojax.evaluation.analysis import largest_f1
 from yolojax.evaluation.evaluate import compile_eval_step, evaluate
 from yolojax.evaluation.report import write_json
 from yolojax.evaluation.workdir import write_evaluation
+from yolojax.hosts import check_alike, is_first
 from yolojax.loss import build_loss
 from yolojax.models import abstract_variables, build_grid, build_model, count_floats, initialize
 from yolojax.training.checkpoints import IMPORTED, Checkpoints, abstract_arrays, make_meta, read_config, restore_variables
-from yolojax.training.feed import feed
+from yolojax.training.feed import feed, local_rows, put
 from yolojax.training.imported import adopt_model, imported_variables
 from yolojax.training.lock import lock_workdir
-from yolojax.training.logs import MetricsLog, Progress
+from yolojax.training.logs import MetricsLog, Progress, Silent
 from yolojax.training.optimizer import make_optimizer
 from yolojax.training.recorder import Recorder
 from yolojax.training.resume import check_data, restore_newest
@@ -40,6 +39,7 @@ from yolojax.training.step import (
     make_mesh,
     shardings,
 )
+from yolojax.training.stop import StopSignals
 from yolojax.training.transfer import check_decay, check_freeze, initial_values
 
 BOARD_PICTURES = 4
@@ -56,12 +56,12 @@ def train_and_evaluate(config, workdir):
         workdir: folder of the run; made where it is missing. Nothing in it is ever deleted but superseded checkpoints.
 
     Returns:
-        The dict of WORKDIR/eval/val/metrics.json.
+        The dict of WORKDIR/eval/val/metrics.json; None in any but the first of several processes, which writes everything.
 
     Raises:
         InputError: configuration or data that cannot be used, a workdir of another configuration or other data, or where
             another run trains, too many losses that are not finite, a checkpoint that cannot be written.
-        KeyboardInterrupt, SystemExit: Ctrl-C or SIGTERM, after a checkpoint has been saved.
+        KeyboardInterrupt, SystemExit: Ctrl-C or SIGTERM, after a checkpoint has been saved; of several processes the latter.
     """
     with contextlib.ExitStack() as at_the_end:
         return _train_and_evaluate(config, workdir, at_the_end)
@@ -74,6 +74,7 @@ def _train_and_evaluate(config, workdir, at_the_end):
         keep_freed_memory()
     check_batch_size(config.train.batch_size, mesh, "config.train.batch_size")
     val_source = open_split(config, "val")
+    check_alike({**flatten(config), "training pictures": len(train_source), "validation pictures": len(val_source)})
     model, grid = build_model(config.model), build_grid(config.model, config.data.size)
     train_grids = [build_grid(config.model, size) for size in config.data.sizes or [config.data.size]]
     loss = build_loss(config.loss)
@@ -87,7 +88,8 @@ def _train_and_evaluate(config, workdir, at_the_end):
     # The resume cases, in order: a workdir without a checkpoint starts at step 0, even if a run was begun there; so does one
     # into which a network was imported, with its variables; one with any other checkpoint must have been made by this very
     # configuration with this very data, and goes on from the newest that can be read.
-    at_the_end.enter_context(lock_workdir(workdir))
+    if is_first():
+        at_the_end.enter_context(lock_workdir(workdir))
     checkpoints = open_workdir(config, workdir)
     sources = {"train": train_source, "val": val_source}
     start_step = (checkpoints.steps() or [0])[-1]
@@ -101,18 +103,19 @@ def _train_and_evaluate(config, workdir, at_the_end):
         start_step, state, meta, notes = restore_newest(checkpoints, abstract)
         check_data(meta, sources, workdir, start_step)
     else:
-        variables = imported_variables(checkpoints, config, model, replicated) or initialize(model, config.seed)
+        variables = imported_variables(checkpoints, config, model) or initialize(model, config.seed)
         if config.init_from:
             variables, notes = initial_values(config.init_from, variables, model)
-        state = jax.device_put(make_state(jax.tree.map(jax.numpy.asarray, variables)), replicated)
+        state = put(make_state(jax.tree.map(jax.numpy.asarray, variables)), replicated)
         meta = make_meta(config, {}, [])
-    log = MetricsLog(workdir, start_step)
-    progress = Progress("train", start_step, total_steps)
+    log = MetricsLog(workdir, start_step) if is_first() else Silent()
+    progress = Progress("train", start_step, total_steps) if is_first() else Silent()
 
     progress.say(
         f"{config.model.name}, {len(config.data.class_names)} classes, {count_floats(variables):,} floats, "
         f"{grid.size[0]} x {grid.size[1]} pixels; {len(train_source)} training and {len(val_source)} validation pictures; "
         f"{total_steps} steps of {config.train.batch_size} on {mesh.size} {jax.devices()[0].platform.upper()} device(s)"
+        f"{f' in {jax.process_count()} processes' if jax.process_count() > 1 else ''}"
     )
     if config.train.freeze:
         notes.append(f"{check_freeze(config.train.freeze, variables)} for the first {frozen_steps} steps")
@@ -148,16 +151,19 @@ def _train_and_evaluate(config, workdir, at_the_end):
 
     # Of a run that ended early only the evaluation is made again.
     ended = exhausted(scores, config.train.early_stopping)
-    batches = train_batches(train_source, config, train_grids, start_step, start_step if ended else total_steps)
+    last_step = start_step if ended else total_steps
+    rows = local_rows(split, config.train.batch_size)
+    batches = train_batches(train_source, config, train_grids, start_step, last_step, rows)
     with contextlib.closing(progress), contextlib.closing(log), checkpoints:
-        with _StopSignals() as stop, contextlib.closing(batches):
+        with StopSignals(mesh) as stop, contextlib.closing(batches):
             for step, (batch, counts) in enumerate(feed(batches, split), start=start_step + 1):
                 frozen = config.train.freeze if step <= frozen_steps else ""
                 state, metrics = train_steps[batch.images.shape[1:3], frozen](state, batch)
-                recorder.add(step, metrics, counts)
+                recorder.add(step, metrics, stop.share(counts))
                 progress.advance(step)
                 evaluating = step % eval_every == 0 or step == total_steps
-                if not (evaluating or step % config.train.checkpoint_steps == 0 or stop.signal):
+                saving = evaluating or step % config.train.checkpoint_steps == 0
+                if not (saving or stop.signal()):
                     continue
                 # Whatever the log says up to this step is on disk before the checkpoint that a resumed run starts from.
                 pending = recorder.flush(last=step == total_steps)
@@ -172,10 +178,10 @@ def _train_and_evaluate(config, workdir, at_the_end):
                 if ended:
                     pending = recorder.flush(last=True)
                 checkpoints.save(step, state, make_meta(config, validation, pending, scores, data, recorder.skipped))
-                if stop.signal:
+                if stop.signal(computed=True):
                     checkpoints.wait()
                     progress.say(f"stopped; step {step} is saved in {workdir}, and the same command goes on from there")
-                    raise KeyboardInterrupt if stop.signal == signal.SIGINT else SystemExit(128 + stop.signal)
+                    stop.leave()
                 if ended:
                     break
         checkpoints.wait()
@@ -186,6 +192,8 @@ def _train_and_evaluate(config, workdir, at_the_end):
         if best_step != evaluated_step:
             best = restore_variables(checkpoints, best_step, config, model, replicated)
             outcome = evaluate(eval_step, best, val_source, config, grid, split, progress.evaluating)
+    if not is_first():
+        return None
     print(f"the best checkpoint by {best_by} is that of step {best_step}:")
     return write_evaluation(workdir, "val", best_step, outcome, val_source, config)
 
@@ -220,13 +228,20 @@ def open_workdir(config, workdir):
         InputError: it cannot be written, or its checkpoints were made by another configuration.
     """
     try:
-        Path(workdir).mkdir(parents=True, exist_ok=True)
+        if is_first():
+            Path(workdir).mkdir(parents=True, exist_ok=True)
         checkpoints = Checkpoints(workdir, best_by=config.train.save_best_by)
-        if checkpoints.steps() in ([], [IMPORTED]):
+        begun = checkpoints.steps() not in ([], [IMPORTED])
+        if is_first() and not begun:
             write_json(Path(workdir) / "config.json", to_dict(config))
-            return checkpoints
     except OSError as error:
         raise InputError(f"{workdir} cannot be written: {error.strerror or error}") from error
+    # No process comes past this line before the first has written.
+    check_alike({"the checkpoints that they see in the workdir": checkpoints.steps()})
+    if not (Path(workdir) / "config.json").exists():
+        raise InputError(f"{workdir} is not that of process 0; several hosts need a workdir that all of them see")
+    if not begun:
+        return checkpoints
     changed = differences(read_config(workdir), config)
     if changed:
         raise InputError(
@@ -253,27 +268,3 @@ def _log_validation(step, outcome, source, config, log, progress):
         f"on {len(outcome.indices)} pictures, {numbers['images_per_second']:.0f} a second"
     )
     return {name: value for name, value in numbers.items() if math.isfinite(value)}
-
-
-class _StopSignals:
-    """While it is entered, the first SIGINT or SIGTERM is noted in `signal`; a second one acts as usual."""
-
-    def __enter__(self):
-        self.signal = None
-        self._before = {}
-        # Python allows only the main thread to handle signals; elsewhere the program's own handling stays.
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._before[number] = signal.signal(number, self._note)
-        return self
-
-    def _note(self, number, _):
-        self.signal = signal.Signals(number)
-        self._restore()
-
-    def _restore(self):
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-    def __exit__(self, *_):
-        self._restore()

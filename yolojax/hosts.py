@@ -1,0 +1,248 @@
+"""A run of several processes, on one host or on many: how they find each other, what they tell each other, how they end."""
+
+import contextlib
+import os
+import pickle
+import signal
+import socket
+import sys
+import threading
+import traceback
+
+import numpy as np
+from absl import flags
+
+from yolojax.cli import report
+from yolojax.errors import InputError
+
+# Seconds without a sign of life after which a process counts as dead, and the others end.
+HEARTBEAT_SECONDS = 30
+# Seconds for which a process that ends keeps the coordinator alive, so that the others read why.
+FAREWELL_SECONDS = 10
+# Seconds between two looks at whether another process has failed.
+WATCH_SECONDS = 0.5
+# Seconds; whoever is done waits so long for those that are not, as for the first process while it writes the report.
+PATIENCE_SECONDS = 24 * 3600
+_FAILED = "yolojax/failed"
+
+
+def define_flags():
+    """Defines the flags of a program that may run as several processes."""
+    flags.DEFINE_string("coordinator", None, "of several processes: HOST:PORT of process 0, where all others find it")
+    flags.DEFINE_integer("num_processes", None, "of several processes: how many they are")
+    flags.DEFINE_integer("process_id", None, "of several processes: which one this is, counted from 0")
+    flags.DEFINE_boolean("cluster", False, "this is one of several processes, which SLURM, Open MPI, Kubernetes or a TPU knows")
+    flags.DEFINE_integer("join_seconds", 300, "of several processes: how long they wait for each other at the start, seconds")
+
+
+@contextlib.contextmanager
+def together():
+    """Runs its block as one of several processes, if the flags ask for that; else it changes nothing.
+
+    All processes leave the block together: when one fails, all end with its message and exit status 1.
+
+    Raises:
+        InputError: flags that are wrong or incomplete, or no cluster that JAX knows.
+    """
+    arguments = _arguments(flags.FLAGS)
+    if arguments is None:
+        yield
+        return
+    client = _join(arguments, flags.FLAGS.join_seconds)
+    done = threading.Event()
+    watch = threading.Thread(target=_watch, args=(client, done), name="yolojax-hosts", daemon=True)
+    watch.start()
+    try:
+        yield
+        stopped = None
+    except SystemExit as error:  # all processes agreed to stop
+        stopped = error
+    except BaseException as error:
+        done.set()
+        watch.join()
+        _fail_all(client, error)
+    client.wait_at_barrier("yolojax/done", PATIENCE_SECONDS * 1000)
+    done.set()
+    watch.join()
+    import jax
+
+    jax.distributed.shutdown()
+    if stopped:
+        raise stopped
+
+
+def is_first():
+    """Whether this process is the one that writes files and to the terminal."""
+    import jax
+
+    return jax.process_index() == 0
+
+
+def gather(value):
+    """[the value of process 0, that of process 1, ...]; every process must call it, and can pickle its value."""
+    import jax
+    from jax.experimental.multihost_utils import process_allgather
+
+    if jax.process_count() == 1:
+        return [value]
+    data = np.frombuffer(pickle.dumps(value), np.uint8)
+    sizes = process_allgather(np.array(len(data)))
+    # A power of two: the program that gathers is compiled for each size.
+    padded = np.zeros(1 << (int(sizes.max()) - 1).bit_length(), np.uint8)
+    padded[: len(data)] = data
+    return [pickle.loads(row[:size].tobytes()) for row, size in zip(process_allgather(padded), sizes, strict=True)]
+
+
+def check_alike(values):
+    """Refuses to go on where the processes were started with different things.
+
+    Args:
+        values: {name: value}; every process must call it.
+
+    Raises:
+        InputError: with the name, and both values.
+    """
+    first, *others = gather(values)
+    for process, theirs in enumerate(others, start=1):
+        for name in first:
+            if first[name] != theirs[name]:
+                raise InputError(
+                    f"the processes differ in {name}: {first[name]} in process 0, {theirs[name]} in process {process}; "
+                    "start all of them with the same flags, on the same data"
+                )
+
+
+def _arguments(chosen):
+    """Arguments of jax.distributed.initialize by the flags; None for a run of one process that nobody coordinates."""
+    names = ("coordinator", "num_processes", "process_id")
+    missing = [f"--{name}" for name in names if chosen[name].value is None]
+    if chosen.join_seconds < 1:
+        raise InputError(f"--join_seconds={chosen.join_seconds} must be at least 1")
+    if chosen.cluster:
+        if len(missing) < 3:
+            raise InputError("--cluster asks the cluster; leave out --coordinator, --num_processes and --process_id")
+        return {}
+    if len(missing) == 3:
+        return None
+    if missing:
+        raise InputError(f"several processes need {' and '.join(missing)} too; see docs/devices.md")
+    coordinator, number, process = chosen.coordinator, chosen.num_processes, chosen.process_id
+    host, _, port = coordinator.rpartition(":")
+    if not host or not port.isdigit() or not 0 < int(port) < 65536:
+        raise InputError(f"--coordinator={coordinator} must be HOST:PORT, as in 10.0.0.1:9911")
+    if number < 1 or not 0 <= process < number:
+        raise InputError(f"--process_id={process} must be from 0 to {number - 1}, under --num_processes={number}")
+    try:
+        socket.getaddrinfo(host.strip("[]"), int(port))
+        if process == 0:
+            with socket.socket() as trial:
+                # As the coordinator will: a port that a run before has just left may be taken.
+                trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                trial.bind(("", int(port)))
+    except OSError as error:
+        raise InputError(f"--coordinator={coordinator} cannot be used: {error.strerror or error}") from error
+    return {"coordinator_address": coordinator, "num_processes": number, "process_id": process}
+
+
+def _join(arguments, seconds):
+    """Finds the other processes; returns the client of their coordinator."""
+    import jax
+    from jax._src import distributed  # the coordinator's notes and barriers have no public name
+
+    where = arguments.get("coordinator_address", "that the cluster names")
+    number = arguments.get("num_processes", "the cluster's")
+    late = f"not all of {number} processes found the coordinator {where} in {seconds} s (--join_seconds)"
+    # JAX itself would abort the process, with a page of addresses.
+    timer = threading.Timer(seconds, _end, [f"{late}; see that each is started, once, and can reach process 0 there", 1])
+    timer.daemon = True
+    timer.start()
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        jax.distributed.initialize(
+            **arguments,
+            initialization_timeout=seconds + 60,
+            heartbeat_timeout_seconds=HEARTBEAT_SECONDS,
+            shutdown_timeout_seconds=FAREWELL_SECONDS,
+        )
+    except Exception as error:
+        if arguments:
+            raise InputError(f"--coordinator={where}: {_first_line(error)}") from error
+        raise InputError(
+            f"--cluster: JAX finds no cluster here ({_first_line(error)}); start this by srun, mpirun or on a TPU, or give "
+            "--coordinator, --num_processes and --process_id"
+        ) from error
+    finally:
+        timer.cancel()
+    # JAX has put a handler of its own there, and nothing would end by SIGTERM.
+    signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
+    return distributed.global_state.client
+
+
+def _watch(client, done):
+    """Ends this process when another one has failed, wherever it is: in a step, say, that waits for the other."""
+    while not done.wait(WATCH_SECONDS):
+        message = _failure(client)
+        if message and not done.is_set():
+            _say_farewell(client)
+            _end(message, 1)
+
+
+def _failure(client):
+    """What a process left behind that failed, or None."""
+    try:
+        return client.key_value_try_get(_FAILED)
+    except RuntimeError:  # not there
+        return None
+
+
+def _fail_all(client, error):
+    """Tells the other processes why this one ends, and ends it."""
+    import jax
+
+    process, status = jax.process_index(), 1
+    if isinstance(error, jax.errors.JaxRuntimeError):
+        # Most likely another process has gone, in the middle of what all compute together.
+        for _ in range(4):
+            message = _failure(client)
+            if message:
+                _end(message, 1)
+            threading.Event().wait(WATCH_SECONDS)
+        message = (
+            f"a computation of all processes failed, perhaps because one of them has ended ({_first_line(error)}); see what "
+            "the others say; the same commands go on from the last checkpoint"
+        )
+    elif isinstance(error, KeyboardInterrupt):
+        message, status = "stopped by Ctrl-C", 130
+    elif isinstance(error, InputError | OSError):
+        message = str(error)
+    else:
+        traceback.print_exception(error)
+        message = f"{type(error).__name__}: {_first_line(error)}"
+    with contextlib.suppress(RuntimeError):  # another one was first, or the coordinator has gone
+        client.key_value_set(_FAILED, f"process {process}: {message}")
+    _say_farewell(client)
+    _end(message, status)
+
+
+def _say_farewell(client):
+    with contextlib.suppress(RuntimeError):
+        client.wait_at_barrier("yolojax/farewell", FAREWELL_SECONDS * 1000)
+
+
+_ending = threading.Lock()
+
+
+def _end(message, status):
+    """Ends the process at once, from whichever thread: the main thread may be waiting for a process that is no more."""
+    _ending.acquire()
+    if status == 1:
+        report(message)
+    if sys.stderr.isatty():
+        sys.stderr.write("\x1b[?25h")  # the progress display hides the cursor
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
+def _first_line(error):
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
