@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import pickle
 import signal
 import socket
 import sys
@@ -79,18 +78,23 @@ def is_first():
 
 
 def gather(value):
-    """[the value of process 0, that of process 1, ...]; every process must call it, and can pickle its value."""
+    """[the value of process 0, that of process 1, ...]; every process must call it.
+
+    A value is made of lists, dicts by string, arrays, numbers and strings.
+    """
     import jax
+    from flax import serialization
     from jax.experimental.multihost_utils import process_allgather
 
     if jax.process_count() == 1:
         return [value]
-    data = np.frombuffer(pickle.dumps(value), np.uint8)
+    data = np.frombuffer(serialization.msgpack_serialize({"value": value}), np.uint8)
     sizes = process_allgather(np.array(len(data)))
     # A power of two: the program that gathers is compiled for each size.
     padded = np.zeros(1 << (int(sizes.max()) - 1).bit_length(), np.uint8)
     padded[: len(data)] = data
-    return [pickle.loads(row[:size].tobytes()) for row, size in zip(process_allgather(padded), sizes, strict=True)]
+    rows = zip(process_allgather(padded), sizes, strict=True)
+    return [serialization.msgpack_restore(row[:size].tobytes())["value"] for row, size in rows]
 
 
 def check_alike(values):

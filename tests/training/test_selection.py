@@ -42,7 +42,7 @@ def test_the_best_checkpoint_by_any_metric_is_kept_and_found(tmp_path, best_by, 
     with Checkpoints(tmp_path, best_by=best_by) as checkpoints:
         for step, numbers in values.items():
             metrics = dict(zip(("ap50", "loss", "f1"), numbers, strict=True))
-            checkpoints.save(step, {"x": jax.numpy.zeros(2)}, {"metrics": metrics})
+            checkpoints.save(step, {"x": jax.numpy.zeros(2)}, {"metrics": metrics, "pending": []})
         checkpoints.wait()
         assert checkpoints.steps() == sorted({best, 4, 5})
         assert checkpoints.best_step() == best

@@ -99,7 +99,7 @@ def evaluate(eval_step, variables, source, config, grid, sharding, on_progress=N
         losses = np.stack(losses, axis=1).astype(np.float64)
         for row, (index, sample) in enumerate(zip(picture_indices, samples, strict=True)):
             detection = to_original(found, row, sample.transform, sample.original.image.shape[:2])
-            results.append((index, detection, truth(source, index, sample.original), losses[row]))
+            results.append([index, list(detection), list(truth(source, index, sample.original)), losses[row]])
         if on_progress and picture_indices:
             on_progress(picture_indices[-1] + 1, len(source))
 
@@ -116,6 +116,7 @@ def evaluate(eval_step, variables, source, config, grid, sharding, on_progress=N
     # The pictures of all processes, each once, in order.
     results = sorted(itertools.chain(*gather(results)), key=lambda result: result[0])
     indices, detections, truths, terms = map(list, zip(*results, strict=True)) if results else ([], [], [], [])
+    detections, truths = list(map(tuple, detections)), list(map(tuple, truths))
     seconds = time.perf_counter() - began
 
     box, objectness, classification = np.mean(terms, axis=0).tolist() if terms else [float("nan")] * 3
