@@ -226,3 +226,21 @@ def test_a_batch_that_the_devices_cannot_share_is_refused():
     check_batch_size(16, mesh, "config.train.batch_size")
     with pytest.raises(InputError, match=r"config.train.batch_size=12 must be a multiple of the number of devices, 8"):
         check_batch_size(12, mesh, "config.train.batch_size")
+
+
+@pytest.mark.parametrize("frozen", ["", "backbone"])
+def test_a_loss_that_is_not_finite_changes_nothing_but_the_step(frozen):
+    step = compile_train_step(make_mesh(jax.devices()[:1]), ema_decay=0.5, frozen=frozen, **STEP)
+    before = new_state(average=True)
+    expected = jax.device_get(before)
+    batch = make_batch()
+    bad = batch[0], batch[1]._replace(boxes=np.where(batch[1].boxes > 0, np.nan, batch[1].boxes).astype(np.float32))
+    state, metrics = step(before, bad)
+    assert int(metrics["skipped"]) == 1 and not np.isfinite(metrics["loss"])
+    assert int(state.step) == 1
+    jax.tree.map(np.testing.assert_array_equal, jax.device_get(state)._replace(step=expected.step), expected)
+    # The next update is that which would have been made.
+    state, metrics = step(state, batch)
+    assert int(metrics["skipped"]) == 0
+    again, _ = step(new_state(average=True), batch)
+    jax.tree.map(np.testing.assert_array_equal, state._replace(step=0), again._replace(step=0))

@@ -11,14 +11,12 @@ from rich.progress import track
 
 from yolojax.data.annotations import Record
 from yolojax.data.files import open_regular
-from yolojax.data.images import cv2, read_image
+from yolojax.data.headers import PNG, jpeg_size, png_size
+from yolojax.data.images import check_pixels, cv2, read_image
 from yolojax.errors import InputError
 
 # Where a JPEG's frame header stands later than this (behind large thumbnails), the picture is read whole.
 _HEAD = 1 << 18
-_FRAME_HEADERS = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
-_ORIENTATION = 0x0112
-_PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def picture_sizes(records: Sequence[Record]) -> list[tuple[int, int]]:
@@ -48,19 +46,22 @@ def read_size(path: str | os.PathLike) -> tuple[int, int]:
     JPEG and PNG are measured by their headers alone, so a picture that is cut short later on has a size as well; others
     are read.
 
-    Raises: InputError, with the path, for a file that is missing or is no picture.
+    Raises: InputError, with the path, for a file that is missing, is no picture or has too many pixels.
     """
     try:
         with open_regular(path) as file:
             head = file.read(_HEAD)
-            chunks = _png_chunks(file) if head.startswith(_PNG) else ()
+            chunks = _png_chunks(file) if head.startswith(PNG) else ()
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: the picture cannot be read: {getattr(error, 'strerror', None) or error}") from error
     try:
-        size = _jpeg_size(head) if head.startswith(b"\xff\xd8") else _png_size(head, chunks)
+        size = jpeg_size(head) if head.startswith(b"\xff\xd8") else _png_size(head, chunks)
     except (struct.error, IndexError):
         size = None
-    return size if size and all(size) else read_image(path).shape[:2]
+    if not (size and all(size)):
+        return read_image(path).shape[:2]
+    check_pixels(path, *size)
+    return size
 
 
 def _measure(records: Sequence[Record], size_of: Callable) -> list:
@@ -92,7 +93,7 @@ def _measure(records: Sequence[Record], size_of: Callable) -> list:
 
 def _png_chunks(file):
     """The kinds of a PNG's chunks, its pixels passed over; EXIF may stand behind them."""
-    file.seek(len(_PNG))
+    file.seek(len(PNG))
     kinds = set()
     while len(header := file.read(8)) == 8:
         length, kind = struct.unpack(">I4s", header)
@@ -103,39 +104,4 @@ def _png_chunks(file):
 
 def _png_size(head, chunks):
     """(height, width) of a PNG, or None for what is something else or may be turned by EXIF."""
-    if head[12:16] != b"IHDR" or b"IDAT" not in chunks or b"eXIf" in chunks:
-        return None
-    width, height = struct.unpack_from(">II", head, 16)
-    return height, width
-
-
-def _jpeg_size(head):
-    """(height, width) of a JPEG, or None where its segments cannot be followed."""
-    position, turned = 2, False
-    while head[position] == 0xFF:
-        marker = head[position + 1]
-        if marker == 0xFF:
-            position += 1
-            continue
-        (length,) = struct.unpack_from(">H", head, position + 2)
-        if marker == 0xE1 and head[position + 4 : position + 10] == b"Exif\0\0":
-            turned = 5 <= _orientation(head[position + 10 : position + 2 + length]) <= 8
-        if marker in _FRAME_HEADERS:
-            height, width = struct.unpack_from(">HH", head, position + 5)
-            return (width, height) if turned else (height, width)
-        position += 2 + length
-    return None
-
-
-def _orientation(tiff):
-    """The EXIF orientation, 1 to 8, of a TIFF header; from 5 on, height and width change places."""
-    order = {b"II": "<", b"MM": ">"}.get(tiff[:2])
-    if order is None:
-        return 1
-    (directory,) = struct.unpack_from(order + "I", tiff, 4)
-    (entries,) = struct.unpack_from(order + "H", tiff, directory)
-    for entry in range(entries):
-        tag, _, _, value = struct.unpack_from(order + "HHIH", tiff, directory + 2 + 12 * entry)
-        if tag == _ORIENTATION:
-            return value
-    return 1
+    return png_size(head) if b"IDAT" in chunks and b"eXIf" not in chunks else None

@@ -4,12 +4,19 @@ OpenCV is imported here and nowhere else in `yolojax.data`, so that a machine th
 """
 
 import os
+import struct
 from typing import NamedTuple
 
 import numpy as np
 
 from yolojax.data.files import open_regular
+from yolojax.data.headers import PNG, jpeg_size, png_size
 from yolojax.errors import InputError
+
+# OpenCV reads its limit when it is loaded; its own default lets a file of a few kB take 3 GiB.
+_LIMIT = os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(2**28))
+MOST_PIXELS = int(_LIMIT) if _LIMIT.isdecimal() else 2**30
+"""Pictures of more are refused by their header, before memory is taken for them."""
 
 try:
     import cv2
@@ -24,6 +31,10 @@ except ImportError as error:
 (cv2.setLogLevel if hasattr(cv2, "setLogLevel") else cv2.utils.logging.setLogLevel)(0)
 
 GREY = 128
+_TOO_MANY = (
+    f"more than {MOST_PIXELS:,} pixels are not read; make the picture smaller, or, if it is meant to be so large, set the "
+    "environment variable OPENCV_IO_MAX_IMAGE_PIXELS"
+)
 # Of the files that folders are searched for.
 ENDINGS = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
 
@@ -46,20 +57,35 @@ def read_image(path: str | os.PathLike) -> np.ndarray:
     Grey pictures are repeated over the channels, 16-bit ones keep their upper 8 bits, an alpha channel is left out.
 
     Returns: (H, W, 3) uint8 RGB, contiguous.
-    Raises: InputError, with the path, for a file that is missing, is no picture, is damaged or is cut short.
+    Raises: InputError, with the path, for a file that is missing, is no picture, is damaged, is cut short or has more than
+    MOST_PIXELS pixels.
     """
     try:
         with open_regular(path) as file:
             data = file.read()
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: the picture cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    # OpenCV has a limit of its own if it was loaded before this module.
+    if size := _header_size(data):
+        check_pixels(path, *size)
     try:
         image = None if _is_cut_jpeg(data) else cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    except cv2.error:
+    except cv2.error as error:
+        if "CV_IO_MAX_IMAGE" in str(error):
+            raise InputError(f"{path}: {_TOO_MANY}") from error
         image = None
     if image is None:
         raise InputError(f"{path}: not a picture that OpenCV can read, or damaged or cut short; replace or remove it")
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image)
+
+
+def check_pixels(path: str | os.PathLike, height: int, width: int) -> None:
+    """Refuse a picture of too many pixels.
+
+    Raises: InputError, with the path.
+    """
+    if height * width > MOST_PIXELS:
+        raise InputError(f"{path}: {width} x {height}: {_TOO_MANY}")
 
 
 def write_image(path: str | os.PathLike, image_rgb: np.ndarray) -> None:
@@ -127,6 +153,14 @@ def _fit(original_size: tuple[int, int], size: tuple[int, int]) -> tuple[float, 
     height, width = original_size
     scale = min(size[1] / width, size[0] / height)
     return scale, (max(1, int(scale * height)), max(1, int(scale * width)))
+
+
+def _header_size(data):
+    """(height, width) as the header of a PNG or JPEG states it, in some order; None for others and damaged ones."""
+    try:
+        return png_size(data) if data.startswith(PNG) else jpeg_size(data) if data.startswith(b"\xff\xd8") else None
+    except (struct.error, IndexError):
+        return None
 
 
 def _is_cut_jpeg(data: bytes) -> bool:

@@ -1,7 +1,6 @@
 """Checkpoints of a run, and what is read back from them: the only place that knows Orbax."""
 
 import contextlib
-import itertools
 import json
 import re
 from pathlib import Path
@@ -118,21 +117,10 @@ class Checkpoints:
         with self._read(step):
             return self._manager.restore(step, args=ocp.args.Composite(state=arguments)).state
 
-    def set_aside(self, step):
-        """Renames the folder of a step to STEP.unreadable, as it is, so that the step can be saved again; returns its new name.
-
-        Raises:
-            InputError: it cannot be renamed.
-        """
-        folder = self.folder / str(step)
-        names = (folder.with_name(f"{step}.unreadable{'-' * (n > 0)}{n or ''}") for n in itertools.count())
-        aside = next(name for name in names if not name.exists())
-        try:
-            folder.rename(aside)
-        except OSError as error:
-            raise InputError(f"{folder}: the checkpoint cannot be read, and not be renamed: {error.strerror}") from error
+    def forget(self, step):
+        """The folder of a step is not there any more."""
+        self._scores.pop(step, None)
         self._manager.reload()
-        return aside.name
 
     @contextlib.contextmanager
     def _read(self, step):

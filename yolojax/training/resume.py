@@ -1,12 +1,16 @@
 """What a run goes on from: the newest checkpoint that can be read, and the data it was trained with."""
 
+import itertools
+
 from yolojax.data.fingerprint import describe_change
 from yolojax.errors import InputError
 from yolojax.training.checkpoints import IMPORTED
 
 
 def restore_newest(checkpoints, abstract):
-    """Reads the newest checkpoint of a training that can be read; newer ones that cannot are set aside.
+    """Reads the newest checkpoint of a training that can be read.
+
+    Newer ones that cannot, and older ones of unknown metrics, are renamed to STEP.unreadable and else left as they are.
 
     Args:
         checkpoints: Checkpoints with at least one that a training made.
@@ -18,20 +22,34 @@ def restore_newest(checkpoints, abstract):
     Raises:
         InputError: there is none that can be read; then nothing is renamed.
     """
-    damaged = {}
-    for step in reversed([step for step in checkpoints.steps() if step != IMPORTED]):
+    newest, damaged = None, {}
+    for step in reversed(checkpoints.steps()):
         try:
-            meta, arrays = checkpoints.meta(step), checkpoints.restore(step, abstract)
-            break
+            meta = checkpoints.meta(step)
+            if newest is None and step != IMPORTED:
+                newest = step, checkpoints.restore(step, abstract), meta
         except InputError as error:
             damaged[step] = error
-    else:
+    if newest is None:
         raise InputError(f"{damaged[max(damaged)]}; there is none before it that can be read")
     lines = [
-        f"{error}; it is kept as {checkpoints.set_aside(number)}, and the run goes on from step {step}"
-        for number, error in damaged.items()
+        f"{error}; it is kept as {_set_aside(checkpoints, step)}, and the run goes on from step {newest[0]}"
+        for step, error in damaged.items()
     ]
-    return step, arrays, meta, lines
+    return *newest, lines
+
+
+def _set_aside(checkpoints, step):
+    """Renames a checkpoint's folder, so that the step can be saved again; returns its new name."""
+    folder = checkpoints.folder / str(step)
+    names = (folder.with_name(f"{step}.unreadable{'-' * (n > 0)}{n or ''}") for n in itertools.count())
+    aside = next(name for name in names if not name.exists())
+    try:
+        folder.rename(aside)
+    except OSError as error:
+        raise InputError(f"{folder}: the checkpoint cannot be read, and not be renamed: {error.strerror}") from error
+    checkpoints.forget(step)
+    return aside.name
 
 
 def check_data(meta, sources, workdir, step):
