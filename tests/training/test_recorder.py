@@ -84,6 +84,15 @@ def test_a_group_of_skipped_steps_has_no_averages():
     assert log.lines[0]["skipped"] == 5 and math.isnan(log.lines[0]["loss"])
 
 
+def test_a_run_whose_last_step_is_skipped_has_failed():
+    recorder, _, _ = make(limit=5)
+    for step, loss in enumerate((1.0, math.nan), start=1):
+        recorder.add(step, entry(loss), COUNTS)
+    recorder.flush()  # not yet: the run may go on
+    with pytest.raises(InputError, match=r"^step 2: the loss is not finite .*; its pictures: .*the run ends there"):
+        recorder.flush(last=True)
+
+
 @pytest.mark.parametrize("limit", [0, 2])
 def test_one_more_than_the_limit_stops_and_names_step_and_pictures(limit):
     recorder, _, progress = make(limit)

@@ -10,6 +10,7 @@ from yolojax.data.pipeline import train_sampler
 from yolojax.errors import InputError
 
 STEPS_IN_FLIGHT = 2
+ADVICE = "lower config.optimizer.learning_rate or set config.optimizer.clip_norm; earlier checkpoints are untouched"
 
 
 class Recorder:
@@ -24,6 +25,7 @@ class Recorder:
         self._samples_of = train_sampler(source, config)
         self._group = pending
         self.skipped, self._counted_to = skipped, max((entry["step"] for entry in pending), default=0)
+        self._last_skipped = None
         self._complete = None
         self._in_flight = collections.deque()
         self.restart_clock()
@@ -50,6 +52,9 @@ class Recorder:
             self._complete_group()
         self._write_complete()
         self._group = self._fetch(self._group)
+        if last and self._last_skipped and self._last_skipped["step"] == self._counted_to:
+            # Nothing says that the parameters, finite as they are, are worth anything.
+            raise InputError(f"{self._explain(self._last_skipped)}; the run ends there; {ADVICE}")
         # A copy: it is written in the background while the group grows.
         return list(self._group)
 
@@ -97,9 +102,9 @@ class Recorder:
         if self.skipped >= limit:
             raise InputError(
                 f"{self._explain(entry)}; {self.skipped} updates were skipped before (config.train.max_skipped_steps={limit}); "
-                "lower config.optimizer.learning_rate or set config.optimizer.clip_norm; earlier checkpoints are untouched"
+                f"{ADVICE}"
             )
-        self.skipped += 1
+        self.skipped, self._last_skipped = self.skipped + 1, entry
         self.progress.say(f"{self._explain(entry)}; this update is skipped, number {self.skipped} of at most {limit}")
 
     def _explain(self, entry):
