@@ -123,6 +123,7 @@ def test_crowds_are_not_trained_on_but_ignored_in_evaluation(listed, tmp_path):
     assert source.notes("training") == [
         "training: 1 boxes round crowds are not trained on, and ignored in evaluation",
         f"training: 1 boxes without area were left out, the first at {path}: annotation 99: box 5,5,5,10 has no area",
+        f"training: 7 pictures lie outside of {path.parent}, the first at {path.parent.parent / '0.png'}",
     ]
 
 

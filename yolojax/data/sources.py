@@ -11,7 +11,7 @@ from yolojax.data import digits
 from yolojax.data.annotations import check_boxes_in_picture, read_names, read_text_list
 from yolojax.data.augment import Example
 from yolojax.data.fingerprint import fingerprint
-from yolojax.data.formats.read import Annotations, read_annotations, recognise, split_of
+from yolojax.data.formats.read import Annotations, outside, read_annotations, recognise, split_of
 from yolojax.data.image_size import read_size
 from yolojax.data.images import read_image
 from yolojax.data.sampling import SCENE
@@ -29,8 +29,9 @@ class UnreadablePicture(InputError):
 class ListSource:
     """Pictures of `Annotations`; `example` reads one from its file, or from memory: the first `cache_bytes` stay there."""
 
-    def __init__(self, annotations, cache_bytes=0):
+    def __init__(self, annotations, cache_bytes=0, outside=None):
         self.names, self.records, self.left_out = annotations
+        self._outside = outside
         self.cache_bytes = self._free_bytes = cache_bytes
         self._images = {}
         self._lock = threading.Lock()
@@ -39,11 +40,13 @@ class ListSource:
         return len(self.records)
 
     def notes(self, split):
-        """A line for each kind of box that is not trained on or not in the records; split: what to call it."""
+        """A line for each thing to be known, as boxes that are not trained on; split: what to call it."""
         crowd = sum(int(record.crowd.sum()) for record in self.records)
         notes = [f"{split}: {crowd} boxes round crowds are not trained on, and ignored in evaluation"] if crowd else []
         if self.left_out:
             notes.append(f"{split}: {len(self.left_out)} boxes without area were left out, the first at {self.left_out[0]}")
+        if self._outside:
+            notes.append(f"{split}: {self._outside}")
         if self.cache_bytes:
             notes.append(
                 f"{split}: decoded, the pictures take about {self._estimate_bytes() / GIB:.2f} GiB of memory; "
@@ -148,18 +151,21 @@ def open_split(config, split):
     if data.source == "digits":
         length = data.digits_train if split == "train" else data.digits_val
         return DigitsSource(config.seed, length, min(data.size), held_out=split == "val")
-    return ListSource(_annotations(data, split), cache_bytes=int(data.cache_gib * GIB) if split == "train" else 0)
+    annotations, elsewhere = _annotations(data, split)
+    return ListSource(annotations, int(data.cache_gib * GIB) if split == "train" else 0, elsewhere)
 
 
 def _annotations(data, split):
+    """Annotations, and a line where they lead elsewhere, or None."""
     path = getattr(data, split) or (_beside_val(data) if split == "test" else "")
     if not path:
         hint = " (or eval.py --data PATH)" if split == "test" else ""
         raise InputError(f"config.data.{split} is not set: give the path of a list or a data set{hint}")
     names = data.class_names or (read_names(data.names) if data.names else ())
     if data.source == "list":
-        return Annotations(tuple(names), read_text_list(path, names), [])
-    return read_annotations(path, split, names)
+        return Annotations(tuple(names), read_text_list(path, names), []), None
+    annotations = read_annotations(path, split, names)
+    return annotations, outside(path, annotations.records)
 
 
 def _beside_val(data):

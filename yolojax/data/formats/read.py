@@ -119,6 +119,22 @@ def recognise(path: str | os.PathLike) -> str:
     return {".json": "coco", ".yaml": "yolo", ".yml": "yolo"}.get(path.suffix.lower(), "text")
 
 
+def outside(data: str | os.PathLike, records: Sequence[Record]) -> str | None:
+    """Where a COCO file or a data.yaml leads out of its own folder, which both may: a line, or None.
+
+    data: as of `read_annotations`; records: those read of it. Text lists hold paths of the user's choosing, and VOC folders
+    that lead elsewhere are refused.
+    """
+    path = Path(os.path.abspath(split_of(data)[0]))
+    if recognise(path) not in ("coco", "yolo"):
+        return None
+    folder = path if path.is_dir() else path.parent
+    folder = folder.parent if folder.name == "annotations" else folder
+    paths = (os.path.abspath(record.path) for record in records)
+    elsewhere = [picture for picture in paths if not Path(picture).is_relative_to(folder)]
+    return f"{len(elsewhere)} pictures lie outside of {folder}, the first at {elsewhere[0]}" if elsewhere else None
+
+
 def splits(path: str | os.PathLike) -> tuple[str, ...]:
     """The names of the splits of a VOC folder or a data.yaml; none for a text list and a COCO file."""
     form = recognise(path)

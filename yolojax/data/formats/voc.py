@@ -43,7 +43,8 @@ def read_voc(
     names: the class names; None: those of all of Annotations, sorted, so that every split counts the same classes.
     on_problem: called with (kind, message), the message with file and line, for XML that is malformed or has a DTD, an object
         without name or bndbox, corners that are no numbers, inverted or without area, a name that is not in `names`, a
-        missing file; where it returns, that is left out, but a record without its picture is kept.
+        missing file, a name or <filename> that leads out of its folder; where it returns, that is left out, but a record
+        without its picture is kept.
     Returns: names and records.
     Raises: InputError for a folder without annotations, a split that is not there or empty.
     """
@@ -72,7 +73,8 @@ def read_voc(
         if name not in trees and not os.path.lexists(path):
             on_problem("missing file", f"{source}: there is no {path}")
         elif tree := trees[name] if name in trees else parse(name):
-            picture = _picture(folder, name, tree, pictures, path, on_problem)
+            if (picture := _picture(folder, name, tree, pictures, path, on_problem)) is None:
+                continue
             rows = [_row(item, path, numbers, on_problem) for item in _objects(tree)]
             records.append(make_record(picture, str(path), filter(None, rows), on_problem))
     return tuple(names), records
@@ -186,7 +188,9 @@ def _split_ids(folder, split, on_problem):
     members = {}
     for number, line in enumerate(read_lines(path, on_problem), 1):
         name = line.strip()
-        if name in members:
+        if ".." in Path(name).parts or os.path.isabs(name):
+            on_problem("path outside", f"{path}:{number}: {name!r} leads out of Annotations; write names of its files")
+        elif name in members:
             on_problem("picture twice", f"{path}:{number}: {name} is already at {members[name]}; keep one")
         elif name:
             members[name] = f"{path}:{number}"
@@ -210,10 +214,13 @@ def _pictures(folder, on_problem):
 
 
 def _picture(folder, name, tree, pictures, path, on_problem):
-    """The path of a picture: named as its annotation, whatever the ending; else as <filename> says."""
+    """The path of a picture: named as its annotation, whatever the ending; else as <filename> says. None: out of the folder."""
     stated = next((_text(child) for child in tree.children if child.tag == "filename"), "")
     named_alike = pictures.get(name, [])
     picture = stated if stated in named_alike or not named_alike else named_alike[0]
+    if ".." in Path(picture).parts or os.path.isabs(picture):
+        message = f"{path}: <filename> {picture!r} leads out of JPEGImages; write the name of a file there"
+        return on_problem("path outside", message)
     picture = folder / "JPEGImages" / (picture or f"{name}.jpg")
     if not os.path.isfile(picture):
         on_problem("missing picture", f"{path}: there is no picture {picture}")
