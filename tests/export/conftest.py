@@ -25,7 +25,7 @@ def workdir(tmp_path_factory):
 
     variables = jax.tree_util.tree_map_with_path(louder, initialize(build_model(config.model), 0))
     with Checkpoints(folder) as checkpoints:
-        checkpoints.save(3, {"ema": variables}, make_meta(config, {}, {}))
+        checkpoints.save(3, {"ema": variables}, make_meta(config, {}, []))
     write_json(folder / "config.json", to_dict(config))
     return folder
 

@@ -236,7 +236,11 @@ def _read(path):
             "cut short or no weights file"
         )
     header = Header(*struct.unpack_from(header.layout, data))
-    return header, np.frombuffer(data, "<f4", offset=length)
+    floats = np.frombuffer(data, "<f4", offset=length)
+    if len(odd := np.flatnonzero(~np.isfinite(floats))):
+        what = f"float {odd[0] + 1:,} of {len(floats):,} is {floats[odd[0]]}"
+        raise InputError(f"{path}: {what}: the file is damaged, or its training failed")
+    return header, floats
 
 
 def _fill(path, model, header, floats, wanted, variables=None):
@@ -252,7 +256,10 @@ def _fill(path, model, header, floats, wanted, variables=None):
         for shape, leaf in _leaves(place):
             count = math.prod(shape)
             values = _from_darknet(floats[start : start + count].reshape(shape).astype(np.float32))
-            _at_or_make(filled, leaf[:-1])[leaf[-1]] = values
+            branch = filled
+            for name in leaf[:-1]:
+                branch = branch.setdefault(name, {})
+            branch[leaf[-1]] = values
             start += count
     if start < len(floats):
         raise InputError(
@@ -264,12 +271,6 @@ def _fill(path, model, header, floats, wanted, variables=None):
 
 def _copied(tree):
     return {name: _copied(part) if hasattr(part, "items") else np.array(part) for name, part in tree.items()}
-
-
-def _at_or_make(tree, path):
-    for name in path:
-        tree = tree.setdefault(name, {})
-    return tree
 
 
 def _count(wanted):

@@ -23,7 +23,7 @@ def read_history(path):
     for line in path.read_bytes().splitlines() if path.exists() else ():
         try:
             values = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         if isinstance(values, dict) and isinstance(values.get("step"), int) and values.get("split") in rows:
             rows[values["split"]][values["step"]] = values

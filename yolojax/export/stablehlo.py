@@ -85,11 +85,19 @@ def load(path):
     """
     try:
         with zipfile.ZipFile(path) as archive:
+            # Written without compression, so that what is read is no larger than the file.
+            if sum(archive.getinfo(name).file_size for name in (ABOUT, PROGRAM)) > os.path.getsize(path):
+                raise ValueError("it was compressed")
             about, program = json.loads(archive.read(ABOUT)), archive.read(PROGRAM)
         kind, version = about["format"], about["version"]
+        names, size = about["names"], about["size"]
+        if not (isinstance(names, list) and names and all(isinstance(name, str) for name in names)):
+            raise ValueError("its names are no list of names")
+        if not (isinstance(size, list) and len(size) == 2 and all(type(side) is int and side > 0 for side in size)):
+            raise ValueError("its size is not (height, width)")
     except FileNotFoundError:
         raise InputError(f"{path}: there is no such file") from None
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+    except Exception as error:  # many kinds, from zipfile, zlib and json
         raise InputError(f"{path}: not a detector that yolojax has exported, or damaged ({error}); export it again") from error
     if (kind, version) != (KIND, VERSION):
         raise InputError(f"{path}: {kind} of version {version}, where this yolojax reads version {VERSION}; export it again")

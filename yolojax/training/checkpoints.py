@@ -197,7 +197,7 @@ def read_config(workdir):
         values = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(f"{path} does not exist; train first: python train.py --workdir {workdir}") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path} cannot be read: {_reason(error)}") from error
     return checked(values)
 

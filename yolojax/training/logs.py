@@ -61,7 +61,7 @@ def _keep_lines_up_to(path, step):
         try:
             if line.endswith(b"\n") and json.loads(line)["step"] <= step:
                 kept.append(line)
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             continue
     if len(kept) < len(lines):
         draft = path.with_name(f".{path.name}.tmp")

@@ -1,0 +1,160 @@
+"""Data that goes wrong during a run, between two, or that is meant to harm."""
+
+import contextlib
+import json
+import os
+import re
+import signal
+import subprocess
+
+import numpy as np
+import pytest
+
+from tests.data.test_large_pictures import BOMBS
+from tests.faults.test_killed import assert_same_end
+from tests.test_programs import CONFIG, make_list, metrics_lines, run, start, succeed, wait_for_steps
+from yolojax.data.images import write_image
+
+pytestmark = pytest.mark.slow
+
+
+def interposed(fault, argument, *flags):
+    return ("-m", "tests.faults.interposed", fault, argument, "--", *flags)
+
+
+def flags_of(tmp_path, *more):
+    return ("--workdir", tmp_path / "run", "--config", CONFIG, *more)
+
+
+def test_nan_in_batches(environment, finished, tmp_path):
+    """Skipped, counted, said, and to the bit the same when the run is stopped and resumed between."""
+    flags = flags_of(tmp_path)
+    out = succeed(environment, *interposed("nan_at", "7,18,19", *flags))
+    lines = metrics_lines(tmp_path / "run")
+    assert {line["step"]: line["skipped"] for line in lines if line["split"] == "train" and line["skipped"]} == {10: 1, 20: 2}
+    assert all(line["loss"] is not None for line in lines)
+    said = re.findall(r"step (\d+): the loss is not finite .*its pictures: scene .*skipped, number (\d) of at most 10", out)
+    assert said == [("7", "1"), ("18", "2"), ("19", "3")]
+
+    undisturbed = tmp_path / "run"
+    flags = ("--workdir", tmp_path / "again", "--config", CONFIG)
+    process = start(environment, *interposed("nan_at", "7,18,19", *flags))
+    wait_for_steps(process)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=120)
+    succeed(environment, *interposed("nan_at", "7,18,19", *flags))
+    assert_same_end(tmp_path / "again", undisturbed)
+
+
+def test_nan_in_more_batches_than_allowed(environment, tmp_path):
+    flags = flags_of(tmp_path, "--config.train.max_skipped_steps=2")
+    status, out, err = run(environment, *interposed("nan_at", "9,10,11", *flags))
+    assert status == 1 and err.count("\n") == 1, err
+    assert "step 11: the loss is not finite" in err and "its pictures: scene " in err and "2 updates were skipped before" in err
+    assert len(re.findall("this update is skipped", out)) == 2
+    assert (tmp_path / "run/checkpoints/8").is_dir()
+
+
+def test_thread_raises(environment, tmp_path):
+    """What no one foresaw is a traceback that names it, and an end of the program, not a wait for ever."""
+    status, _, err = run(environment, *interposed("thread_raises", "out of the blue", *flags_of(tmp_path)))
+    assert status == 1 and err.rstrip().endswith("RuntimeError: out of the blue")
+
+
+@pytest.mark.parametrize("choice", ["stop", "skip"])
+def test_picture_deleted_during_the_run(environment, tmp_path, choice):
+    lists = make_list(tmp_path)
+    flags = flags_of(tmp_path, *lists, f"--config.data.on_unreadable={choice}")
+    status, _, err = run(environment, *interposed("delete_at_step", f"4:{tmp_path}/picture.png", *flags))
+    if choice == "stop":
+        assert status == 1 and err.count("\n") == 1
+        assert f"{tmp_path}/list.txt:2: {tmp_path}/picture.png: the picture cannot be read: No such file" in err
+    else:
+        assert status == 0 and not err, err
+        assert metrics_lines(tmp_path / "run")[-1]["unreadable"] > 0
+
+
+@pytest.mark.parametrize(
+    "old, new, message",
+    [
+        ("1,1,20,20,1", "1,1,20,21,1", r"what \S*list\.txt:2 says is another now"),
+        ("1,1,20,20,1", "1,1,20,20,0", r"what \S*list\.txt:2 says is another now"),
+        ("other.png", "picture.png", r"what \S*list\.txt:1 says is another now"),
+        (" 2,2,30,30,0", "", "2 pictures with 2 boxes then, 2 pictures with 1 boxes now"),
+    ],
+)
+def test_list_edited_between_stop_and_resume(environment, tmp_path, old, new, message):
+    flags = flags_of(tmp_path, *make_list(tmp_path), "--config.train.epochs=2")
+    succeed(environment, "train.py", *flags)
+    text = (tmp_path / "list.txt").read_text()
+    (tmp_path / "list.txt").write_text("\n" + text)  # what it says is the same
+    succeed(environment, "train.py", *flags)
+    (tmp_path / "list.txt").write_text(text.replace(old, new))
+    status, _, err = run(environment, "train.py", *flags)
+    assert status == 1 and err.count("\n") == 1 and re.search(rf"the data of config\.data\.train is not that .*{message}", err)
+    (tmp_path / "list.txt").write_text(text)
+    succeed(environment, "train.py", *flags)
+
+
+@contextlib.contextmanager
+def read_only(folder):
+    """A read-only mount, which binds root too."""
+    bind = ["mount", "--bind", str(folder), str(folder)]
+    if os.geteuid() or subprocess.run(bind, capture_output=True).returncode:
+        pytest.skip("only root may mount, and no permission binds root otherwise")
+    try:
+        subprocess.run(["mount", "-o", "remount,ro,bind", str(folder)], check=True)
+        yield
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_read_only_data(environment, tmp_path):
+    (tmp_path / "data").mkdir()
+    lists = make_list(tmp_path / "data")
+    if os.geteuid():
+        for path in [*(tmp_path / "data").iterdir(), tmp_path / "data"]:
+            path.chmod(0o500)
+        guard = contextlib.nullcontext()
+    else:
+        guard = read_only(tmp_path / "data")
+    with guard:
+        succeed(environment, "train.py", *flags_of(tmp_path, *lists, "--config.train.epochs=2"))
+        succeed(environment, "eval.py", "--workdir", tmp_path / "run")
+
+
+def test_ten_thousand_boxes_in_a_picture(environment, tmp_path):
+    lists = make_list(tmp_path)
+    rng = np.random.default_rng(0)
+    low = rng.integers(0, 40, (10_000, 2))
+    boxes = " ".join(f"{x},{y},{x + 9},{y + 9},{i % 2}" for i, (x, y) in enumerate(low.tolist()))
+    (tmp_path / "list.txt").write_text(f"picture.png {boxes}\nother.png 2,2,30,30,0\n")
+    succeed(environment, "train.py", *flags_of(tmp_path, *lists, "--config.train.epochs=2"))
+    assert metrics_lines(tmp_path / "run")[-1]["dropped_excess"] > 9_000
+    metrics = json.loads((tmp_path / "run/eval/val/metrics.json").read_text())
+    assert metrics["boxes"] == 10_001
+
+
+@pytest.mark.parametrize("width, height", [(1, 1), (20_000, 1), (1, 20_000), (20_000, 300)])
+def test_pictures_of_odd_sizes(environment, tmp_path, width, height):
+    lists = make_list(tmp_path)
+    write_image(tmp_path / "odd.png", np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8))
+    (tmp_path / "list.txt").write_text(f"odd.png 0,0,{width},{height},0\nother.png 2,2,30,30,0\n")
+    succeed(environment, "train.py", *flags_of(tmp_path, *lists, "--config.train.epochs=2"))
+    succeed(environment, "eval.py", "--workdir", tmp_path / "run")
+    out = ("--out", tmp_path / "out", "--score_threshold=0.001")
+    succeed(environment, "detect.py", "--workdir", tmp_path / "run", *out, tmp_path / "odd.png")
+    (result,) = json.loads((tmp_path / "out/detections.json").read_text())
+    assert (result["width"], result["height"]) == (width, height)
+
+
+@pytest.mark.parametrize("kind", BOMBS)
+def test_decompression_bombs(environment, finished, tmp_path, kind):
+    (tmp_path / "bomb.png").write_bytes(BOMBS[kind])
+    lists = make_list(tmp_path, "bomb.png 1,1,20,20,1")
+    status, _, err = run(environment, "train.py", *flags_of(tmp_path, *lists))
+    assert status == 1 and err.count("\n") == 1 and "bomb.png" in err and "more than 268,435,456 pixels are not read" in err
+    flags = ("--workdir", finished[0], "--out", tmp_path / "out")
+    status, _, err = run(environment, "detect.py", *flags, tmp_path / "bomb.png", tmp_path / "other.png")
+    assert status == 1 and "more than 268,435,456 pixels are not read" in err
+    assert (tmp_path / "out/other.png").exists()  # the rest is done
