@@ -40,9 +40,9 @@ SECONDS_A_CASE = 10
 MEMORY = 4 * 2**30
 TOKENS = (
     "nan -nan inf 1e999 -1 0 1 2147483647 2147483648 -2147483649 1e308 99999999999999999999 0x10 1_0 \u0661 null true false [] "
-    "{} \" ' [ ] { } , : ; = # < > </ /> <!-- <![CDATA[ &amp; &lol; ../ ../../etc/passwd /etc/passwd /dev/zero . .. ~ *a &a <<: "
-    "!!binary !!python/object/apply:os.system !!timestamp !!float !!int --- %YAML \\ud800 \\u0000 \ufeff \u202e \x00 \x1b[2J "
-    "\n \r \t"
+    "{} \" ' [ ] { } , : ; = # < > </ /> <!-- <![CDATA[ &amp; &lol; ../ ../../etc/passwd /etc/passwd /dev/zero . .. ~ *a &a "
+    "<<: !!python/object/apply:os.system !!timestamp !!float !!int --- %YAML \\ud800 \\u0000 \ufeff \u202e \x00 \x1b[2J "
+    "!!binary \n \r \t"
 ).split(" ")
 DOCTYPE = b'<!DOCTYPE a [<!ENTITY l "lol"><!ENTITY m "&l;&l;&l;&l;&l;&l;"><!ENTITY n SYSTEM "file:///etc/passwd">]>'
 
