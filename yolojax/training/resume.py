@@ -4,6 +4,7 @@ import itertools
 
 from yolojax.data.fingerprint import describe_change
 from yolojax.errors import InputError
+from yolojax.hosts import gather, is_first
 from yolojax.training.checkpoints import IMPORTED
 
 
@@ -32,8 +33,12 @@ def restore_newest(checkpoints, abstract):
             damaged[step] = error
     if newest is None:
         raise InputError(f"{damaged[max(damaged)]}; there is none before it that can be read")
+    # Several processes share the folder: the first renames for all of them.
+    kept_as = gather({str(step): _set_aside(checkpoints, step) for step in damaged} if is_first() else {})[0]
+    for step in damaged:
+        checkpoints.forget(step)
     lines = [
-        f"{error}; it is kept as {_set_aside(checkpoints, step)}, and the run goes on from step {newest[0]}"
+        f"{error}; it is kept as {kept_as[str(step)]}, and the run goes on from step {newest[0]}"
         for step, error in damaged.items()
     ]
     return *newest, lines
@@ -48,7 +53,6 @@ def _set_aside(checkpoints, step):
         folder.rename(aside)
     except OSError as error:
         raise InputError(f"{folder}: the checkpoint cannot be read, and not be renamed: {error.strerror}") from error
-    checkpoints.forget(step)
     return aside.name
 
 
