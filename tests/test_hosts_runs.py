@@ -1,6 +1,7 @@
 """Whole runs in several layouts of devices and processes: the same numbers, one anothers' checkpoints, and every way to end."""
 
 import json
+import shutil
 import signal
 import time
 
@@ -78,3 +79,81 @@ def test_every_layout_trains_and_evaluates_alike(plain, tmp_path, processes, dev
     workdir = tmp_path / "run"
     succeed(train(workdir, processes=processes, devices=devices))
     assert_same_run(workdir, plain)
+
+
+def test_a_checkpoint_is_resumed_in_another_layout(plain, tmp_path):
+    workdir = tmp_path / "run"
+    shutil.copytree(plain, workdir)
+    shutil.rmtree(workdir / "checkpoints" / "20")
+    shutil.rmtree(workdir / "eval")
+    (_, out, _), (_, silent, _) = succeed(train(workdir, processes=2, devices=2))
+    assert f"resuming {workdir} at step 16" in out and "on 4 CPU device(s) in 2 processes" in out
+    assert all(line.startswith("[Gloo]") for line in silent.splitlines())
+    assert_same_run(workdir, plain)
+
+
+def test_a_signal_to_one_process_stops_both_after_the_same_step(plain, tmp_path):
+    workdir = tmp_path / "run"
+    running = train(workdir, processes=2, devices=2)
+    wait_for_a_step(workdir, running)
+    running[1].send_signal(signal.SIGTERM)
+    for status, _, err in finish(running):
+        assert status == 143 and not err
+    step = Checkpoints(workdir, read_only=True).steps()[-1]
+    assert 0 < step < STEPS
+    ((_, out, _),) = succeed(train(workdir, devices=4))
+    assert f"resuming {workdir} at step {step}" in out
+    assert_same_run(workdir, plain)
+
+
+@pytest.mark.parametrize("killed", [0, 1])
+def test_a_process_that_is_killed_does_not_leave_the_other_waiting(tmp_path, killed):
+    running = train(tmp_path / "run", "--config.train.epochs=400.0", processes=2, devices=2)
+    wait_for_a_step(tmp_path / "run", running)
+    running[killed].kill()
+    outcomes = finish(running, timeout=120)
+    status, _, err = outcomes[1 - killed]
+    assert outcomes[killed][0] == -signal.SIGKILL and status != 0
+    assert "another task died" in err or "one of them has ended" in err
+
+
+def test_eval_of_two_processes_is_that_of_one(plain, tmp_path):
+    workdir = tmp_path / "run"
+    shutil.copytree(plain, workdir)
+    shutil.rmtree(workdir / "eval")
+    (_, out, _), (_, silent, _) = succeed(start("eval.py", "--workdir", workdir))
+    assert "VOC 11-point" in out and all(line.startswith("[Gloo]") for line in silent.splitlines())
+    assert_same_evaluation(workdir, plain)
+    files = [{path.name for path in (folder / "eval/val").iterdir()} for folder in (workdir, plain)]
+    assert files[0] == files[1]
+    seconds = json.loads((workdir / "eval/val/metrics.json").read_text())["stage_seconds"]
+    assert seconds["read"] > 0 and seconds["forward"] > 0
+
+
+def test_two_processes_start_from_another_run(plain, tmp_path):
+    settings = f"--config.init_from={plain}", "--config.train.epochs=0.4"
+    workdirs = [tmp_path / "one", tmp_path / "two"]
+    for processes, workdir in enumerate(workdirs, start=1):
+        (_, out, _), *_ = succeed(train(workdir, *settings, processes=processes))
+        assert f"initial values from {plain}" in out
+    assert lines(workdirs[0], "train")[0]["loss"] == pytest.approx(lines(workdirs[1], "train")[0]["loss"], rel=1e-5)
+
+
+def test_a_broken_picture_ends_both(tmp_path):
+    pictures = tmp_path / "pictures"
+    ((status, _, err),) = finish(
+        start("-m", "yolojax", "digits", "--out", pictures, "--train", 16, "--val", 4, "--size", 128, processes=1)
+    )
+    assert status == 0, err
+    broken = sorted((pictures / "train").rglob("*.png"))[5]
+    broken.write_bytes(broken.read_bytes()[:200])
+    data = [f"--config.data.{split}={pictures / split}.txt" for split in ("train", "val")]
+    names = f"--config.data.names={next(pictures.glob('*.names'))}"
+    for status, _, err in finish(train(tmp_path / "run", *data, names, "--config.data.source=auto", processes=2)):
+        assert status == 1 and err.count("\n") == 1 and broken.name in err and "damaged" in err
+
+
+def wait_for_a_step(workdir, running):
+    while not (workdir / "metrics.jsonl").exists() or not (workdir / "metrics.jsonl").read_text():
+        assert all(process.poll() is None for process in running), finish(running)
+        time.sleep(0.05)

@@ -119,8 +119,6 @@ class Checkpoints:
         return self
 
     def __exit__(self, kind, *_):
-        if kind and issubclass(kind, jax.errors.JaxRuntimeError) and jax.process_count() > 1:
-            return  # most likely another process is dead, and what is being written waits for it
         # What is being written is finished even when the run has failed; then that failure is the one to report.
         with contextlib.suppress(InputError) if kind else contextlib.nullcontext():
             self.close()
