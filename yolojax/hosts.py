@@ -51,16 +51,17 @@ def together():
     done = threading.Event()
     watch = threading.Thread(target=_watch, args=(client, done), name="yolojax-hosts", daemon=True)
     watch.start()
+    stopped = None
     try:
-        yield
-        stopped = None
-    except SystemExit as error:  # all processes agreed to stop
-        stopped = error
+        try:
+            yield
+        except SystemExit as error:  # all processes agreed to stop
+            stopped = error
+        client.wait_at_barrier("yolojax/done", PATIENCE_SECONDS * 1000)
     except BaseException as error:
         done.set()
         watch.join()
         _fail_all(client, error)
-    client.wait_at_barrier("yolojax/done", PATIENCE_SECONDS * 1000)
     done.set()
     watch.join()
     import jax
@@ -117,9 +118,9 @@ def check_alike(values):
 
 
 def _arguments(chosen):
-    """Arguments of jax.distributed.initialize by the flags; None for a run of one process that nobody coordinates."""
+    """Arguments of jax.distributed.initialize by the flags; None for a run of one process, as most are."""
     names = ("coordinator", "num_processes", "process_id")
-    missing = [f"--{name}" for name in names if chosen[name].value is None]
+    missing = [f"--{name}" for name in names if getattr(chosen, name) is None]
     if chosen.join_seconds < 1:
         raise InputError(f"--join_seconds={chosen.join_seconds} must be at least 1")
     if chosen.cluster:
@@ -145,7 +146,13 @@ def _arguments(chosen):
                 trial.bind(("", int(port)))
     except OSError as error:
         raise InputError(f"--coordinator={coordinator} cannot be used: {error.strerror or error}") from error
-    return {"coordinator_address": coordinator, "num_processes": number, "process_id": process}
+    return {
+        "coordinator_address": coordinator,
+        "num_processes": number,
+        "process_id": process,
+        # Inside an allocation of SLURM, say, JAX would take one device a process.
+        "cluster_detection_method": "deactivate",
+    }
 
 
 def _join(arguments, seconds):

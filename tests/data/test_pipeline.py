@@ -150,6 +150,31 @@ def test_validation_batches_are_in_order_and_filled_up(config):
     assert len(batch.images) == 16 and len(samples) == 7 and indices == tuple(range(7))
 
 
+def test_some_rows_of_training_batches_are_those_of_the_whole_ones(config):
+    source = open_split(config, "train")
+    whole = list(train_batches(source, config, [GRID], 1, 4))
+    parts = [list(train_batches(source, config, [GRID], 1, 4, rows)) for rows in ([0, 2], [1])]
+    for (batch, counts), (even, even_counts), (odd, odd_counts) in zip(whole, *parts, strict=True):
+        assert_same([even.images, *even.targets], [member[[0, 2]] for member in (batch.images, *batch.targets)])
+        assert_same([odd.images, *odd.targets], [member[[1]] for member in (batch.images, *batch.targets)])
+        assert {name: even_counts[name] + odd_counts[name] for name in counts} == counts
+
+
+def test_some_rows_of_validation_batches_cover_the_split_once(config):
+    source = open_split(config, "val")
+    whole = {}
+    for _, samples, indices in val_batches(source, config, GRID, 3):
+        whole.update(zip(indices, samples, strict=True))
+    parts = [list(val_batches(source, config, GRID, 3, rows)) for rows in ([0], [1, 2])]
+    assert [indices for _, _, indices in parts[0]] == [(0,), (3,), (6,)]
+    assert [indices for _, _, indices in parts[1]] == [(1, 2), (4, 5), ()]
+    for part, size in zip(parts, (1, 2), strict=True):
+        for batch, samples, indices in part:
+            assert len(batch.images) == len(batch.targets.boxes) == size
+            for row, (index, sample) in enumerate(zip(indices, samples, strict=True)):
+                assert_same([batch.images[row], *sample.targets], [whole[index].image, *whole[index].targets])
+
+
 def test_types_and_shapes_of_a_batch(config):
     (batch, counts), *_ = train_batches(open_split(config, "train"), config, [GRID], 0, 2)
     assert batch.images.dtype == np.uint8 and batch.images.shape == (3, 64, 96, 3) and batch.images.flags.c_contiguous
