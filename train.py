@@ -16,6 +16,7 @@ def define():
     here = os.path.dirname(os.path.abspath(__file__))
     cli.config_flag(os.path.join(here, "configs", "digits.py"))
     flags.DEFINE_string("workdir", None, "folder of the run: checkpoints, metrics, evaluation; resumed if it has a checkpoint")
+    flags.DEFINE_integer("profile", 0, "trace so many steps, after the first few, into WORKDIR/profile", lower_bound=0)
     flags.mark_flag_as_required("workdir")
     hosts.define_flags()
 
@@ -26,7 +27,7 @@ def main(arguments):
     with hosts.together():
         from yolojax.training.loop import train_and_evaluate
 
-        train_and_evaluate(cli.config_value(), flags.FLAGS.workdir)
+        train_and_evaluate(cli.config_value(), flags.FLAGS.workdir, flags.FLAGS.profile)
 
 
 if __name__ == "__main__":

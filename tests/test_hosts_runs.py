@@ -40,7 +40,8 @@ def lines(workdir, split):
     values = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
     chosen = [line for line in values if line.pop("split") == split]
     for line in chosen:
-        line.pop("images_per_second")
+        for name in ("images_per_second", "data_seconds", "host_seconds", "device_seconds"):
+            line.pop(name, None)
     return chosen
 
 

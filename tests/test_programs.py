@@ -64,7 +64,11 @@ def finished(environment, tmp_path_factory):
 def metrics_lines(workdir):
     lines = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
     for line in lines:
-        assert line.pop("images_per_second") > 0
+        rate = line.pop("images_per_second")
+        assert rate > 0
+        if line["split"] == "train":
+            parts = [line.pop(f"{part}_seconds") for part in ("data", "host", "device")]
+            assert min(parts) >= 0 and sum(parts) * rate == pytest.approx(get_config().train.batch_size)
     return lines
 
 

@@ -27,6 +27,7 @@ from yolojax.training.imported import adopt_model, imported_variables
 from yolojax.training.lock import lock_workdir
 from yolojax.training.logs import MetricsLog, Progress, Silent
 from yolojax.training.optimizer import make_optimizer
+from yolojax.training.profile import traced
 from yolojax.training.recorder import Recorder
 from yolojax.training.resume import check_data, restore_newest
 from yolojax.training.schedules import make_schedule
@@ -45,7 +46,7 @@ from yolojax.training.transfer import check_decay, check_freeze, initial_values
 BOARD_PICTURES = 4
 
 
-def train_and_evaluate(config, workdir):
+def train_and_evaluate(config, workdir, profile_steps=0):
     """Trains a detector, evaluating and saving as it goes, and evaluates the best checkpoint at the end.
 
     A workdir that has a checkpoint is resumed: the run goes on exactly as if it had never stopped, from the newest checkpoint
@@ -54,6 +55,7 @@ def train_and_evaluate(config, workdir):
     Args:
         config: `Config`, or an ml_collections ConfigDict of the same fields.
         workdir: folder of the run; made where it is missing. Nothing in it is ever deleted but superseded checkpoints.
+        profile_steps: so many steps, after the first few, are traced into WORKDIR/profile; 0: none.
 
     Returns:
         The dict of WORKDIR/eval/val/metrics.json; None in any but the first of several processes, which writes everything.
@@ -64,10 +66,10 @@ def train_and_evaluate(config, workdir):
         KeyboardInterrupt, SystemExit: Ctrl-C or SIGTERM, after a checkpoint has been saved; of several processes the latter.
     """
     with contextlib.ExitStack() as at_the_end:
-        return _train_and_evaluate(config, workdir, at_the_end)
+        return _train_and_evaluate(config, workdir, profile_steps, at_the_end)
 
 
-def _train_and_evaluate(config, workdir, at_the_end):
+def _train_and_evaluate(config, workdir, profile_steps, at_the_end):
     config, train_source = resolve(adopt_model(checked(config), workdir))
     mesh = make_mesh()
     if config.train.keep_memory and jax.default_backend() == "cpu":
@@ -154,9 +156,16 @@ def _train_and_evaluate(config, workdir, at_the_end):
     last_step = start_step if ended else total_steps
     rows = local_rows(split, config.train.batch_size)
     batches = train_batches(train_source, config, train_grids, start_step, last_step, rows)
+    steps = traced(
+        enumerate(recorder.waiting(feed(batches, split)), start=start_step + 1),
+        profile_steps,
+        os.path.join(workdir, "profile"),
+        wait=lambda: jax.block_until_ready(state),
+        say=progress.say,
+    )
     with contextlib.closing(progress), contextlib.closing(log), checkpoints:
-        with StopSignals(mesh) as stop, contextlib.closing(batches):
-            for step, (batch, counts) in enumerate(feed(batches, split), start=start_step + 1):
+        with StopSignals(mesh) as stop, contextlib.closing(batches), contextlib.closing(steps):
+            for step, (batch, counts) in steps:
                 frozen = config.train.freeze if step <= frozen_steps else ""
                 state, metrics = train_steps[batch.images.shape[1:3], frozen](state, batch)
                 recorder.add(step, metrics, stop.share(counts))

@@ -6,6 +6,7 @@ import time
 
 import jax
 
+from yolojax.ahead import timed
 from yolojax.data.pipeline import train_sampler
 from yolojax.errors import InputError
 
@@ -32,7 +33,17 @@ class Recorder:
 
     def restart_clock(self):
         """What came before does not count as time of training."""
-        self._clock, self._timed_steps = time.monotonic(), 0
+        self._clock, self._timed_steps, self._waited = time.monotonic(), 0, collections.Counter()
+
+    def waiting(self, batches):
+        """Yields the batches, and notes how long each was waited for."""
+        batches = iter(batches)
+        while True:
+            with timed(self._waited, "data_seconds"):
+                batch = next(batches, None)
+            if batch is None:
+                return
+            yield batch
 
     def add(self, step, metrics, counts):
         """Takes the metrics of a step, arrays that may still be computed."""
@@ -42,7 +53,8 @@ class Recorder:
         # say nothing of the device.
         self._in_flight.append(metrics["loss"])
         if len(self._in_flight) > STEPS_IN_FLIGHT:
-            jax.block_until_ready(self._in_flight.popleft())
+            with timed(self._waited, "device_seconds"):
+                jax.block_until_ready(self._in_flight.popleft())
         if step % self.config.train.log_steps == 0:
             self._complete_group()
 
@@ -60,14 +72,19 @@ class Recorder:
 
     def _complete_group(self):
         self._write_complete()
-        rate = self._timed_steps * self.config.train.batch_size / (time.monotonic() - self._clock)
+        seconds = time.monotonic() - self._clock
+        speed = {"images_per_second": self._timed_steps * self.config.train.batch_size / seconds}
+        # What a step takes: waiting for its batch, waiting for the devices, and all else, the host's own work.
+        waited = {name: self._waited[name] for name in ("data_seconds", "device_seconds")}
+        waited["host_seconds"] = seconds - sum(waited.values())
+        speed |= {name: value / self._timed_steps for name, value in waited.items()}
         self.restart_clock()
-        self._complete, self._group = (self._group, rate), []
+        self._complete, self._group = (self._group, speed), []
 
     def _write_complete(self):
         if self._complete is None:
             return
-        group, rate = self._complete
+        group, speed = self._complete
         self._complete = None
         group = self._fetch(group)
         step = group[-1]["step"]
@@ -79,7 +96,7 @@ class Recorder:
         }
         # A skipped update does not take the schedule on.
         values["learning_rate"] = float(self.schedule(step - self.skipped))
-        values["images_per_second"] = rate
+        values |= speed
         values["skipped"] = len(group) - len(made)
         for name in ("dropped_small", "dropped_excess", "unreadable"):
             values[name] = sum(entry[name] for entry in group)
