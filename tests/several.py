@@ -9,24 +9,30 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
-def start(*arguments, processes=2, devices=2, flags=None):
-    """Starts a program, a list of Popen; `flags` is a function of the process to its own flags."""
-    if flags is None:
-        port = free_port()
-
-        def flags(process):
-            return [f"--coordinator=localhost:{port}", f"--num_processes={processes}", f"--process_id={process}"]
-
+def start(*arguments, processes=2, devices=2, slurm=False):
+    """Starts a program, a list of Popen; processes find each other by flags, or by what SLURM would set."""
+    port = free_port()
     environment = os.environ | {
         "JAX_PLATFORMS": "cpu",
         "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
         "PYTHONPATH": str(REPOSITORY),
     }
+
+    def flags(process):
+        if slurm:
+            return ["--cluster"]
+        return [f"--coordinator=localhost:{port}", f"--num_processes={processes}", f"--process_id={process}"]
+
+    def variables(process):
+        names = {"JOB_ID": 7, "STEP_NODELIST": "localhost", "NTASKS": processes, "PROCID": process, "LOCALID": process}
+        found = {f"SLURM_{name}": str(value) for name, value in names.items()}
+        return found | {"SLURM_STEP_NUM_NODES": "1", "JAX_COORDINATOR_PORT": str(port)} if slurm else {}
+
     return [
         subprocess.Popen(
             [sys.executable, *map(str, arguments), *(flags(process) if processes > 1 else [])],
             cwd=REPOSITORY,
-            env=environment,
+            env=environment | variables(process),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -22,8 +22,8 @@ def test_two_processes_share_batches_an_evaluation_and_a_signal():
         assert status == 0 and out.endswith("shared\n") and not err, err
 
 
-def test_what_one_process_cannot_read_ends_both():
-    for status, _, err in finish(start("-m", "tests.hosts_program", "fail"), timeout=200):
+def test_what_one_process_of_a_cluster_cannot_read_ends_both():
+    for status, _, err in finish(start("-m", "tests.hosts_program", "fail", slurm=True), timeout=200):
         assert status == 1
         assert re.fullmatch(r"hosts_program.py: error: (process 1: )?pictures\.txt:5: it is broken\n", err), err
 
@@ -42,6 +42,12 @@ def test_a_coordinator_that_does_not_answer():
     assert status == 1 and not out
     assert err.startswith(f"hosts_program.py: error: not all of 2 processes found the coordinator localhost:{port} in 1 s")
     assert err.count("\n") == 1
+
+
+def test_a_cluster_that_is_not_there():
+    ((status, out, err),) = finish(start("-m", "tests.hosts_program", "share", "--cluster", processes=1))
+    assert status == 1 and not out and err.count("\n") == 1
+    assert err.startswith("hosts_program.py: error: --cluster: JAX finds no cluster here")
 
 
 def chosen(coordinator=None, num_processes=None, process_id=None, cluster=False, join_seconds=300):
