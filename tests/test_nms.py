@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.oracle import darknet as darknet_oracle
 from tests.oracle import nms as oracle
 from yolojax.decode import Predictions
 from yolojax.nms import nms, postprocess
@@ -15,6 +16,7 @@ ROWS = 24
 STATIC = ("max_candidates", "max_detections", "class_agnostic", "multi_label", "method", "class_scores")
 COMBINATIONS = list(itertools.product((False, True), (False, True), ("hard", "soft")))
 nms_jitted = jax.jit(nms)
+distances_jitted = jax.jit(postprocess, static_argnames=("distance_power",))
 postprocess_jitted = functools.partial(jax.jit, static_argnames=STATIC)(postprocess)
 
 
@@ -233,3 +235,25 @@ def test_softmax_scores():
     np.testing.assert_allclose(found.scores[0, :9], [0.56, 0.45, 0.3, 0.225, 0.16, 0.15, 0.08, 0.075, 0.05], rtol=1e-5)
     np.testing.assert_array_equal(found.classes[0, :9], [2, 0, 1, 1, 1, 0, 0, 2, 2])
     assert found.valid.sum() == 9
+
+
+@settings(deadline=None, max_examples=15)
+@given(seed=st.integers(0, 9999), aspect=st.sampled_from([0.2, 1.0, 3.0]), power=st.sampled_from([0.6, 1.0]))
+def test_suppression_by_distances(seed, aspect, power):
+    predictions = random_predictions(seed, num_classes=1)
+    found = distances_jitted(
+        predictions, score_threshold=0.3, iou_threshold=0.3, distance_power=power, aspects=np.float32([aspect, 1])
+    )
+    for b, of in enumerate((aspect, 1)):
+        scores = 1 / (1 + np.exp(-predictions.objectness_logits[b])) / (1 + np.exp(-predictions.class_logits[b, :, 0]))
+        best = np.flatnonzero(scores > 0.3)
+        kept = darknet_oracle.diou_nms(predictions.boxes[b, best] * [of, 1, of, 1], scores[best], 0.3, power)
+        np.testing.assert_allclose(found.scores[b][found.valid[b]], np.sort(scores[best[kept]])[::-1], rtol=1e-5)
+
+
+def test_boxes_without_area_keep_suppression_by_distances_finite():
+    boxes = np.zeros((1, 3, 4), np.float32)
+    found = postprocess(
+        Predictions(boxes, np.float32([[3, 2, 1]]), np.float32([[[3], [3], [3]]])), distance_power=0.6, iou_threshold=0.5
+    )
+    assert found.valid.sum() == 3 and np.isfinite(found.scores).all()

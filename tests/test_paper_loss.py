@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tests.oracle import loss as oracle
 from tests.test_loss import DEGENERATE, GRID, NUM_CLASSES, SMALL, dense_of, random_case, stack
 from yolojax.config import LossConfig
+from yolojax.grid import AnchorGrid
 from yolojax.loss import build_loss, paper_loss, yolo_loss
 from yolojax.targets import assign
 
@@ -214,3 +215,29 @@ def test_what_is_refused():
             paper_loss(raw, targets, SMALL, **{name: "l1"})
     with pytest.raises(ValueError, match="do not fit the grid"):
         paper_loss(raw[:1], targets, SMALL)
+
+
+@pytest.mark.parametrize("wh", ["sqrt", "log"])
+def test_sizes_that_are_squares_of_sigmoids(wh):
+    # A box of the middle of a cell, w = (2 sigmoid(t))^2 anchor: at the true t the error is 0, beside it that of the formula.
+    grid = AnchorGrid((32, 64), (16,), (((20, 12),),), squared_sizes=True)
+    box = np.float32([[20 - 8, 8 - 6, 20 + 12, 8 + 10]])
+    targets = stack([assign(box, [0], grid)])
+    width, height = 20.0, 16.0
+    center = np.array([box[0, 0] + width / 2, box[0, 1] + height / 2]) / 16 % 1
+    raw = np.zeros((1, 2, 4, 1, 6), np.float32)
+    slot = (0, int((box[0, 1] + height / 2) // 16), int((box[0, 0] + width / 2) // 16), 0)
+    shares = np.sqrt(np.array([width / 20, height / 12])) / 2
+    for off in (0.0, 0.4):
+        t = np.log(shares / (1 - shares)) + off
+        raw[slot][:4] = [*np.log(center / (1 - center)), *t]
+        found = paper_loss((jnp.asarray(raw),), targets, grid, wh=wh, coord_weight=1.0).box[0]
+        sizes = (2 / (1 + np.exp(-t))) ** 2 * [20, 12]
+        if wh == "sqrt":
+            expected = ((np.sqrt(sizes / [64, 32]) - np.sqrt(np.array([width, height]) / [64, 32])) ** 2).sum()
+        else:
+            expected = (np.log(sizes / [width, height]) ** 2).sum()
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
+        if not off:
+            overlap = yolo_loss((jnp.asarray(raw),), targets, grid).box[0]
+            np.testing.assert_allclose(overlap, 0, atol=1e-5)

@@ -1,5 +1,6 @@
 """Raw heads to boxes and logits: Redmon and Farhadi 2018, arXiv:1804.02767, section 2.1."""
 
+import math
 from typing import NamedTuple
 
 import jax
@@ -58,18 +59,19 @@ def flatten_heads(raw, grid):
 def decode_boxes(t, geometry):
     """Decodes box predictions: xy = (sigmoid(t_xy) + cell) * stride, wh = exp(t_wh) * anchor.
 
-    Where the grid has `xy_scales` s, s * sigmoid(t_xy) - (s - 1) / 2 takes the sigmoid's place.
+    Where the grid has `xy_scales` s, s * sigmoid(t_xy) - (s - 1) / 2 takes the sigmoid's place; where it has `squared_sizes`,
+    (2 * sigmoid(t_wh))^2 takes that of the exponential.
 
     Args:
         t: (..., 4) tx, ty, tw, th.
-        geometry: (..., 5) or (..., 6), rows of `AnchorGrid.slot_geometry` of the same slots.
+        geometry: (..., 5), (..., 6) or (..., 7), rows of `AnchorGrid.slot_geometry` of the same slots.
 
     Returns:
         (..., 4) boxes cxcywh in pixels. t_wh is clamped at e^20 anchors, so that nothing overflows.
     """
     geometry = jnp.asarray(geometry, t.dtype)
     xy = (place_in_cell(t[..., :2], geometry) + geometry[..., :2]) * geometry[..., 2:3]
-    wh = jnp.exp(jnp.minimum(t[..., 2:], MAX_LOG_SIZE)) * geometry[..., 3:5]
+    wh = jnp.exp(jnp.minimum(log_sizes(t[..., 2:], geometry), MAX_LOG_SIZE)) * geometry[..., 3:5]
     return jnp.concatenate([xy, wh], axis=-1)
 
 
@@ -78,5 +80,10 @@ def place_in_cell(t_xy, geometry):
     xy = jax.nn.sigmoid(t_xy)
     if geometry.shape[-1] == 5:
         return xy
-    scale = geometry[..., 5:]
+    scale = geometry[..., 5:6]
     return scale * xy - (scale - 1) / 2
+
+
+def log_sizes(t_wh, geometry):
+    """Logarithms of width and height in anchors: (..., 2) of tw, th and rows of `AnchorGrid.slot_geometry` -> (..., 2)."""
+    return 2 * (math.log(2) + jax.nn.log_sigmoid(t_wh)) if geometry.shape[-1] == 7 else t_wh

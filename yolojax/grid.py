@@ -33,6 +33,8 @@ class AnchorGrid:
         anchors: for each scale the (width, height) of its anchors in pixels of the input; as many on every scale.
         xy_scales: for each scale the factor by which the sigmoid of x and y is stretched about 0.5, so that a centre can lie on
             the edge of its cell (Bochkovskiy et al. 2020, arXiv:2004.10934, section 3.4); empty: 1 everywhere, as in YOLOv3.
+        squared_sizes: sizes are (2 * sigmoid(t))^2 anchors, as in Scaled-YOLOv4 (Wang et al. 2021, arXiv:2011.08036; Darknet's
+            new_coords), not e^t.
 
     Raises:
         ValueError: a size that a stride does not divide, or strides and anchors that do not fit each other.
@@ -42,6 +44,7 @@ class AnchorGrid:
     strides: tuple[int, ...] = (8, 16, 32)
     anchors: tuple[tuple[tuple[float, float], ...], ...] = YOLOV3_ANCHORS
     xy_scales: tuple[float, ...] = ()
+    squared_sizes: bool = False
 
     def __post_init__(self):
         # Lists come from JSON and from users; only tuples are hashable.
@@ -103,7 +106,8 @@ class AnchorGrid:
     def slot_geometry(self) -> np.ndarray:
         """What decoding needs of every slot: (N, 5) float32 of column, row, stride, anchor width, anchor height.
 
-        Column and row count cells; stride and anchors are in pixels. A grid with `xy_scales` has them as a sixth column.
+        Column and row count cells; stride and anchors are in pixels. A grid with `xy_scales` has them as a sixth column; one
+        with `squared_sizes` always does, and a seventh column of ones.
         """
         scales = []
         for (rows, columns), stride, anchors in zip(self.shapes, self.strides, self.anchors, strict=True):
@@ -111,7 +115,10 @@ class AnchorGrid:
             sizes = np.asarray(anchors, np.float32)[anchor.astype(int)]
             scales.append(np.column_stack([column, row, np.full_like(row, stride), sizes]))
         geometry = np.concatenate(scales)
-        if self.xy_scales:
-            geometry = np.column_stack([geometry, np.repeat(np.asarray(self.xy_scales, np.float32), self.slots_per_scale)])
+        if self.xy_scales or self.squared_sizes:
+            scales = np.asarray(self.xy_scales or (1,) * self.num_scales, np.float32)
+            geometry = np.column_stack([geometry, np.repeat(scales, self.slots_per_scale)])
+        if self.squared_sizes:
+            geometry = np.column_stack([geometry, np.ones(len(geometry), np.float32)])
         geometry.flags.writeable = False
         return geometry

@@ -9,7 +9,7 @@ import optax
 
 from yolojax import boxes as overlaps
 from yolojax.boxes import cxcywh_to_xyxy, iou
-from yolojax.decode import MAX_LOG_SIZE, decode_boxes, flatten_heads, place_in_cell
+from yolojax.decode import MAX_LOG_SIZE, decode_boxes, flatten_heads, log_sizes, place_in_cell
 
 BOX_TERMS = {"giou": overlaps.giou, "iou": overlaps.iou, "diou": overlaps.diou, "ciou": overlaps.ciou}
 CLASS_TERMS = {
@@ -129,10 +129,10 @@ def paper_loss(
     if wh == "sqrt":
         size = jnp.asarray(grid.size[::-1], flat.dtype)[None, None, None, :]
         # The root is taken in the exponent: that of a size which has vanished would have no finite gradient.
-        roots = jnp.exp(jnp.minimum(answers[..., 2:4], MAX_LOG_SIZE) / 2) * jnp.sqrt(anchors / size)
+        roots = jnp.exp(jnp.minimum(log_sizes(answers[..., 2:4], geometry), MAX_LOG_SIZE) / 2) * jnp.sqrt(anchors / size)
         wh_error = roots - jnp.sqrt(jnp.maximum(true_boxes[..., 2:], 0) / size)
     else:
-        wh_error = answers[..., 2:4] - jnp.log(jnp.maximum(true_boxes[..., 2:], 1) / anchors)
+        wh_error = log_sizes(answers[..., 2:4], geometry) - jnp.log(jnp.maximum(true_boxes[..., 2:], 1) / anchors)
     box_term = jnp.where(positive, (xy_error**2 + wh_error**2).sum(-1), 0).sum((1, 2))
 
     logits = answers[..., 4]
@@ -188,7 +188,7 @@ def best_overlaps(flat, targets, grid):
 
 
 def _answers(flat, targets, grid):
-    """At the slots of each box: raw heads (B, M, S * A, 5 + C), slot geometry (B, M, S * A, 5 or 6), positive (B, M, S * A).
+    """At the slots of each box: raw heads (B, M, S * A, 5 + C), slot geometry (B, M, S * A, 5 to 7), positive (B, M, S * A).
 
     N, the padding of slots, reads zeros, and a geometry of ones.
     """

@@ -54,8 +54,10 @@ def nms(boxes_xyxy, scores, *, iou_threshold):
 
 @functools.partial(
     jax.jit,
-    static_argnames=("max_candidates", "max_detections", "class_agnostic", "multi_label", "method", "class_scores"),
-)
+    static_argnames=(
+        "max_candidates", "max_detections", "class_agnostic", "multi_label", "method", "class_scores", "distance_power",
+    ),
+)  # fmt: skip
 def postprocess(
     predictions,
     *,
@@ -67,6 +69,8 @@ def postprocess(
     multi_label=False,
     method="hard",
     class_scores="sigmoid",
+    distance_power=None,
+    aspects=None,
 ):
     """Turns predictions into detections: scores, the best candidates, non-maximum suppression.
 
@@ -85,6 +89,11 @@ def postprocess(
         multi_label: a slot may be detected as every class over the threshold; else as its best class only.
         method: "hard", greedy suppression; or "soft", which multiplies the score of a box by exp(-IoU^2 / 0.5) for each better
             one instead of removing it (Bodla et al. 2017, arXiv:1704.04503, equation 4).
+        distance_power: of hard suppression; where given, (d^2 / c^2)^distance_power is taken off the IoU of two boxes with the
+            distance d of their centres and the diagonal c of the box around both (Zheng et al. 2020, arXiv:1911.08287, section
+            3.4; the power is Darknet's beta_nms).
+        aspects: (B,), height over width of the pictures as they lie in the input: as in Darknet, d and c are then in shares of
+            the picture. By default they are in pixels of the input.
         class_scores: "sigmoid" as above; or "softmax" over the classes in its place, for networks trained so (`paper_loss`).
 
     Returns:
@@ -98,12 +107,13 @@ def postprocess(
     if class_scores not in CLASS_SCORES:
         raise ValueError(f"unknown class scores {class_scores!r}: one of {', '.join(CLASS_SCORES)}")
 
-    def one_picture(boxes, objectness_logits, class_logits):
+    def one_picture(boxes, objectness_logits, class_logits, aspect):
         slots, scores, classes = _candidates(objectness_logits, class_logits, max_candidates, multi_label, class_scores)
         boxes = cxcywh_to_xyxy(boxes[slots])
         groups = None if class_agnostic else classes
         if method == "hard":
-            kept = _greedy(_suppressors(boxes, iou_threshold, groups), scores > score_threshold)
+            overlap = iou if distance_power is None else functools.partial(_distance_iou, distance_power, aspect)
+            kept = _greedy(_suppressors(boxes, iou_threshold, groups, overlap), scores > score_threshold)
             (chosen,) = jnp.nonzero(kept, size=min(max_detections, len(kept)), fill_value=len(kept))
             valid = chosen < len(kept)
             scores = scores.at[chosen].get(mode="fill", fill_value=0)
@@ -125,7 +135,13 @@ def postprocess(
             )
         )
 
-    return jax.vmap(one_picture)(*predictions)
+    aspects = jnp.ones(len(predictions.boxes)) if aspects is None else aspects
+    return jax.vmap(one_picture)(*predictions, aspects)
+
+
+def distance_power(model):
+    """That of `postprocess` which belongs to a network: of a cfg with nms_kind=diounms; None for any other."""
+    return getattr(model, "distance_power", None)
 
 
 def _candidates(objectness_logits, class_logits, max_candidates, multi_label, class_scores):
@@ -146,7 +162,19 @@ def _candidates(objectness_logits, class_logits, max_candidates, multi_label, cl
     return slots, top, classes.astype(jnp.int32)
 
 
-def _suppressors(boxes, iou_threshold, groups=None):
+def _distance_iou(power, aspect, a, b):
+    """IoU less (d^2 / c^2)^power, see `postprocess`; boxes xyxy (..., 4)."""
+
+    def squared_length(across, down):
+        return (across * aspect) ** 2 + down**2
+
+    between = ((a[..., :2] + a[..., 2:]) - (b[..., :2] + b[..., 2:])) / 2
+    around = jnp.maximum(a[..., 2:], b[..., 2:]) - jnp.minimum(a[..., :2], b[..., :2])
+    squared_distance, squared_diagonal = (squared_length(v[..., 0], v[..., 1]) for v in (between, around))
+    return iou(a, b) - (squared_distance / jnp.where(squared_diagonal > 0, squared_diagonal, 1)) ** power
+
+
+def _suppressors(boxes, iou_threshold, groups=None, overlap=iou):
     """Which boxes before it overlap each box by more than the threshold, and are of its group where groups (n,) are given.
 
     Bits, because the greedy rounds read them again and again: (n, w) uint32 for boxes (n, 4), where bit b of word k in row i
@@ -162,7 +190,7 @@ def _suppressors(boxes, iou_threshold, groups=None):
     # One term a bit, which XLA makes one loop of: a sum over an axis of bits takes three times as long on a CPU.
     for bit in range(WORD):
         part = slice(bit * words, (bit + 1) * words)
-        suppresses = iou(boxes[:, None], earlier[None, part]) > iou_threshold
+        suppresses = overlap(boxes[:, None], earlier[None, part]) > iou_threshold
         suppresses &= places[None, part] < places[:count, None]
         if groups is not None:
             suppresses &= groups[:, None] == earlier_groups[None, part]

@@ -13,11 +13,11 @@ import numpy as np
 from yolojax.ahead import detect_ahead
 from yolojax.darknet.detector import darknet_parts
 from yolojax.data.darknet_fit import FITS, multi_label
-from yolojax.data.images import letterbox, read_image
+from yolojax.data.images import fitted_aspect, letterbox, read_image
 from yolojax.decode import Predictions, decode
 from yolojax.errors import InputError
 from yolojax.evaluation.evaluate import to_original
-from yolojax.nms import postprocess
+from yolojax.nms import distance_power, postprocess
 from yolojax.training.checkpoints import load_run
 from yolojax.video import frames, open_video
 
@@ -191,9 +191,10 @@ class Detector:
     def _find(self, group, *arguments, **static):
         """(boxes, scores, classes) in each of up to `MAX_BATCH` pictures."""
         fitted, transforms = zip(*(self._fit(image, self.size) for image in group), strict=True)
-        batch = stack_padded(fitted)
-        program = self._program((batch, *arguments), **static)
-        found = jax.device_get(program(self._variables, batch, *arguments))
+        aspects = [fitted_aspect(image, transform) for image, transform in zip(group, transforms, strict=True)]
+        arguments = stack_padded(fitted), stack_padded(aspects), *arguments
+        program = self._program(arguments, **static)
+        found = jax.device_get(program(self._variables, *arguments))
         placed = enumerate(zip(group, transforms, strict=True))
         return [to_original(found, row, transform, image.shape[:2]) for row, (image, transform) in placed]
 
@@ -211,6 +212,7 @@ class Detector:
 def _predict(
     variables,
     images,
+    aspects,
     score_threshold,
     iou_threshold,
     wanted,
@@ -223,7 +225,7 @@ def _predict(
     class_agnostic,
     method,
 ):
-    """Detections of a batch of pictures, (B, H, W, 3) uint8; wanted (C,) bool says of which classes."""
+    """Detections of a batch of pictures, (B, H, W, 3), of `aspects` (B,); wanted (C,) bool says of which classes."""
     views = jnp.concatenate([images, images[:, :, ::-1]]) if augment else images
     predictions = decode(model.apply(variables, views, train=False), grid)
     if augment:
@@ -241,6 +243,8 @@ def _predict(
         method=method,
         multi_label=multi_label,
         class_scores=class_scores,
+        distance_power=distance_power(model),
+        aspects=aspects,
     )
 
 

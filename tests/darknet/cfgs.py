@@ -163,6 +163,47 @@ classes=10
 """A network of three convolutions, ten classes, one head of stride 4."""
 
 
+CSP = """[net]
+width=48
+height=32
+
+[convolutional]
+batch_normalize=1
+filters=8
+size=3
+stride=2
+pad=1
+activation=mish
+
+[convolutional]
+batch_normalize=1
+filters=8
+size=3
+stride=2
+pad=1
+dilation=2
+activation=mish
+
+[convolutional]
+filters=28
+size=1
+stride=1
+pad=1
+activation=logistic
+
+[yolo]
+mask=1,2,0,1
+anchors=4,6,7,5,20,30
+classes=2
+num=3
+scale_x_y=2.0
+new_coords=1
+nms_kind=diounms
+beta_nms=0.7
+"""
+"""As YOLOv4-CSP and YOLOv7-tiny end: sizes that are squares of sigmoids, and suppression by distances too."""
+
+
 def random_floats(number, seed=0):
     """Floats that serve as biases and variances alike."""
     return np.random.default_rng(seed).uniform(0.1, 0.6, number).astype("<f4")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.darknet.cfgs import FACE
+from tests.darknet.cfgs import CSP, FACE
 from yolojax.darknet.cfg import parse_cfg, read_cfg
 from yolojax.darknet.layers import build_layers
 from yolojax.darknet.operations import Convolution, Dropout, MaxPool, Route, Yolo
@@ -61,12 +61,12 @@ REFUSED = {
     "section": ("[dropout]", "[reorg]", "a.cfg:13: [reorg] is a section that yolojax cannot honour; it knows [net], [conv"),
     "gaussian": ("[yolo]", "[Gaussian_yolo]", "a.cfg:30: [Gaussian_yolo] is a section that yolojax cannot honour"),
     "option": ("stride=2", "stride=2\nlikeness=3", "a.cfg:10: [convolutional] likeness=3 is no option that yolojax knows"),
-    "dilation": ("stride=2", "stride=2\ndilation=2", "a.cfg:10: [convolutional] dilation=2 changes what the network finds"),
+    "dilation": ("pad=1", "dilation=2", "a.cfg:10: [convolutional] dilation=2 wants an odd size and pad=1; other"),
     "binary": ("stride=2", "stride=2\nxnor=1", "a.cfg:10: [convolutional] xnor=1 changes what the network finds"),
     "weightless": ("stride=2", "stride=2\ndontload=1", "a.cfg:10: [convolutional] dontload=1 changes"),
     "channels": ("width=32", "channels=1\nwidth=32", "a.cfg:2: [net] channels=1 changes what the network finds"),
-    "new_coords": ("num=2", "num=2\nnew_coords=1", "a.cfg:33: [yolo] new_coords=1 changes what the network"),
-    "nms": ("num=2", "num=2\nnms_kind=diounms", "a.cfg:33: [yolo] nms_kind=diounms changes what the network finds and cannot"),
+    "new_coords": ("num=2", "num=2\nnew_coords=1", "a.cfg:33: [yolo] new_coords=1 wants a [convolutional] with activation=lo"),
+    "nms": ("num=2", "num=2\nnms_kind=cornersnms", "a.cfg:33: [yolo] nms_kind=cornersnms cannot be honoured; default"),
     "activation": ("activation=leaky", "activation=plse", "a.cfg:11: [convolutional] activation=plse cannot be honoured; lin"),
     "number": ("filters=4", "filters=four", "a.cfg:7: [convolutional] filters=four must be a whole number"),
     "fraction": ("filters=4", "filters=4.5", "a.cfg:7: [convolutional] filters=4.5 must be a whole"),
@@ -114,6 +114,12 @@ def test_layers_that_do_not_fit_each_other():
     )
     assert "[convolutional] reads layer 4, a [yolo]; nothing but the detections" in refused(
         FACE + end.format("convolutional", "filters=4")
+    )
+    assert "[route] reads layer 2, the outputs of a [yolo] with new_coords=1; nothing else can use them" in refused(
+        CSP + end.format("route", "layers=2")
+    )
+    assert "[yolo] has another new_coords than another [yolo]" in refused_network(
+        CSP + end.format("route", "layers=1") + end.format("convolutional", "filters=7") + "[yolo]\nclasses=2\nanchors=3,4\n"
     )
     assert "has another number of classes than another [yolo]" in refused_network(
         FACE + end.format("route", "layers=2") + end.format("convolutional", "filters=6") + "[yolo]\nclasses=1\nanchors=3,4\n"

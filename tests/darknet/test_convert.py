@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from tests.darknet.cfgs import FACE, random_variables
+from tests.darknet.cfgs import CSP, FACE, random_variables
 from tests.tiny_config import get_config
 from yolojax.__main__ import main
 from yolojax.config import ModelConfig, checked
@@ -123,6 +123,24 @@ def test_the_workdir_finds_what_darknet_finds_in_its_own_fit(fit, face, tmp_path
 def test_a_fit_that_is_none(face, tmp_path):
     with pytest.raises(InputError, match="fit must be one of letterbox, stretch, not 'crop'"):
         import_weights(face[1], face[0], tmp_path / "run", fit="crop")
+
+
+def test_an_evaluation_suppresses_by_distances_as_the_detector(tmp_path):
+    model, _ = build_network(parse_cfg(CSP))
+    (tmp_path / "csp.cfg").write_text(CSP)
+    write_weights(tmp_path / "csp.weights", model, random_variables(abstract_variables(model), 3))
+    import_weights(tmp_path / "csp.weights", tmp_path / "csp.cfg", tmp_path / "run")
+    image = np.random.default_rng(0).integers(0, 256, (20, 60, 3), np.uint8)
+    write_image(tmp_path / "0.png", image)
+    (tmp_path / "list.txt").write_text("0.png 3,3,30,15,1\n")
+    (tmp_path / "list.names").write_text("0\n1\n")
+    evaluate_workdir(tmp_path / "run", data=tmp_path / "list.txt")
+    evaluated = json.loads((tmp_path / "run/eval/val/detections.json").read_text())
+    config = read_config(tmp_path / "run").eval
+    found = Detector.from_workdir(tmp_path / "run")(image, config.score_threshold, config.iou_threshold)
+    scores = sorted((one["score"] for one in evaluated), reverse=True)
+    assert 20 < len(found.scores) <= len(scores)
+    np.testing.assert_allclose(scores[:20], found.scores[:20], rtol=1e-4)
 
 
 def small(config):

@@ -5,16 +5,18 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from tests.darknet.cfgs import FACE, ZOO, random_floats, random_variables
+from tests.darknet.cfgs import CSP, FACE, ZOO, random_floats, random_variables
 from tests.oracle import darknet as oracle
 from yolojax.config import ModelConfig
 from yolojax.darknet.cfg import parse_cfg, read_cfg
 from yolojax.darknet.describe import cfg_text
 from yolojax.darknet.network import build_network, network_from_cfg
 from yolojax.darknet.weights import Header, places, read_weights, write_weights
+from yolojax.data.darknet_fit import FITS
 from yolojax.decode import decode
 from yolojax.errors import InputError
 from yolojax.models import abstract_variables, build_grid, build_model, count_floats, initialize
+from yolojax.predict import Detector
 
 # Floats, strides, and the bytes of the published weights files, all of which have the header of 20 bytes.
 PUBLISHED = {
@@ -75,6 +77,54 @@ def test_the_slots_that_fill_up_a_head_score_nothing_and_the_sigmoid_is_stretche
     x, y = (1.2 / (1 + np.exp(-np.array([2.0, -3.0])))) - 0.1
     slot = 10 * 14 * 3 + (1 * 7 + 2) * 3
     np.testing.assert_allclose(found.boxes[0, slot], [(2 + x) * 8, (1 + y) * 8, 20, 30.5], rtol=1e-5)
+
+
+def test_squared_sizes_and_dilation_against_a_literal_reading(tmp_path):
+    model, grid = build_network(parse_cfg(CSP))
+    floats = np.random.default_rng(2).normal(0.3, 0.5, count_floats(abstract_variables(model))).astype("<f4")
+    for first in (24, 272):  # variances of 8 filters
+        floats[first : first + 8] = np.abs(floats[first : first + 8]) + 0.5
+    (tmp_path / "csp.weights").write_bytes(bytes(20)[:4] + b"\2\0\0\0" + bytes(12) + floats.tobytes())
+    variables = read_weights(tmp_path / "csp.weights", model).variables
+    assert variables["batch_stats"]["conv001"]["bn"]["var"].min() >= 0.5
+    image = np.random.default_rng(1).random((1, 32, 48, 3), np.float32)
+    found = decode(apply(model, variables, image), grid)
+    outputs, used = oracle.run(CSP, floats, image[0].transpose(2, 0, 1))
+    expected = oracle.new_coords(outputs[2], CSP, (32, 48))
+    assert used == len(floats) and 0.1 < outputs[2].std()
+    np.testing.assert_allclose(found.boxes[0], expected[:, :4], rtol=1e-3, atol=1e-3)
+    scores = jax.nn.sigmoid(found.objectness_logits)[..., None] * jax.nn.sigmoid(found.class_logits)
+    np.testing.assert_allclose(scores[0], expected[:, 4:], rtol=1e-3, atol=1e-5)
+    assert model.distance_power == 0.7 and build_network(parse_cfg(FACE))[0].distance_power is None
+
+
+@pytest.mark.parametrize("fit", ["letterbox", "stretch"])
+def test_suppression_by_distances_is_in_shares_of_the_picture(fit, tmp_path):
+    model, grid = build_network(parse_cfg(CSP))
+    variables = random_variables(abstract_variables(model), 3)
+    (tmp_path / "csp.cfg").write_text(CSP)
+    write_weights(tmp_path / "csp.weights", model, variables)
+    picture = np.random.default_rng(0).integers(0, 256, (20, 50, 3), np.uint8)
+    fitted, transform = FITS[f"darknet_{fit}"](picture, grid.size)
+    predictions = decode(apply(model, variables, fitted[None]), grid)
+    scores = jax.nn.sigmoid(predictions.objectness_logits)[..., None] * jax.nn.sigmoid(predictions.class_logits)
+    scores, boxes = np.asarray(scores[0]), np.asarray(predictions.boxes[0], np.float64)
+    shares = (boxes - [transform.left, transform.top, 0, 0]) / (np.tile(transform.scale, 2) * [50, 20, 50, 20])
+    threshold = np.sort(scores.ravel())[-60]
+    expected, plain = [], []
+    for of_class in scores.T:
+        best = np.flatnonzero(of_class > threshold)
+        left = oracle.diou_nms(shares[best], of_class[best], 0.2, 0.7)
+        expected += [of_class[best[i]] for i in left if on_picture(shares[best[i]])]
+        plain += oracle.diou_nms(shares[best], of_class[best], 0.2, np.inf)
+    found = Detector.from_darknet(tmp_path / "csp.cfg", tmp_path / "csp.weights", fit=fit)(picture, threshold, 0.2)
+    np.testing.assert_allclose(found.scores, sorted(expected, reverse=True), rtol=1e-4)
+    assert 5 < len(plain) < len(expected)
+
+
+def on_picture(box):
+    """Whether a box x, y, w, h, in shares of the picture, has a part in it."""
+    return (box[:2] - box[2:] / 2 < 1).all() and (box[:2] + box[2:] / 2 > 0).all()
 
 
 # YOLOv3-SPP has all the layers of YOLOv3.

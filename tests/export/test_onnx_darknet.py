@@ -7,7 +7,7 @@ import jax
 import numpy as np
 import pytest
 
-from tests.darknet.cfgs import ZOO, random_variables
+from tests.darknet.cfgs import CSP, ZOO, random_variables
 from yolojax.config import Config
 from yolojax.darknet.cfg import parse_cfg
 from yolojax.darknet.network import build_network, network_from_cfg
@@ -60,6 +60,7 @@ MIDDLE = {
     **{activation: conv(activation=activation) for activation in ACTIVATIONS},
     "depthwise": options("convolutional", filters=8, size=3, groups=8, pad=1, stride_x=2, stride_y=1, activation="relu")
     + options("maxpool", size=2, stride_x=1, stride_y=2),
+    "dilation": options("convolutional", filters=8, size=3, pad=1, dilation=3, activation="mish"),
     "grouped route": options("route", layers="-1,-2", groups=2, group_id=1),
     "shortcuts": conv(activation="linear") + options("shortcut", **{"from": "-2,-3", "activation": "mish"}),
     "fewer channels": conv(12) + options("shortcut", **{"from": "-2"}),
@@ -93,7 +94,8 @@ def by_hand(heads, grid):
         rows, columns = np.indices(head.shape[1:3])
         x, y = ((stretched * sigmoid(head[..., i]) - (stretched - 1) / 2) for i in (0, 1))
         x, y = (x + columns[..., None]) * stride, (y + rows[..., None]) * stride
-        w, h = (np.exp(np.asarray(head[..., 2 + i], np.float64)) * [anchor[i] for anchor in anchors] for i in (0, 1))
+        sizes = (2 * sigmoid(head[..., 2:4])) ** 2 if grid.squared_sizes else np.exp(np.asarray(head[..., 2:4], np.float64))
+        w, h = (sizes[..., i] * [anchor[i] for anchor in anchors] for i in (0, 1))
         boxes.append(np.stack([x - w / 2, y - h / 2, x + w / 2, y + h / 2], -1).reshape(len(head), -1, 4))
         scores.append((sigmoid(head[..., 4:5]) * sigmoid(head[..., 5:])).reshape(len(head), -1, head.shape[-1] - 5))
     return np.concatenate(boxes, 1), np.concatenate(scores, 1)
@@ -124,6 +126,13 @@ def test_two_heads_of_unequal_anchors(tmp_path):
     images = np.random.default_rng(1).integers(0, 256, (2, 40, 56, 3), np.uint8)
     run = run_of(ZOO)
     assert run.grid.xy_scales == (1, 1.2) and run.grid.anchors[0][2] == (1, 1)
+    assert_computes(run, images, tmp_path, RUNNERS)
+
+
+def test_squared_sizes(tmp_path):
+    images = np.random.default_rng(1).integers(0, 256, (2, 32, 48, 3), np.uint8)
+    run = run_of(CSP)
+    assert run.grid.squared_sizes and run.grid.xy_scales == (2,)
     assert_computes(run, images, tmp_path, RUNNERS)
 
 

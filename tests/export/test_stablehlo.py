@@ -10,7 +10,7 @@ import jax
 import numpy as np
 import pytest
 
-from tests.darknet.cfgs import FACE, random_variables
+from tests.darknet.cfgs import CSP, FACE, random_variables
 from tests.test_predict import GRID, NAMES, PICTURES, Colours
 from yolojax.__main__ import main
 from yolojax.config import Config
@@ -74,12 +74,14 @@ def test_it_finds_what_the_detector_finds(artefact, workdir, pictures, threshold
         assert_same(detections(found, row), expected)
 
 
-@pytest.mark.parametrize("fit", ["letterbox", "stretch"])
-def test_a_network_of_darknet_finds_what_its_workdir_finds(fit, tmp_path, capsys):
-    model, _ = build_network(parse_cfg(FACE))
-    (tmp_path / "face.cfg").write_text(FACE)
+@pytest.mark.parametrize(("fit", "text"), [("letterbox", CSP), ("stretch", FACE)])
+def test_a_network_of_darknet_finds_what_its_workdir_finds(fit, text, tmp_path, capsys):
+    model, _ = build_network(parse_cfg(text))
+    (tmp_path / "face.cfg").write_text(text)
     variables = random_variables(abstract_variables(model))
-    variables["params"]["conv003"]["head"]["kernel"] *= 0.2
+    for layer in variables["params"].values():
+        if "head" in layer:
+            layer["head"]["kernel"] *= 0.2
     write_weights(tmp_path / "face.weights", model, variables)
     import_weights(tmp_path / "face.weights", tmp_path / "face.cfg", tmp_path / "run", fit=fit)
     rng = np.random.default_rng(0)
@@ -90,6 +92,7 @@ def test_a_network_of_darknet_finds_what_its_workdir_finds(fit, tmp_path, capsys
     assert main(list(map(str, arguments))) == 0
     artefact = load(out)
     assert artefact.about["fit"] == f"darknet_{fit}" and artefact.about["multi_label"] is True
+    assert artefact.about["squared_sizes"] is (text is CSP) and artefact.about["distance_power"] == model.distance_power
     detector = Detector.from_workdir(tmp_path / "run")
     for images in pictures.values():
         found = artefact(images, 0.4, 0.45)

@@ -71,15 +71,18 @@ def _convolve(x, options, take):
     if int(options.get("batch_normalize", 0)):
         gamma, mean, variance = take(filters), take(filters), take(filters)
     kernel = take(filters, channels // groups, size, size)
-    padded = np.pad(x, ((0, 0), (pad, pad), (pad, pad)))
+    dilation = int(options.get("dilation", 1))
+    padded = np.pad(x, ((0, 0), (pad * dilation, pad * dilation), (pad * dilation, pad * dilation)))
     out = np.zeros((filters, (height + 2 * pad - size) // down + 1, (width + 2 * pad - size) // right + 1))
     for f in range(filters):
         first = f // (filters // groups) * (channels // groups)
         mine = padded[first : first + channels // groups]
         for row in range(out.shape[1]):
             for column in range(out.shape[2]):
-                window = mine[:, row * down : row * down + size, column * right : column * right + size]
-                out[f, row, column] = (window * kernel[f]).sum()
+                for i in range(size):
+                    for j in range(size):
+                        pixels = mine[:, row * down + i * dilation, column * right + j * dilation]
+                        out[f, row, column] += (pixels * kernel[f, :, i, j]).sum()
         if int(options.get("batch_normalize", 0)):
             out[f] = (out[f] - mean[f]) / np.sqrt(variance[f] + 1e-5) * gamma[f]
         out[f] += bias[f]
@@ -109,3 +112,44 @@ def _activate(x, name):
         "tanh": lambda: np.tanh(x),
         "elu": lambda: np.where(x > 0, x, np.expm1(np.minimum(x, 0))),
     }[name]()
+
+
+def new_coords(x, text, size):
+    """The boxes of the last [yolo], new_coords=1, for the output (A * (5 + C), H, W) of the layer before it.
+
+    The numbers are sigmoids already. Returns rows of x, y, w, h in pixels and a score for each class, by row, column, anchor.
+    """
+    options = _sections(text)[-1][1]
+    sides, mask, stretch = _wholes(options["anchors"]), _wholes(options["mask"]), float(options.get("scale_x_y", 1))
+    rows = []
+    x = x.reshape(len(mask), -1, *x.shape[1:])
+    for i in range(x.shape[2]):
+        for j in range(x.shape[3]):
+            for anchor, number in enumerate(mask):
+                one = x[anchor, :, i, j]
+                across = (j + one[0] * stretch - 0.5 * (stretch - 1)) / x.shape[3] * size[1]
+                down = (i + one[1] * stretch - 0.5 * (stretch - 1)) / x.shape[2] * size[0]
+                width, height = one[2] * one[2] * 4 * sides[2 * number], one[3] * one[3] * 4 * sides[2 * number + 1]
+                rows.append([across, down, width, height, *(one[4] * one[5:])])
+    return np.array(rows)
+
+
+def diou_nms(boxes, scores, threshold, beta):
+    """Which boxes (n, 4) x, y, w, h, in shares of the picture, are left of one class: greedy, IoU - (d / c)^beta."""
+    order = sorted(range(len(scores)), key=lambda i: -scores[i])
+    left = []
+    for i in order:
+        x, y, w, h = boxes[i]
+        for j in left:
+            a, b, c, d = boxes[j]
+            across = min(x + w / 2, a + c / 2) - max(x - w / 2, a - c / 2)
+            down = min(y + h / 2, b + d / 2) - max(y - h / 2, b - d / 2)
+            common = across * down if across > 0 and down > 0 else 0
+            width = max(x + w / 2, a + c / 2) - min(x - w / 2, a - c / 2)
+            height = max(y + h / 2, b + d / 2) - min(y - h / 2, b - d / 2)
+            distance = ((x - a) ** 2 + (y - b) ** 2) / (width**2 + height**2)
+            if common / (w * h + c * d - common) - distance**beta > threshold:
+                break
+        else:
+            left.append(i)
+    return sorted(left)

@@ -45,6 +45,8 @@ def build_layers(sections: list[Section], size: tuple[int, int] | None = None) -
         for source in layer.sources:
             if source >= 0 and isinstance(layers[source].operation, Yolo):
                 section.fail(f"reads layer {source}, a [yolo]; nothing but the detections can be made of that")
+            if 0 <= source < len(layers) - 1 and getattr(layers[source + 1].operation, "squared_sizes", False):
+                section.fail(f"reads layer {source}, the outputs of a [yolo] with new_coords=1; nothing else can use them")
         layers.append(layer)
     if not any(isinstance(layer.operation, Yolo) for layer in layers):
         net.fail("is not followed by any [yolo]: the cfg describes no detector of the YOLO family from version 3 on")
@@ -96,8 +98,11 @@ def _convolutional(section, layers, size):
         section.fail(f"groups={groups} must divide its {channels} channels and filters={filters}", "groups")
     strides = _strides(section)
     padding = kernel // 2 if section.whole("pad", 0) else section.whole("padding", 0, minimum=0)
+    dilation = section.whole("dilation", 1, minimum=1)
+    if dilation > 1 and 2 * padding != kernel - 1:
+        section.fail(f"dilation={dilation} wants an odd size and pad=1; otherwise Darknet's own sizes do not fit", "dilation")
     normalize, activation = section.whole("batch_normalize", 0), _activation(section, "logistic")
-    operation = Convolution(filters, kernel, strides, padding, groups, bool(normalize), activation, False)
+    operation = Convolution(filters, kernel, strides, padding, groups, bool(normalize), activation, False, dilation)
     return Layer(operation, (source,), (*_windows((height, width), 2 * padding, kernel, strides), filters))
 
 
@@ -214,9 +219,18 @@ def _yolo(section, layers, size):
     ) > 1:
         section.fail(f"its {shape[0]} x {shape[1]} cells do not divide the input of {size[0]} x {size[1]} into squares")
     before = layers[source]
-    if isinstance(before.operation, Convolution):
-        layers[source] = before._replace(operation=before.operation._replace(head=True))
-    return Layer(Yolo(anchors, classes, section.number("scale_x_y", 1.0)), (source,), shape)
+    squared, kind = section.whole("new_coords", 0) == 1, section.text("nms_kind", "default")
+    of_convolution = isinstance(before.operation, Convolution)
+    if squared and not (of_convolution and before.operation.activation == "logistic"):
+        section.fail("new_coords=1 wants a [convolutional] with activation=logistic before it", "new_coords")
+    if kind not in ("default", "greedynms", "diounms"):
+        section.fail(f"nms_kind={kind} cannot be honoured; default, greedynms and diounms can", "nms_kind")
+    if of_convolution:
+        # Decoding takes the sigmoid of the heads itself.
+        activation = "linear" if squared else before.operation.activation
+        layers[source] = before._replace(operation=before.operation._replace(head=True, activation=activation))
+    power = section.number("beta_nms", 0.6) if kind == "diounms" else None
+    return Layer(Yolo(anchors, classes, section.number("scale_x_y", 1.0), squared, power), (source,), shape)
 
 
 BUILDERS = {

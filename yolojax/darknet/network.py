@@ -59,6 +59,11 @@ class DarknetNetwork(nn.Module):
         """C."""
         return self.layers[self.heads[0]].operation.classes
 
+    @property
+    def distance_power(self):
+        """Of `postprocess`: that of the last layer, as Darknet takes it; None for plain suppression."""
+        return getattr(self.layers[-1].operation, "distance_power", None)
+
     @nn.compact
     def __call__(self, images, *, train):
         images = to_unit_range(images, self.dtype)
@@ -94,7 +99,8 @@ class DarknetConvolution(nn.Module):
             of.filters,
             (of.size, of.size),
             of.strides,
-            padding=((of.padding, of.padding),) * 2,
+            padding=((of.padding * of.dilation,) * 2,) * 2,
+            kernel_dilation=of.dilation,
             feature_group_count=of.groups,
             use_bias=not of.batch_normalize,
             dtype=dtype,
@@ -147,6 +153,8 @@ def build_network(sections, size=None, **attributes):
     if len({head.operation.classes for head in heads}) > 1:
         number = model.heads[-1]
         sections[number + 1].fail("has another number of classes than another [yolo]", "classes")
+    if len({head.operation.squared_sizes for head in heads}) > 1:
+        sections[model.heads[-1] + 1].fail("has another new_coords than another [yolo]", "new_coords")
     most = max(len(head.operation.anchors) for head in heads)
     try:
         grid = AnchorGrid(
@@ -154,6 +162,7 @@ def build_network(sections, size=None, **attributes):
             [size[0] // head.shape[0] for head in heads],
             [head.operation.anchors + ((1, 1),) * (most - len(head.operation.anchors)) for head in heads],
             [head.operation.scale_x_y for head in heads],
+            heads[0].operation.squared_sizes,
         )
     except ValueError as error:
         raise InputError(f"{sections[0].path}: {error}") from None

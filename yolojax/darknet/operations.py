@@ -6,7 +6,10 @@ ACTIVATIONS = ("linear", "leaky", "relu", "relu6", "mish", "swish", "logistic", 
 
 
 class Convolution(NamedTuple):
-    """A convolution of `filters` square kernels, with batch normalization or a bias, and an activation; head: of a [yolo]."""
+    """A convolution of `filters` square kernels, with batch normalization or a bias, and an activation; head: of a [yolo].
+
+    dilation: pixels from one weight of the kernel to the next.
+    """
 
     filters: int
     size: int
@@ -16,6 +19,7 @@ class Convolution(NamedTuple):
     batch_normalize: bool
     activation: str
     head: bool
+    dilation: int = 1
 
 
 class MaxPool(NamedTuple):
@@ -69,11 +73,16 @@ class Dropout(NamedTuple):
 
 
 class Yolo(NamedTuple):
-    """A head: anchors ((width, height), ...) in pixels of its own mask, and the scale of the sigmoid of x and y."""
+    """A head: anchors ((width, height), ...) in pixels of its own mask, and the scale of the sigmoid of x and y.
+
+    squared_sizes: as of `AnchorGrid`; distance_power: of `postprocess`.
+    """
 
     anchors: tuple
     classes: int
     scale_x_y: float
+    squared_sizes: bool = False
+    distance_power: float | None = None
 
 
 class Layer(NamedTuple):

@@ -10,7 +10,8 @@ from yolojax.darknet.cfg import Section
 HONOURED = {
     "net": {"width", "height"},
     "convolutional": {
-        "filters", "size", "stride", "stride_x", "stride_y", "pad", "padding", "groups", "batch_normalize", "activation",
+        "filters", "size", "stride", "stride_x", "stride_y", "pad", "padding", "groups", "dilation", "batch_normalize",
+        "activation",
     },
     "maxpool": {"size", "stride", "stride_x", "stride_y", "padding"},
     "avgpool": set(),
@@ -21,7 +22,7 @@ HONOURED = {
     "sam": {"from", "activation"},
     "activation": {"activation"},
     "dropout": {"probability"},
-    "yolo": {"mask", "anchors", "num", "classes", "scale_x_y"},
+    "yolo": {"mask", "anchors", "num", "classes", "scale_x_y", "new_coords", "nms_kind", "beta_nms"},
 }  # fmt: skip
 """The sections that a network can have, and their options that are honoured."""
 
@@ -43,10 +44,10 @@ TRAINING = {
     "yolo": set(
         "jitter resize random ignore_thresh truth_thresh iou_thresh iou_thresh_kind iou_loss iou_normalizer cls_normalizer "
         "obj_normalizer delta_normalizer max_delta label_smooth_eps focal_loss objectness_smooth counters_per_class max "
-        "beta_nms show_details total_loss".split()
+        "show_details total_loss".split()
     ),
 }
-"""Options that matter to training alone (beta_nms: to a suppression that is refused; letter_box: the caller says the fit)."""
+"""Options that matter to training alone (letter_box: the caller says the fit)."""
 
 TRAINING_ANYWHERE = set(
     "stopbackward onlyforward dont_update burnin_update train_only_bn learning_rate clip smooth truth".split()
@@ -56,13 +57,12 @@ TRAINING_ANYWHERE = set(
 NEUTRAL = {
     "net": {"channels": ("3",), "time_steps": ("1",)},
     "convolutional": {
-        "dilation": ("1",), "antialiasing": ("0",), "binary": ("0",), "xnor": ("0",), "bin_output": ("0",), "cbn": ("0",),
+        "antialiasing": ("0",), "binary": ("0",), "xnor": ("0",), "bin_output": ("0",), "cbn": ("0",),
         "flipped": ("0",), "dot": ("0",), "sway": ("0",), "rotate": ("0",), "stretch": ("0",), "stretch_sway": ("0",),
     },
     "maxpool": {"maxpool_depth": ("0",), "out_channels": ("1",), "antialiasing": ("0",)},
     "shortcut": {"weights_type": ("none",), "weights_normalizion": ("none",), "weights_normalization": ("none",)},
     "scale_channels": {"scale_wh": ("0",)},
-    "yolo": {"new_coords": ("0",), "nms_kind": ("default", "greedynms")},
 }  # fmt: skip
 """Options that would change what a network finds, with the values at which they do not."""
 

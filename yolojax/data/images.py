@@ -143,6 +143,12 @@ def unletterbox_boxes(boxes_xyxy: np.ndarray, transform: Letterbox) -> np.ndarra
     return ((np.asarray(boxes_xyxy, np.float64) - np.array([left, top, left, top])) / _of_corners(scale)).astype(np.float32)
 
 
+def fitted_aspect(image: np.ndarray, transform: Letterbox) -> np.float32:
+    """Height over width of a picture (h, w, 3) as it lies in the network's input."""
+    x, y = np.broadcast_to(transform.scale, 2)
+    return np.float32(y * image.shape[0] / (x * image.shape[1]))
+
+
 def _of_corners(scale: float | tuple[float, float]) -> np.ndarray:
     """The factors of xyxy, (4,), of a scale or of a pair for x and y."""
     return np.tile(np.broadcast_to(scale, 2), 2)

@@ -14,7 +14,7 @@ import numpy as np
 
 from yolojax.data.augment import Example, augment, clip_boxes
 from yolojax.data.darknet_fit import FITS
-from yolojax.data.images import Letterbox, cv2, letterbox_boxes
+from yolojax.data.images import Letterbox, cv2, fitted_aspect, letterbox_boxes
 from yolojax.data.sampling import AUGMENT, class_balanced_weights, repeat_factors, sampler, step_grid
 from yolojax.data.sources import UnreadablePicture
 from yolojax.errors import InputError
@@ -26,6 +26,14 @@ class Batch(NamedTuple):
 
     images: np.ndarray
     targets: Targets
+
+
+class ValBatch(NamedTuple):
+    """What an evaluation takes: a Batch, and aspects (B,) float32, height over width of the pictures in the input."""
+
+    images: np.ndarray
+    targets: Targets
+    aspects: np.ndarray
 
 
 class Sample(NamedTuple):
@@ -154,7 +162,7 @@ def train_batches(source, config, grids, start_step, stop_step, rows=None):
 
 
 def val_batches(source, config, grid, batch_size, rows=None):
-    """Yields (Batch, samples, indices) over a split once, in order.
+    """Yields (ValBatch, samples, indices) over a split once, in order.
 
     The batch always holds `batch_size` pictures, the last one filled up with copies; samples and indices name those that
     count, without the unreadable pictures that may be skipped. With rows, integers, only those rows of each batch are read, and
@@ -171,7 +179,9 @@ def val_batches(source, config, grid, batch_size, rows=None):
         if read or not whole:
             read_indices, samples = zip(*read, strict=True) if read else ((), ())
             filler = samples[-1] if samples else _blank(config, grid)
-            yield collate(samples + (filler,) * (len(rows) - len(samples))), samples, read_indices
+            filled = samples + (filler,) * (len(rows) - len(samples))
+            aspects = np.array([fitted_aspect(sample.original.image, sample.transform) for sample in filled])
+            yield ValBatch(*collate(filled), aspects), samples, read_indices
 
 
 def _in_threads(groups, threads):

@@ -14,7 +14,7 @@ from yolojax.data.sources import truth
 from yolojax.decode import decode
 from yolojax.evaluation.report import summarize
 from yolojax.hosts import gather
-from yolojax.nms import postprocess
+from yolojax.nms import distance_power, postprocess
 from yolojax.training.feed import fetch_rows, local_rows, put
 
 
@@ -45,17 +45,17 @@ def compile_eval_step(replicated, split, *, model, grid, loss, config, class_sco
         config: EvalConfig.
         class_scores: of `postprocess`, as the loss trains them.
     """
-    suppress = suppression(config, class_scores)
+    suppress = suppression(config, class_scores, model)
 
     def eval_step(variables, batch):
         raw = model.apply(variables, batch.images, train=False)
-        return suppress(decode(raw, grid)), loss(raw, batch.targets, grid)
+        return suppress(decode(raw, grid), aspects=batch.aspects), loss(raw, batch.targets, grid)
 
     return jax.jit(eval_step, in_shardings=(replicated, split), out_shardings=split)
 
 
-def suppression(config, class_scores):
-    """The function of Predictions to Detections with the settings of an EvalConfig; every class over the threshold counts."""
+def suppression(config, class_scores, model):
+    """`postprocess` with the settings of an EvalConfig and of a network; every class over the threshold counts."""
     return functools.partial(
         postprocess,
         score_threshold=config.score_threshold,
@@ -64,6 +64,7 @@ def suppression(config, class_scores):
         max_detections=config.max_detections,
         multi_label=True,
         class_scores=class_scores,
+        distance_power=distance_power(model),
     )
 
 

@@ -41,7 +41,7 @@ def stage_seconds(variables, source, config, grid, replicated, split, *, model):
         measured = list(itertools.islice(batches, BATCHES))
     if not measured:
         return dict.fromkeys(("read", "forward", "nms"), float("nan"))
-    suppress = suppression(config.eval, config.loss.class_scores)
+    suppress = suppression(config.eval, config.loss.class_scores, model)
 
     def forward(variables, images):
         return model.apply(variables, images, train=False)

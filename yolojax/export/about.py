@@ -1,6 +1,7 @@
 """What an exported file says about itself."""
 
 from yolojax.data.darknet_fit import multi_label
+from yolojax.nms import distance_power
 
 KIND = "yolojax detector"
 VERSION = 1
@@ -16,6 +17,9 @@ def describe(run):
         "size": list(run.grid.size),
         "strides": list(run.grid.strides),
         "anchors": [[list(anchor) for anchor in scale] for scale in run.grid.anchors],
+        "xy_scales": list(run.grid.xy_scales),
+        "squared_sizes": run.grid.squared_sizes,
+        "distance_power": distance_power(run.model),
         "network": run.config.model.name,
         "step": run.step,
         "class_scores": run.config.loss.class_scores,

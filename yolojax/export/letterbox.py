@@ -81,6 +81,11 @@ def unfit(boxes_xyxy, placement):
     return jnp.clip(boxes, 0, jnp.stack([width, height, width, height])[None, None])
 
 
+def aspect(placement):
+    """Height over width of the pictures as they lie in the input."""
+    return placement.scale[1] * placement.height / (placement.scale[0] * placement.width)
+
+
 def _placement(scales, margins, sides):
     return Placement(*(jnp.asarray(value, jnp.float32) for value in (jnp.stack(scales), *reversed(margins), *sides)))
 

@@ -183,15 +183,19 @@ def _decode(nodes, rows, grid, class_scores):
         bounds = [nodes.constant([value], np.int64) for value in (start, end, 2)]
         return nodes.add("Slice", slots, *bounds)
 
-    # Centres are linear in the sigmoid and sizes in the exponential: `decode_boxes` itself tells the factors.
+    # Centres are linear in the sigmoid, and sizes in what is 1 at 0: `decode_boxes` itself tells the factors.
     lowest, highest = (
         np.asarray(decode_boxes(np.tile(np.float32([end, end, 0, 0]), (grid.num_slots, 1)), grid.slot_geometry))[None]
         for end in (-np.inf, np.inf)
     )
     centre = nodes.add("Mul", nodes.add("Sigmoid", part(0, 2)), nodes.constant((highest - lowest)[..., :2]))
     centre = nodes.add("Add", centre, nodes.constant(lowest[..., :2]))
-    logarithm = nodes.add("Clip", part(2, 4), "", nodes.constant(MAX_LOG_SIZE))
-    half = nodes.add("Mul", nodes.add("Exp", logarithm), nodes.constant(lowest[..., 2:] / 2))
+    if grid.squared_sizes:
+        root = nodes.add("Sigmoid", part(2, 4))
+        size = nodes.add("Mul", nodes.add("Mul", root, root), nodes.constant(4))
+    else:
+        size = nodes.add("Exp", nodes.add("Clip", part(2, 4), "", nodes.constant(MAX_LOG_SIZE)))
+    half = nodes.add("Mul", size, nodes.constant(lowest[..., 2:] / 2))
     nodes.add("Concat", nodes.add("Sub", centre, half), nodes.add("Add", centre, half), axis=2, name="boxes")
     objectness, classes = nodes.add("Sigmoid", part(4, 5)), part(5, np.iinfo(np.int32).max)
     classes = nodes.add("Softmax", classes, axis=2) if class_scores == "softmax" else nodes.add("Sigmoid", classes)

@@ -19,8 +19,8 @@ from yolojax.decode import decode
 from yolojax.errors import InputError
 from yolojax.export.about import KIND, VERSION, describe
 from yolojax.export.agreement import THRESHOLDS, agree
-from yolojax.export.letterbox import FITS, unfit
-from yolojax.nms import postprocess
+from yolojax.export.letterbox import FITS, aspect, unfit
+from yolojax.nms import distance_power, postprocess
 
 PLATFORMS = ("cpu", "cuda", "tpu")
 MAX_DETECTIONS = 100
@@ -155,6 +155,8 @@ def build_detect(run):
             max_detections=MAX_DETECTIONS,
             multi_label=multi_label(run.config.data.fit),
             class_scores=run.config.loss.class_scores,
+            distance_power=distance_power(run.model),
+            aspects=jnp.broadcast_to(aspect(placement), pictures.shape[:1]),
         )
         boxes = unfit(found.boxes, placement)
         # What was found in the grey margin alone has no area left.
