@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import struct
 import sys
 import zipfile
@@ -80,6 +81,19 @@ def test_weights_that_are_not_finite_are_refused(tmp_path, value):
     (tmp_path / "a.weights").write_bytes(struct.pack("<iiiq", 0, 2, 0, 0) + floats.tobytes())
     with pytest.raises(InputError, match=rf"a\.weights: float 42 of {len(floats):,} is {value}: the file is damaged"):
         read_weights(tmp_path / "a.weights", model)
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (("size=3", f"size={'9' * 400}"), r"a\.cfg:\d+: \[convolutional\] size=9+ must be a whole number"),
+        (("mask=2,0,1", "num=2147483647"), r"there is no anchor \d+ \(they count from 0\): num=2147483647 and \d+ anchors"),
+    ],
+)
+def test_numbers_of_a_cfg_that_no_network_has(tmp_path, change, message):
+    (tmp_path / "a.cfg").write_text(re.sub(r"num=\d+\n", "", ZOO).replace(*change, 1))
+    with fuzz._limits(), pytest.raises(InputError, match=message):
+        network_from_cfg(tmp_path / "a.cfg")
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,8 @@ def nan_at(steps):
     wanted = set(map(int, steps.split(",")))
     batches = pipeline.train_batches
 
-    def train_batches(source, config, grids, start_step, stop_step):
-        for step, (batch, counts) in enumerate(batches(source, config, grids, start_step, stop_step), start_step + 1):
+    def train_batches(source, config, grids, start_step, *rest):
+        for step, (batch, counts) in enumerate(batches(source, config, grids, start_step, *rest), start_step + 1):
             if step in wanted:
                 boxes = np.where(batch.targets.boxes > 0, np.nan, batch.targets.boxes).astype(np.float32)
                 batch = batch._replace(targets=batch.targets._replace(boxes=boxes))

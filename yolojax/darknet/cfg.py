@@ -81,7 +81,9 @@ class Section(NamedTuple):
             values = tuple(map(kind, text.rstrip(",").split(",")))
         except ValueError:
             values = ()
-        if not values or (count and len(values) != count) or not all(map(math.isfinite, values)):
+        # Darknet's whole numbers are C's int; not finite is not less either.
+        bound = 2**31 if kind is int else math.inf
+        if not values or (count and len(values) != count) or not all(abs(value) < bound for value in values):
             self.fail(f"{option}={text} must be {wanted}", option)
         return values
 

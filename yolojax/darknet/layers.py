@@ -198,7 +198,7 @@ def _yolo(section, layers, size):
     if "mask" in section.options:
         mask = section.wholes("mask")
     else:
-        mask = tuple(range(section.whole("num", 1, minimum=1)))
+        mask = range(section.whole("num", 1, minimum=1))
     pairs = tuple(zip(sides[::2], sides[1::2], strict=False))
     for number in mask:
         if not 0 <= number < min(len(pairs), section.whole("num", 1)):
