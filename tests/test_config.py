@@ -228,6 +228,7 @@ OUT_OF_RANGE = {
     "optimizer.ema_warmup_steps": [-1.0],
     "train.epochs": [0.0, -1.0],
     "train.batch_size": [0],
+    "train.accumulate": [0],
     "train.log_steps": [0],
     "train.eval_epochs": [0.0],
     "train.checkpoint_steps": [0],

@@ -19,6 +19,8 @@ SETTINGS = [
     "--config.data.digits_val=13",  # the last batch is not full
     "--config.train.epochs=2.0",
     "--config.data.augment.mix_off_epochs=1.0",
+    # Sums in another order flip a maximum or a kink now and then, and a large rate multiplies the difference at every step.
+    "--config.optimizer.learning_rate=1e-4",
     "--config.train.log_steps=1",
     "--config.train.checkpoint_steps=4",
 ]
@@ -45,13 +47,15 @@ def lines(workdir, split):
     return chosen
 
 
-def assert_same_run(workdir, other, relative=1e-5):
+def assert_same_run(workdir, other):
     for split in ("train", "val"):
         ours, theirs = lines(workdir, split), lines(other, split)
         assert [line["step"] for line in ours] == [line["step"] for line in theirs]
         for line, expected in zip(ours, theirs, strict=True):
+            assert line.keys() == expected.keys()
             for name, value in expected.items():
-                assert line[name] == pytest.approx(value, rel=relative, abs=1e-6), (name, line["step"])
+                close = pytest.approx(value, rel=1e-3 if name == "gradient_norm" else 1e-5, abs=1e-6)
+                assert line[name] == (value if value is None else close), (name, line["step"])
     assert lines(workdir, "train")[-1]["step"] == STEPS
     assert_same_evaluation(workdir, other)
 

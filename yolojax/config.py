@@ -101,6 +101,8 @@ class TrainConfig:
 
     epochs: float = _field(30.0, "passes over the training pictures")
     batch_size: int = _field(8, "pictures a step, over all devices")
+    accumulate: int = _field(1, "parts in which the pictures of a step go through the network, for less memory")
+    remat: bool = _field(False, "activations are computed anew for the gradient: less memory, a third more work")
     log_steps: int = _field(20, "steps between two lines of training metrics")
     eval_epochs: float = _field(1.0, "epochs between two evaluations on the validation split")
     save_best_by: str = _field("ap50", "metric of the validation that ranks checkpoints: ap50, ap, f1, loss (least) ...")

@@ -187,6 +187,7 @@ CHECKS = types.MappingProxyType(
         "optimizer.ema_warmup_steps": _at_least(0),
         "train.epochs": _positive,
         "train.batch_size": _at_least(1),
+        "train.accumulate": _at_least(1),
         "train.log_steps": _at_least(1),
         "train.eval_epochs": _positive,
         "train.save_best_by": _one_of(*BEST_BY),

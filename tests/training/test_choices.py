@@ -15,14 +15,15 @@ from yolojax.decode import decode
 from yolojax.evaluation.workdir import evaluate_workdir
 from yolojax.models import abstract_variables
 from yolojax.predict import Detector
+from yolojax.training import loop
 from yolojax.training.checkpoints import Checkpoints, abstract_arrays, load_run
-from yolojax.training.loop import train_and_evaluate
 
 
 @pytest.fixture(scope="module")
 def workdir(tmp_path_factory):
     config = get_config()
-    config.data.digits_train, config.data.digits_val = 24, 4
+    config.data.digits_train, config.data.digits_val = 48, 4
+    config.train.batch_size, config.train.accumulate, config.train.remat = 16, 2, True
     config.train.epochs = config.train.eval_epochs = 3.0
     config.loss.name, config.loss.objectness, config.loss.class_scores = "paper", "iou", "softmax"
     config.optimizer.name, config.optimizer.nesterov, config.optimizer.clip_norm = "sgd", True, 10.0
@@ -32,8 +33,13 @@ def workdir(tmp_path_factory):
     handler = logging.Handler()
     handler.emit = lambda record: messages.append(record.getMessage())
     logging.getLogger("jax").addHandler(handler)
+    options = []
+    compile_step = loop.compile_train_step
+    loop.compile_train_step = lambda *given, **named: options.append(named) or compile_step(*given, **named)
     with jax.log_compiles():
-        train_and_evaluate(config, workdir)
+        loop.train_and_evaluate(config, workdir)
+    loop.compile_train_step = compile_step
+    (workdir.parent / "options.txt").write_text("\n".join(f"{each['accumulate']} {each['remat']}" for each in options))
     logging.getLogger("jax").removeHandler(handler)
     (workdir.parent / "compiled.txt").write_text("\n".join(messages))
     return workdir
@@ -44,6 +50,10 @@ def test_each_input_size_is_compiled_once(workdir):
     assert len(get_config().data.sizes) == 2
     # Nine steps of both sizes.
     assert compiled.count("Compiling jit(train_step)") == 2
+
+
+def test_parts_and_what_is_computed_anew_reach_the_step(workdir):
+    assert set((workdir.parent / "options.txt").read_text().splitlines()) == {"2 True"}
 
 
 def test_the_run_ends_with_finite_numbers_and_is_evaluated_the_same_again(workdir):

@@ -38,7 +38,7 @@ class DarknetNetwork(nn.Module):
     Attributes:
         layers: of `build_layers`.
         size: (height, width) of the cfg in pixels; any other that the cells of every head divide can be given.
-        dtype, momentum, axis_name, frozen: as in `YOLOv3`.
+        dtype, momentum, axis_name, frozen, remat: as in `YOLOv3`.
     """
 
     layers: tuple
@@ -47,6 +47,7 @@ class DarknetNetwork(nn.Module):
     momentum: float = 0.99
     axis_name: str | None = None
     frozen: str = ""
+    remat: bool = False
 
     @property
     def heads(self):
@@ -71,7 +72,7 @@ class DarknetNetwork(nn.Module):
         for number, layer in enumerate(self.layers):
             inputs = [outputs[source] if source >= 0 else images for source in layer.sources]
             if isinstance(layer.operation, ops.Convolution):
-                common = (self.dtype, self.momentum, self.axis_name, self.frozen)
+                common = (self.dtype, self.momentum, self.axis_name, self.frozen, self.remat)
                 x = DarknetConvolution(layer.operation, *common, name=convolution_name(number))(*inputs, train=train)
             elif isinstance(layer.operation, ops.Dropout):
                 x = nn.Dropout(layer.operation.probability, name=f"dropout{number:03}")(*inputs, deterministic=not train)
@@ -90,33 +91,38 @@ class DarknetConvolution(nn.Module):
     momentum: float = 0.99
     axis_name: str | None = None
     frozen: str = ""
+    remat: bool = False
 
     @nn.compact
     def __call__(self, x, *, train):
         of = self.operation
         dtype = jnp.float32 if of.head else self.dtype
-        x = nn.Conv(
-            of.filters,
-            (of.size, of.size),
-            of.strides,
-            padding=((of.padding * of.dilation,) * 2,) * 2,
-            kernel_dilation=of.dilation,
-            feature_group_count=of.groups,
-            use_bias=not of.batch_normalize,
-            dtype=dtype,
-            kernel_init=nn.initializers.variance_scaling(2.0, "fan_in", "normal"),
-            name="head" if of.head else "conv",
-        )(x)
-        if of.batch_normalize:
-            x = nn.BatchNorm(
-                use_running_average=not train or layer_matches("/".join(self.path), self.frozen),
-                momentum=self.momentum,
-                epsilon=1e-5,
+
+        def layer(self, x):
+            x = nn.Conv(
+                of.filters,
+                (of.size, of.size),
+                of.strides,
+                padding=((of.padding * of.dilation,) * 2,) * 2,
+                kernel_dilation=of.dilation,
+                feature_group_count=of.groups,
+                use_bias=not of.batch_normalize,
                 dtype=dtype,
-                axis_name=self.axis_name,
-                name="bn",
+                kernel_init=nn.initializers.variance_scaling(2.0, "fan_in", "normal"),
+                name="head" if of.head else "conv",
             )(x)
-        return ACTIVATE[of.activation](x)
+            if of.batch_normalize:
+                x = nn.BatchNorm(
+                    use_running_average=not train or layer_matches("/".join(self.path), self.frozen),
+                    momentum=self.momentum,
+                    epsilon=1e-5,
+                    dtype=dtype,
+                    axis_name=self.axis_name,
+                    name="bn",
+                )(x)
+            return ACTIVATE[of.activation](x)
+
+        return (nn.remat(layer) if self.remat and train else layer)(self, x)
 
 
 def convolution_name(number):

@@ -22,12 +22,12 @@ class Darknet53(nn.Module):
     momentum: float = 0.99
     axis_name: str | None = None
     frozen: str = ""
+    remat: bool = False
 
     @nn.compact
     def __call__(self, x, *, train):
-        conv = functools.partial(
-            ConvBN, dtype=self.dtype, momentum=self.momentum, axis_name=self.axis_name, frozen=self.frozen
-        )
+        common = {"dtype": self.dtype, "momentum": self.momentum, "axis_name": self.axis_name}
+        conv = functools.partial(ConvBN, **common, frozen=self.frozen, remat=self.remat)
         x = conv(scaled(32, self.width), 3, name="stem")(x, train=train)
         features = []
         for stage, blocks in enumerate(BLOCKS, start=1):

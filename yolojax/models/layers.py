@@ -45,6 +45,8 @@ class ConvBN(nn.Module):
         axis_name: the pmap or shard_map axis over which batch statistics are taken, if any.
         frozen: regular expression; where it is found in the layer's path, as in "backbone/stem", training too uses the running
             statistics and keeps them.
+        remat: in training the gradient keeps nothing but the layer's input, and computes the layer anew (Chen et al. 2016,
+            arXiv:1604.06174).
     """
 
     features: int
@@ -54,29 +56,34 @@ class ConvBN(nn.Module):
     momentum: float = 0.99
     axis_name: str | None = None
     frozen: str = ""
+    remat: bool = False
 
     @nn.compact
     def __call__(self, x, *, train):
         padding = self.kernel // 2
-        x = nn.Conv(
-            self.features,
-            (self.kernel, self.kernel),
-            (self.stride, self.stride),
-            padding=((padding, padding), (padding, padding)),
-            use_bias=False,
-            dtype=self.dtype,
-            kernel_init=nn.initializers.variance_scaling(2.0, "fan_in", "normal"),
-            name="conv",
-        )(x)
-        x = nn.BatchNorm(
-            use_running_average=not train or layer_matches("/".join(self.path), self.frozen),
-            momentum=self.momentum,
-            epsilon=1e-5,
-            dtype=self.dtype,
-            axis_name=self.axis_name,
-            name="bn",
-        )(x)
-        return nn.leaky_relu(x, 0.1)
+
+        def layer(self, x):
+            x = nn.Conv(
+                self.features,
+                (self.kernel, self.kernel),
+                (self.stride, self.stride),
+                padding=((padding, padding), (padding, padding)),
+                use_bias=False,
+                dtype=self.dtype,
+                kernel_init=nn.initializers.variance_scaling(2.0, "fan_in", "normal"),
+                name="conv",
+            )(x)
+            x = nn.BatchNorm(
+                use_running_average=not train or layer_matches("/".join(self.path), self.frozen),
+                momentum=self.momentum,
+                epsilon=1e-5,
+                dtype=self.dtype,
+                axis_name=self.axis_name,
+                name="bn",
+            )(x)
+            return nn.leaky_relu(x, 0.1)
+
+        return (nn.remat(layer) if self.remat and train else layer)(self, x)
 
 
 class Head(nn.Module):
@@ -133,7 +140,8 @@ def abstract_variables(model):
     """Shapes and types of a network's variables, {"params", "batch_stats"}, from an abstract evaluation."""
     # A network of a cfg has a size that its layers fit; ours take any.
     images = jax.ShapeDtypeStruct((1, *getattr(model, "size", (32, 32)), 3), jnp.float32)
-    return jax.eval_shape(lambda images: model.init(jax.random.key(0), images, train=False), images)
+    variables = jax.eval_shape(lambda images: model.init(jax.random.key(0), images, train=False), images)
+    return {"batch_stats": {}, **variables}  # a network of a cfg may have no batch normalization
 
 
 def initialize(model, seed):

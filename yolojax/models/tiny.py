@@ -18,13 +18,13 @@ class YOLOv3Tiny(nn.Module):
     momentum: float = 0.99
     axis_name: str | None = None
     frozen: str = ""
+    remat: bool = False
 
     @nn.compact
     def __call__(self, images, *, train):
         def conv(channels, kernel, name):
-            layer = functools.partial(
-                ConvBN, dtype=self.dtype, momentum=self.momentum, axis_name=self.axis_name, frozen=self.frozen
-            )
+            common = {"dtype": self.dtype, "momentum": self.momentum, "axis_name": self.axis_name}
+            layer = functools.partial(ConvBN, **common, frozen=self.frozen, remat=self.remat)
             return functools.partial(layer(scaled(channels, self.width), kernel, name=name), train=train)
 
         x = to_unit_range(images, self.dtype)

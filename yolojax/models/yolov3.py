@@ -24,6 +24,7 @@ class YOLOv3(nn.Module):
         momentum: of the running batch statistics.
         axis_name: the pmap or shard_map axis over which batch statistics are taken, if any; none is needed under `jax.jit`.
         frozen: regular expression of the layers, by path, whose batch statistics are held in training; "" for none.
+        remat: the gradient keeps only the inputs of the layers, and computes them anew: less memory, a third more work.
     """
 
     num_classes: int
@@ -34,10 +35,12 @@ class YOLOv3(nn.Module):
     momentum: float = 0.99
     axis_name: str | None = None
     frozen: str = ""
+    remat: bool = False
 
     @nn.compact
     def __call__(self, images, *, train):
-        common = {"dtype": self.dtype, "momentum": self.momentum, "axis_name": self.axis_name, "frozen": self.frozen}
+        common = {"dtype": self.dtype, "momentum": self.momentum, "axis_name": self.axis_name}
+        common |= {"frozen": self.frozen, "remat": self.remat}
         conv = functools.partial(ConvBN, **common)
         backbone = Darknet53(self.width, **common, name="backbone")
         fine, middle, x = backbone(to_unit_range(images, self.dtype), train=train)

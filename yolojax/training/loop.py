@@ -74,7 +74,7 @@ def _train_and_evaluate(config, workdir, profile_steps, at_the_end):
     mesh = make_mesh()
     if config.train.keep_memory and jax.default_backend() == "cpu":
         keep_freed_memory()
-    check_batch_size(config.train.batch_size, mesh, "config.train.batch_size")
+    check_batch_size(config.train.batch_size, mesh, "config.train.batch_size", config.train.accumulate)
     val_source = open_split(config, "val")
     check_alike({**flatten(config), "training pictures": len(train_source), "validation pictures": len(val_source)})
     model, grid = build_model(config.model), build_grid(config.model, config.data.size)
@@ -137,6 +137,8 @@ def _train_and_evaluate(config, workdir, profile_steps, at_the_end):
             ema_decay=config.optimizer.ema_decay,
             ema_warmup_steps=config.optimizer.ema_warmup_steps,
             frozen=frozen,
+            accumulate=config.train.accumulate,
+            remat=config.train.remat,
         )
         for train_grid in train_grids
         for frozen in {config.train.freeze, ""}

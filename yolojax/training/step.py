@@ -9,6 +9,7 @@ import optax
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 from yolojax.errors import InputError
+from yolojax.loss import LossTerms
 from yolojax.models.layers import layer_matches, layer_of
 
 
@@ -44,7 +45,19 @@ def eval_variables(state):
 
 
 def train_step(
-    state, batch, *, model, optimizer, grid, loss, axis_name=None, ema_decay=0.0, ema_warmup_steps=0.0, frozen=""
+    state,
+    batch,
+    *,
+    model,
+    optimizer,
+    grid,
+    loss,
+    axis_name=None,
+    ema_decay=0.0,
+    ema_warmup_steps=0.0,
+    frozen="",
+    accumulate=1,
+    remat=False,
 ):
     """Makes one update; a pure function.
 
@@ -66,43 +79,66 @@ def train_step(
             does not keep the initial values (Ge et al. 2021, arXiv:2107.08430, use s = 2000 in their program).
         frozen: regular expression; a layer whose path, as in "backbone/stem", has a match is held to the bit: its parameters,
             batch statistics and their averages.
+        accumulate: k; the batch goes through the network in k parts, one after the other, whose gradients are averaged
+            (Darknet's subdivisions). The batch statistics are those of each part, and the running ones follow k times.
+        remat: activations are computed anew for the gradient instead of being kept.
 
     Returns:
         (state, metrics); metrics are scalars: "loss", "box", "objectness", "classification" (means over the pictures of the
         batch), "gradient_norm" (before any clipping), "skipped" (1 where the update was not made, else 0), and of a line
         search "rate_factor", what it multiplied the rate by.
     """
-    images, targets = batch
     if axis_name is not None:
         model = model.clone(axis_name=axis_name)
     if frozen:
         model = model.clone(frozen=frozen)
+    if remat:
+        model = model.clone(remat=True)
+    dropout = jax.random.fold_in(jax.random.key(0), state.step)
 
     def unless_frozen(new, old):
         # Not by arithmetic: d * x + (1 - d) * x is not always x.
         return jax.tree_util.tree_map_with_path(lambda path, n, o: o if layer_matches(layer_of(path), frozen) else n, new, old)
 
-    def objective(params):
+    def objective(params, batch_stats, batch, dropout):
+        images, targets = batch
         params = unless_frozen(params, jax.lax.stop_gradient(params))
         raw, updates = model.apply(
-            {"params": params, "batch_stats": state.batch_stats},
+            {"params": params, "batch_stats": batch_stats},
             images,
             train=True,
             mutable=["batch_stats"],
-            rngs={"dropout": jax.random.fold_in(jax.random.key(0), state.step)},
+            rngs={"dropout": dropout},
         )
         terms = jax.tree.map(jnp.mean, loss(raw, targets, grid))
-        return terms.box + terms.objectness + terms.classification, (terms, updates["batch_stats"])
+        return terms.box + terms.objectness + terms.classification, (terms, updates.get("batch_stats", {}))
 
-    (total, (terms, batch_stats)), gradients = jax.value_and_grad(objective, has_aux=True)(state.params)
+    gradient = jax.value_and_grad(objective, has_aux=True)
+    if accumulate == 1:
+        (total, (terms, batch_stats)), gradients = gradient(state.params, state.batch_stats, batch, dropout)
+    else:
+        parts = split_batch(batch, accumulate), jax.random.split(dropout, accumulate)
+
+        def add(carry, part):
+            batch_stats, sums = carry
+            (total, (terms, batch_stats)), gradients = gradient(state.params, batch_stats, *part)
+            return (batch_stats, jax.tree.map(jnp.add, sums, (total, terms, gradients))), None
+
+        zero = jnp.zeros((), jnp.float32)
+        nothing = zero, LossTerms(zero, zero, zero), jax.tree.map(jnp.zeros_like, state.params)
+        (batch_stats, sums), _ = jax.lax.scan(add, (state.batch_stats, nothing), parts)
+        total, terms, gradients = jax.tree.map(lambda x: x / accumulate, sums)
     metrics = {"loss": total, **terms._asdict()}
     if axis_name is not None:
         gradients, metrics = jax.lax.pmean((gradients, metrics), axis_name)
     metrics["gradient_norm"] = optax.tree.norm(gradients)
 
     def value(params):
-        loss = objective(params)[0]
-        return loss if axis_name is None else jax.lax.pmean(loss, axis_name)
+        if accumulate == 1:
+            total = objective(params, state.batch_stats, batch, dropout)[0]
+        else:
+            total = jax.lax.map(lambda part: objective(params, state.batch_stats, *part)[0], parts).mean()
+        return total if axis_name is None else jax.lax.pmean(total, axis_name)
 
     # For the line search; other optimizers pass it over, and XLA leaves it out.
     optimizer = optax.with_extra_args_support(optimizer)
@@ -127,6 +163,16 @@ def train_step(
     return new._replace(step=state.step + 1), metrics
 
 
+def split_batch(batch, parts):
+    """The arrays (B, ...) of a batch as (parts, B / parts, ...); every device has as much of each part as of the others."""
+
+    def split(x):
+        # Picture n goes to part n % parts: a batch that lies on devices in order then stays where it is.
+        return x.reshape(x.shape[0] // parts, parts, *x.shape[1:]).swapaxes(0, 1)
+
+    return jax.tree.map(split, batch)
+
+
 def make_mesh(devices=None):
     """A mesh of one axis, "data", over the given devices; all of them by default."""
     devices = jax.devices() if devices is None else devices
@@ -138,23 +184,28 @@ def shardings(mesh):
     return NamedSharding(mesh, PartitionSpec()), NamedSharding(mesh, PartitionSpec("data"))
 
 
-def compile_train_step(mesh, *, model, optimizer, grid, loss, ema_decay=0.0, ema_warmup_steps=0.0, frozen=""):
-    """`train_step` compiled for a mesh: the state on every device and donated, the batch split over the devices."""
+def compile_train_step(mesh, *, remat=False, **options):
+    """`train_step` for a mesh, compiled at its first call: the state on every device and donated, the batch split over them.
+
+    Args:
+        mesh: of `make_mesh`.
+        remat, options: of `train_step`, but for axis_name.
+    """
     replicated, split = shardings(mesh)
-    step = functools.partial(
-        train_step,
-        model=model,
-        optimizer=optimizer,
-        grid=grid,
-        loss=loss,
-        ema_decay=ema_decay,
-        ema_warmup_steps=ema_warmup_steps,
-        frozen=frozen,
+    # XLA removes the barriers before what is computed anew, on a CPU by this pass and so early that it is then merged with what
+    # was computed before. The name of a pass that there is not is passed over.
+    options_of_xla = {"xla_disable_hlo_passes": "cse_barrier_expander"} if remat and jax.default_backend() == "cpu" else None
+    return jax.jit(
+        functools.partial(train_step, remat=remat, **options),
+        in_shardings=(replicated, split),
+        out_shardings=(replicated, replicated),
+        donate_argnums=0,
+        compiler_options=options_of_xla,
     )
-    return jax.jit(step, in_shardings=(replicated, split), out_shardings=(replicated, replicated), donate_argnums=0)
 
 
-def check_batch_size(batch_size, mesh, field):
-    """Refuses a batch that the devices of a mesh cannot share evenly."""
-    if batch_size % mesh.size:
-        raise InputError(f"{field}={batch_size} must be a multiple of the number of devices, {mesh.size}")
+def check_batch_size(batch_size, mesh, field, accumulate=1):
+    """Refuses a batch that the devices of a mesh cannot share evenly, in each of its parts."""
+    if batch_size % (mesh.size * accumulate):
+        parts = f" times config.train.accumulate, {accumulate}" if accumulate > 1 else ""
+        raise InputError(f"{field}={batch_size} must be a multiple of the number of devices, {mesh.size}{parts}")
