@@ -83,6 +83,7 @@ def lines_of(workdir):
     return [{name: value for name, value in line.items() if "second" not in name} for line in lines]
 
 
+@pytest.mark.slow
 def test_a_run_ends_early_and_to_the_bit_where_it_is_stopped_and_resumed(tmp_path, monkeypatch, capsys):
     config = config_that_ends_early()
     one, other = tmp_path / "one", tmp_path / "other"

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from yolojax.config import Config, ModelConfig
 from yolojax.darknet.cfg import read_cfg
 from yolojax.darknet.describe import cfg_text, recognise
-from yolojax.darknet.detector import DARKNET_FITS, class_names, config_fit, darknet_parts
+from yolojax.darknet.detector import DARKNET_FITS, class_names, config_fit, darknet_parts, finite
 from yolojax.darknet.layers import build_layers
 from yolojax.darknet.network import build_network
 from yolojax.darknet.weights import Header, read_weights, write_weights
@@ -45,7 +45,7 @@ def import_weights(weights, cfg, workdir, names=None, fit="letterbox"):
     )
     config.data.size = size
     config.data.class_names = class_names(names, cfg, model.num_classes)
-    save_import(workdir, config, read_weights(weights, build_model(config.model)).variables)
+    save_import(workdir, config, finite(weights, read_weights(weights, build_model(config.model))).variables)
     return config
 
 

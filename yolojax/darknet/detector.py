@@ -1,5 +1,8 @@
 """A Darknet detector, read from its files."""
 
+import jax
+import numpy as np
+
 from yolojax.darknet.network import network_from_cfg
 from yolojax.darknet.weights import read_weights
 from yolojax.data.annotations import read_names
@@ -15,12 +18,25 @@ def darknet_parts(cfg, weights, names=None, fit="letterbox"):
     model, grid = network_from_cfg(cfg)
     return {
         "model": model,
-        "variables": read_weights(weights, model).variables,
+        "variables": finite(weights, read_weights(weights, model)).variables,
         "grid": grid,
         "names": class_names(names, cfg, model.num_classes),
         "fit": FITS[config_fit(fit)],
         "multi_label": True,
     }
+
+
+def finite(path, weights):
+    """The Weights of a file that a network is to work with.
+
+    Raises:
+        InputError: some are no finite numbers. Reading and writing files alone keeps them, to the byte.
+    """
+    for place, leaf in jax.tree_util.tree_leaves_with_path(weights.variables):
+        if not np.isfinite(leaf).all():
+            layer = "/".join(key.key for key in place[1:])
+            raise InputError(f"{path}: {layer} holds {leaf[~np.isfinite(leaf)][0]}: the file is damaged")
+    return weights
 
 
 def config_fit(fit):

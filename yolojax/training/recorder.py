@@ -77,7 +77,7 @@ class Recorder:
         # What a step takes: waiting for its batch, waiting for the devices, and all else, the host's own work.
         waited = {name: self._waited[name] for name in ("data_seconds", "device_seconds")}
         waited["host_seconds"] = seconds - sum(waited.values())
-        speed |= {name: value / self._timed_steps for name, value in waited.items()}
+        speed |= {name: value / max(self._timed_steps, 1) for name, value in waited.items()}
         self.restart_clock()
         self._complete, self._group = (self._group, speed), []
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import jax
 import numpy as np
 
+from yolojax.darknet.detector import finite
 from yolojax.darknet.weights import read_all_but_heads, read_backbone, read_weights
 from yolojax.errors import InputError
 from yolojax.models.layers import layer_matches, layer_of
@@ -104,7 +105,7 @@ def _from_darknet(source, fresh, model):
     ways = ((read_weights, ()), (read_all_but_heads, (fresh,)), (read_backbone, (fresh,)))
     for read, rest in ways:
         try:
-            weights = read(source, model, *rest)
+            weights = finite(source, read(source, model, *rest))
             break
         except InputError as error:
             # What the file lacks to be the whole network says most about it.
