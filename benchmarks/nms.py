@@ -68,7 +68,7 @@ def by_opencv(predictions, threshold, limit=None):
 
 
 def by_loop(predictions, threshold, limit=None):
-    """The literal loop: class by class, the best box removes those it overlaps."""
+    """A faster loop: class by class, the best box removes those it overlaps."""
     found = []
     for picture in zip(*predictions, strict=True):
         boxes, _, labels = candidates(*picture, threshold, limit)
@@ -83,6 +83,22 @@ def by_loop(predictions, threshold, limit=None):
                 area, areas = (boxes[best, 2:] - boxes[best, :2]).prod(), (boxes[rows, 2:] - boxes[rows, :2]).prod(-1)
                 rows = rows[shared / (area + areas - shared) <= IOU]
         kept = np.sort(kept)[:DETECTIONS].astype(int)
+        found.append((boxes[kept], labels[kept]))
+    return found
+
+
+def by_textbook(predictions, threshold, limit=None):
+    """The loop as textbooks have it: the best box of all removes those of its class that it overlaps."""
+    found = []
+    for picture in zip(*predictions, strict=True):
+        boxes, _, labels = candidates(*picture, threshold, limit)
+        areas, rows, kept = (boxes[:, 2:] - boxes[:, :2]).prod(-1), np.arange(len(boxes)), []
+        while len(rows) and len(kept) < DETECTIONS:
+            best, rows = rows[0], rows[1:]
+            kept.append(best)
+            shared = np.minimum(boxes[best, 2:], boxes[rows, 2:]) - np.maximum(boxes[best, :2], boxes[rows, :2])
+            shared = np.maximum(shared, 0).prod(-1)
+            rows = rows[(labels[rows] != labels[best]) | (shared / (areas[best] + areas[rows] - shared) <= IOU)]
         found.append((boxes[kept], labels[kept]))
     return found
 
@@ -121,8 +137,8 @@ def main():
             multi_label=True,
         )
     )
-    print(f"{'':28}{'OpenCV':>17}{'OpenCV of 1000':>17}{'NumPy loop':>17}{'loop of 1000':>17}{'ours':>9}")
-    print(f"{'batch':>5}{'score':>8}{'over it':>9}{'':6}" + f"{'ms':>10}{'ratio':>7}" * 4 + f"{'ms':>9}")
+    print(f"{'':28}{'OpenCV':>17}{'OpenCV of 1000':>17}{'NumPy loop':>17}{'loop of 1000':>17}{'textbook loop':>17}{'ours':>9}")
+    print(f"{'batch':>5}{'score':>8}{'over it':>9}{'':6}" + f"{'ms':>10}{'ratio':>7}" * 5 + f"{'ms':>9}")
     for batch in (1, 8):
         predictions = Predictions(*(np.stack(part).astype(np.float32) for part in zip(*pictures[:batch], strict=True)))
         on_device = jax.device_put(predictions)
@@ -133,6 +149,7 @@ def main():
                 for peer in (by_opencv, by_loop)
                 for limit in (None, CANDIDATES)
             ]
+            peers.append(functools.partial(by_textbook, predictions, threshold))
             found = jax.device_get(ours(on_device, threshold))
             for peer in peers:
                 check(found, peer(), str(peer.func))
