@@ -157,10 +157,11 @@ class Listed:
 def test_other_data_is_refused_and_checkpoints_of_before_there_were_fingerprints_are_not():
     sources = {"train": Listed(records()), "val": Listed(records(2))}
     meta = {"data": {"train": fingerprint(records()), "val": fingerprint(records(3))}}
+    data = {name: fingerprint(source.records) for name, source in sources.items()}
     with pytest.raises(InputError, match=r"config\.data\.val is not that .* runs/a .* step 8: 3 pictures .*init_from=runs/a"):
-        check_data(meta, sources, "runs/a", 8)
-    check_data({}, sources, "runs/a", 8)
-    check_data({"data": {"train": None}}, {"train": object()}, "runs/a", 8)
+        check_data(meta, data, sources, "runs/a", 8)
+    check_data({}, data, sources, "runs/a", 8)
+    check_data({"data": {"train": None}}, {"train": None}, {"train": object()}, "runs/a", 8)
 
 
 HOLD = """

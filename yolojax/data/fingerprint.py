@@ -16,11 +16,10 @@ def fingerprint(records: Sequence[Record]) -> dict:
     What counts is what training meets: order, paths, boxes, classes, difficult and crowd. parts: of each of up to 256 parts of
     nearly equal length, in order.
     """
-    parts = np.array_split(np.arange(len(records)), min(_PARTS, max(1, len(records))))
     return {
         "pictures": len(records),
         "boxes": sum(len(record.boxes) for record in records),
-        "parts": [_digest(records[i] for i in part) for part in parts],
+        "parts": [_digest(records[i] for i in part) for part in _parts(records)],
     }
 
 
@@ -34,10 +33,13 @@ def describe_change(before: dict, records: Sequence[Record]) -> str | None:
             f"{before['pictures']} pictures with {before['boxes']} boxes then, {now['pictures']} pictures with "
             f"{now['boxes']} boxes now"
         )
-    parts = np.array_split(np.arange(len(records)), min(_PARTS, max(1, len(records))))
-    changed = [part for part, old, new in zip(parts, before["parts"], now["parts"], strict=True) if old != new]
+    changed = [part for part, old, new in zip(_parts(records), before["parts"], now["parts"], strict=True) if old != new]
     first, last = (records[changed[0][place]].source for place in (0, -1))
     return f"what {first} says is another now" if first == last else f"something from {first} to {last} is another now"
+
+
+def _parts(records):
+    return np.array_split(np.arange(len(records)), min(_PARTS, max(1, len(records))))
 
 
 def _digest(records):

@@ -94,6 +94,7 @@ def _train_and_evaluate(config, workdir, profile_steps, at_the_end):
         at_the_end.enter_context(lock_workdir(workdir))
     checkpoints = open_workdir(config, workdir)
     sources = {"train": train_source, "val": val_source}
+    data = {name: source.fingerprint() for name, source in sources.items()}
     start_step = (checkpoints.steps() or [0])[-1]
     make_state = functools.partial(create_state, optimizer=optimizer, average=config.optimizer.ema_decay > 0)
     freeze_epochs = config.train.freeze_epochs
@@ -103,7 +104,7 @@ def _train_and_evaluate(config, workdir, profile_steps, at_the_end):
         variables = abstract_variables(model)
         abstract = abstract_arrays(jax.eval_shape(make_state, variables), replicated)
         start_step, state, meta, notes = restore_newest(checkpoints, abstract)
-        check_data(meta, sources, workdir, start_step)
+        check_data(meta, data, sources, workdir, start_step)
     else:
         variables = imported_variables(checkpoints, config, model) or initialize(model, config.seed)
         if config.init_from:
@@ -147,7 +148,6 @@ def _train_and_evaluate(config, workdir, profile_steps, at_the_end):
         replicated, split, model=model, grid=grid, loss=loss, config=config.eval, class_scores=config.loss.class_scores
     )
     recorder = Recorder(config, schedule, train_source, log, progress, meta["pending"], meta.get("skipped", 0))
-    data = {name: source.fingerprint() for name, source in sources.items()}
     # The scores of a run from before there were any are none.
     scores = meta.get("scores", [])
     best_by, eval_every = config.train.save_best_by, max(1, round(config.train.eval_epochs * steps_per_epoch))

@@ -56,11 +56,12 @@ def _set_aside(checkpoints, step):
     return aside.name
 
 
-def check_data(meta, sources, workdir, step):
+def check_data(meta, data, sources, workdir, step):
     """Refuses to resume with records that are not those of the checkpoint.
 
     Args:
         meta: of the checkpoint.
+        data: {split: fingerprint of its records now}.
         sources: {split: source}.
         workdir, step: for the message.
 
@@ -69,7 +70,7 @@ def check_data(meta, sources, workdir, step):
     """
     for split, source in sources.items():
         before = meta.get("data", {}).get(split)
-        changed = describe_change(before, source.records) if before else None
+        changed = describe_change(before, source.records) if before and before != data[split] else None
         if changed:
             raise InputError(
                 f"the data of config.data.{split} is not that with which {workdir} was trained up to step {step}: {changed}; "
