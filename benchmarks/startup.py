@@ -1,17 +1,27 @@
-"""Seconds until the variables of YOLOv3 (80 classes) exist: `model.init` eagerly, compiled, and `yolojax.models.initialize`.
+"""How long it takes until something happens: imports, initial values, and the first step of train.py.
 
 python benchmarks/startup.py
+
+YOLOv3 at 416 x 416, two pictures a step. Every figure is that of a process of its own; that of the first step counts from the
+start of the process to its loss on the host. "plain" is train.py with the network initialized by `model.init` and without JAX's
+compilation cache; "cold" and "warm" are train.py as it is, with an empty cache and with the one that "cold" left.
 """
 
+import os
 import subprocess
 import sys
+import tempfile
+import time
+from pathlib import Path
 
+REPOSITORY = Path(__file__).resolve().parent.parent
+IMPORTS = ("yolojax", "jax", "yolojax.training.loop")
 WAYS = {
     "model.init, eager": "model.init(jax.random.key(0), jnp.zeros((1, 416, 416, 3)), train=False)",
     "model.init, compiled": "jax.jit(lambda: model.init(jax.random.key(0), jnp.zeros((1, 416, 416, 3)), train=False))()",
     "initialize": "initialize(model, 0)",
 }
-PROGRAM = """
+VARIABLES = """
 import time
 import jax, jax.numpy as jnp
 from yolojax.models import YOLOv3, initialize
@@ -21,17 +31,73 @@ began = time.perf_counter()
 jax.block_until_ready({})
 print(time.perf_counter() - began)
 """
+FIRST_STEP = """
+import os, sys, time
+sys.argv = ["train.py", *sys.argv[1:]]
+import train
+from yolojax import cli
+from yolojax.training import loop
+from yolojax.training.recorder import Recorder
+
+if os.environ["PLAIN"] == "1":
+    import jax, jax.numpy as jnp
+    loop.initialize = lambda model, seed: model.init(jax.random.key(seed), jnp.zeros((1, 416, 416, 3)), train=False)
+
+def add(recorder, step, metrics, counts):
+    float(metrics["loss"])
+    print("finished", time.time(), flush=True)
+    os._exit(0)
+
+Recorder.add = add
+cli.run(train.main, train.define, train.__doc__)
+"""
+FLAGS = (
+    "--config.model.name=yolov3",
+    "--config.model.width=1.0",
+    "--config.data.size=(416,416)",
+    "--config.train.batch_size=2",
+)
 
 
 def main():
-    seconds = {}
-    for name, way in WAYS.items():
-        # A process each: what one compiles must not help the next.
-        done = subprocess.run([sys.executable, "-c", PROGRAM.format(way)], capture_output=True, text=True, check=True)
-        seconds[name] = float(done.stdout)
-    print(f"{'':24}{'seconds':>8}{'ratio':>8}")
+    print(f"{'import':28}{'seconds':>8}")
+    for name in IMPORTS:
+        print(f"{name:28}{min(seconds_of('-c', f'import {name}') for _ in range(3)):8.2f}")
+
+    print(f"\n{'variables of YOLOv3':28}{'seconds':>8}{'ratio':>8}")
+    seconds = {name: float(run("-c", VARIABLES.format(way))) for name, way in WAYS.items()}
     for name, value in seconds.items():
-        print(f"{name:24}{value:8.2f}{value / seconds['initialize']:8.1f}")
+        print(f"{name:28}{value:8.2f}{value / seconds['initialize']:8.1f}")
+
+    print(f"\n{'first step of train.py':28}{'seconds':>8}{'ratio':>8}")
+    with tempfile.TemporaryDirectory() as folder:
+        ways = {"plain": ("1", "false"), "cold": ("0", "true"), "warm": ("0", "true")}
+        seconds = {name: first_step(folder, name, *how) for name, how in ways.items()}
+    for name, value in seconds.items():
+        print(f"{name:28}{value:8.2f}{value / seconds['warm']:8.1f}")
+
+
+def first_step(folder, name, plain, cached):
+    """Seconds from the start of the process to the end of the first step."""
+    names = {"PLAIN": plain, "JAX_ENABLE_COMPILATION_CACHE": cached, "JAX_COMPILATION_CACHE_DIR": f"{folder}/cache"}
+    began = time.time()
+    out = run("-c", FIRST_STEP, "--workdir", f"{folder}/{name}", *FLAGS, **names)
+    return float(out.split("finished")[1]) - began
+
+
+def seconds_of(*arguments):
+    began = time.perf_counter()
+    run(*arguments)
+    return time.perf_counter() - began
+
+
+def run(*arguments, **names):
+    done = subprocess.run(
+        [sys.executable, *arguments], cwd=REPOSITORY, env=os.environ | names, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        sys.exit(done.stderr)
+    return done.stdout
 
 
 if __name__ == "__main__":

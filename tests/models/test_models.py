@@ -34,9 +34,7 @@ def test_floats_are_those_of_the_published_weights_files(model, floats):
 
 @pytest.mark.parametrize("model, flops", [(YOLOv3(80), 65.86e9), (YOLOv3Tiny(80), 5.56e9)])
 def test_flops_of_the_convolutions_are_those_that_darknet_prints(model, flops):
-    images = jax.ShapeDtypeStruct((1, 416, 416, 3), jnp.float32)
-    jaxpr = jax.make_jaxpr(lambda v, x: model.apply(v, x, train=False))(abstract_variables(model), images)
-    assert _convolution_flops(jaxpr.jaxpr) == pytest.approx(flops, rel=2e-3)
+    assert convolution_flops(model, (1, 416, 416, 3)) == pytest.approx(flops, rel=2e-3)
 
 
 # YOLOv3-SPP has all the layers of YOLOv3.
@@ -193,6 +191,13 @@ def test_wrong_model_configurations_are_refused_by_field(change, message):
     with pytest.raises(InputError, match=message):
         build_model(config)
         build_grid(config, 64)
+
+
+def convolution_flops(model, shape):
+    """Operations of the convolutions of a forward pass of images of that shape."""
+    images = jax.ShapeDtypeStruct(shape, jnp.float32)
+    jaxpr = jax.make_jaxpr(lambda v, x: model.apply(v, x, train=False))(abstract_variables(model), images)
+    return _convolution_flops(jaxpr.jaxpr)
 
 
 def _convolution_flops(jaxpr):

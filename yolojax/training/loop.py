@@ -27,6 +27,7 @@ from yolojax.training.imported import adopt_model, imported_variables
 from yolojax.training.lock import lock_workdir
 from yolojax.training.logs import MetricsLog, Progress, Silent
 from yolojax.training.optimizer import make_optimizer
+from yolojax.training.preflight import compile_checked
 from yolojax.training.profile import traced
 from yolojax.training.recorder import Recorder
 from yolojax.training.resume import check_data, restore_newest
@@ -100,9 +101,9 @@ def _train_and_evaluate(config, workdir, profile_steps, at_the_end):
     freeze_epochs = config.train.freeze_epochs
     frozen_steps = max(1, round(freeze_epochs * steps_per_epoch)) if freeze_epochs else total_steps
     notes = []
+    variables = abstract_variables(model)
+    abstract = abstract_arrays(jax.eval_shape(make_state, variables), replicated)
     if start_step:
-        variables = abstract_variables(model)
-        abstract = abstract_arrays(jax.eval_shape(make_state, variables), replicated)
         start_step, state, meta, notes = restore_newest(checkpoints, abstract)
         check_data(meta, data, sources, workdir, start_step)
     else:
@@ -113,6 +114,9 @@ def _train_and_evaluate(config, workdir, profile_steps, at_the_end):
         meta = make_meta(config, {}, [])
     log = MetricsLog(workdir, start_step) if is_first() else Silent()
     progress = Progress("train", start_step, total_steps) if is_first() else Silent()
+    running = at_the_end.enter_context(contextlib.ExitStack())
+    for resource in (contextlib.closing(progress), contextlib.closing(log), checkpoints):
+        running.enter_context(resource)
 
     progress.say(
         f"{config.model.name}, {len(config.data.class_names)} classes, {count_floats(variables):,} floats, "
@@ -156,6 +160,11 @@ def _train_and_evaluate(config, workdir, profile_steps, at_the_end):
     # Of a run that ended early only the evaluation is made again.
     ended = exhausted(scores, config.train.early_stopping)
     last_step = start_step if ended else total_steps
+    if start_step < last_step:
+        # The program that needs the most memory is compiled now, the others when they are first wanted.
+        largest = max(train_grids, key=lambda train_grid: train_grid.num_slots)
+        key = largest.size, config.train.freeze if frozen_steps >= total_steps else ""
+        train_steps[key] = compile_checked(train_steps[key], config, largest, abstract, split, progress.say)
     rows = local_rows(split, config.train.batch_size)
     batches = train_batches(train_source, config, train_grids, start_step, last_step, rows)
     steps = traced(
@@ -165,44 +174,44 @@ def _train_and_evaluate(config, workdir, profile_steps, at_the_end):
         wait=lambda: jax.block_until_ready(state),
         say=progress.say,
     )
-    with contextlib.closing(progress), contextlib.closing(log), checkpoints:
-        with StopSignals(mesh) as stop, contextlib.closing(batches), contextlib.closing(steps):
-            for step, (batch, counts) in steps:
-                frozen = config.train.freeze if step <= frozen_steps else ""
-                state, metrics = train_steps[batch.images.shape[1:3], frozen](state, batch)
-                recorder.add(step, metrics, stop.share(counts))
-                progress.advance(step)
-                evaluating = step % eval_every == 0 or step == total_steps
-                saving = evaluating or step % config.train.checkpoint_steps == 0
-                if not (saving or stop.signal()):
-                    continue
-                # Whatever the log says up to this step is on disk before the checkpoint that a resumed run starts from.
-                pending = recorder.flush(last=step == total_steps)
-                validation = {}
-                if evaluating:
-                    variables, evaluated_step = eval_variables(state), step
-                    outcome = evaluate(eval_step, variables, val_source, config, grid, split, progress.evaluating)
-                    validation = _log_validation(step, outcome, val_source, config, log, progress)
-                    recorder.restart_clock()
-                    scores.append(score(validation, best_by))
-                    ended = exhausted(scores, config.train.early_stopping)
-                if ended:
-                    pending = recorder.flush(last=True)
-                checkpoints.save(step, state, make_meta(config, validation, pending, scores, data, recorder.skipped))
-                if stop.signal(computed=True):
-                    checkpoints.wait()
-                    progress.say(f"stopped; step {step} is saved in {workdir}, and the same command goes on from there")
-                    stop.leave()
-                if ended:
-                    break
-        checkpoints.wait()
-        if ended:
-            progress.say(f"the run has ended: {without_improvement(scores)} evaluations without a better {best_by}")
+    with StopSignals(mesh) as stop, contextlib.closing(batches), contextlib.closing(steps):
+        for step, (batch, counts) in steps:
+            frozen = config.train.freeze if step <= frozen_steps else ""
+            state, metrics = train_steps[batch.images.shape[1:3], frozen](state, batch)
+            recorder.add(step, metrics, stop.share(counts))
+            progress.advance(step)
+            evaluating = step % eval_every == 0 or step == total_steps
+            saving = evaluating or step % config.train.checkpoint_steps == 0
+            if not (saving or stop.signal()):
+                continue
+            # Whatever the log says up to this step is on disk before the checkpoint that a resumed run starts from.
+            pending = recorder.flush(last=step == total_steps)
+            validation = {}
+            if evaluating:
+                variables, evaluated_step = eval_variables(state), step
+                outcome = evaluate(eval_step, variables, val_source, config, grid, split, progress.evaluating)
+                validation = _log_validation(step, outcome, val_source, config, log, progress)
+                recorder.restart_clock()
+                scores.append(score(validation, best_by))
+                ended = exhausted(scores, config.train.early_stopping)
+            if ended:
+                pending = recorder.flush(last=True)
+            checkpoints.save(step, state, make_meta(config, validation, pending, scores, data, recorder.skipped))
+            if stop.signal(computed=True):
+                checkpoints.wait()
+                progress.say(f"stopped; step {step} is saved in {workdir}, and the same command goes on from there")
+                stop.leave()
+            if ended:
+                break
+    checkpoints.wait()
+    if ended:
+        progress.say(f"the run has ended: {without_improvement(scores)} evaluations without a better {best_by}")
 
-        best_step = checkpoints.best_step() or checkpoints.steps()[-1]
-        if best_step != evaluated_step:
-            best = restore_variables(checkpoints, best_step, config, model, replicated)
-            outcome = evaluate(eval_step, best, val_source, config, grid, split, progress.evaluating)
+    best_step = checkpoints.best_step() or checkpoints.steps()[-1]
+    if best_step != evaluated_step:
+        best = restore_variables(checkpoints, best_step, config, model, replicated)
+        outcome = evaluate(eval_step, best, val_source, config, grid, split, progress.evaluating)
+    running.close()
     if not is_first():
         return None
     print(f"the best checkpoint by {best_by} is that of step {best_step}:")

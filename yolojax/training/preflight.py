@@ -1,0 +1,197 @@
+"""What a step will cost, known before it runs: its program is compiled ahead of time and analysed."""
+
+import math
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from yolojax.data.pipeline import Batch
+from yolojax.errors import InputError
+from yolojax.models import count_floats
+from yolojax.targets import Targets
+
+# A batch is being computed while the next one waits on the devices.
+BATCHES_ON_DEVICE = 2
+LESS = "config.train.remat=true or a larger config.train.accumulate needs less"
+
+
+class Cost(NamedTuple):
+    """What a step takes.
+
+    Attributes:
+        parameters: numbers that are trained.
+        flops: floating-point operations of a step, over all devices; a multiplication and an addition are two.
+        memory: bytes on each device: state, batches, and the temporary arrays of the program.
+    """
+
+    parameters: int
+    flops: float
+    memory: int
+
+
+def abstract_batch(config, grid, batch_size, sharding):
+    """Shapes and types of a training Batch, as `train_batches` makes them, on the devices of a sharding."""
+
+    def shaped(dtype, *shape):
+        return jax.ShapeDtypeStruct((batch_size, *shape), dtype, sharding=sharding)
+
+    boxes, scales = config.data.max_boxes, grid.num_scales
+    return Batch(
+        shaped(jnp.uint8 if config.data.fit == "letterbox" else jnp.float32, *grid.size, 3),
+        Targets(
+            boxes=shaped(jnp.float32, boxes, 4),
+            classes=shaped(jnp.int32, boxes),
+            slots=shaped(jnp.int32, boxes, scales * grid.anchors_per_scale),
+            on_scale=shaped(jnp.bool_, boxes, scales),
+        ),
+    )
+
+
+def compile_checked(step, config, grid, state, sharding, say):
+    """Compiles a training step ahead of time, says what it will take, and refuses one that the devices have no room for.
+
+    Args:
+        step: of `compile_train_step`, with this grid.
+        config: Config.
+        grid: AnchorGrid.
+        state: abstract TrainState, with shardings.
+        sharding: of a batch.
+        say: called with a line for people.
+
+    Returns:
+        The compiled step, to be called as `step` is.
+
+    Raises:
+        InputError: it needs more memory than a device has; with the largest batch that does not.
+    """
+
+    def compile_for(batch_size):
+        return compile_ahead(step, state, abstract_batch(config, grid, batch_size, sharding), config.train.accumulate)
+
+    say("compiling the step")
+    program, cost = compile_for(config.train.batch_size)
+    limit = memory_limit(jax.local_devices()[0])
+    check_memory(config, cost, limit, sharding.num_devices, lambda batch_size: compile_for(batch_size)[1], say)
+    return program
+
+
+def compile_ahead(step, state, batch, accumulate=1):
+    """Compiles a training step for shapes, without running it.
+
+    Args:
+        step: of `compile_train_step`.
+        state, batch: abstract TrainState and Batch, with shardings.
+        accumulate: of that step: XLA counts the operations of a loop once.
+
+    Returns:
+        (the compiled step, its Cost); (None, None) where the compiler finds that the devices have too little memory.
+    """
+    lowered = step.lower(state, batch)
+    try:
+        compiled = lowered.compile()
+    except jax.errors.JaxRuntimeError as error:
+        if "RESOURCE_EXHAUSTED" not in str(error):
+            raise
+        return None, None
+    memory = compiled.memory_analysis()
+    program = memory.argument_size_in_bytes + memory.output_size_in_bytes - memory.alias_size_in_bytes
+    waiting = (BATCHES_ON_DEVICE - 1) * sum(map(_bytes_on_a_device, jax.tree.leaves(batch)))
+    flops = lowered.cost_analysis()["flops"] * accumulate
+    return compiled, Cost(count_floats(state.params), flops, program + memory.temp_size_in_bytes + waiting)
+
+
+def memory_limit(device):
+    """Bytes that programs may take on a device; None where nobody says so. Devices on one CPU share what the machine has."""
+    stated = (device.memory_stats() or {}).get("bytes_limit")
+    if stated or device.platform != "cpu":
+        return stated
+    host = host_memory()
+    return host and host // jax.local_device_count()
+
+
+def host_memory(cgroups="/sys/fs/cgroup"):
+    """Bytes of this machine's memory, or of the container's share of it; None where the system does not say."""
+    try:
+        sizes = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
+    except (AttributeError, ValueError, OSError):
+        return None
+    for name in ("memory.max", "memory/memory.limit_in_bytes"):
+        try:
+            sizes.append(int((Path(cgroups) / name).read_text()))
+        except (OSError, ValueError):  # not there, or "max"
+            continue
+    return min(sizes)
+
+
+def check_memory(config, cost, limit, devices, cost_of, say):
+    """Says what a step takes, and refuses one that needs more memory than a device has, with the largest batch that does not.
+
+    Args:
+        config: Config.
+        cost: Cost of a step of `config.train.batch_size` pictures; None where the compiler itself ran out of memory.
+        limit: bytes of each device; None: not known.
+        devices: how many there are.
+        cost_of: function of a number of pictures to the Cost of their step, or None; each is compiled.
+        say: called with a line for people.
+
+    Raises:
+        InputError: the step does not fit.
+    """
+    if cost:
+        has = f" of {_size(limit)} that each device has" if limit else " on each device"
+        say(f"{cost.parameters:,} parameters; a step takes {_operations(cost.flops)} and about {_size(cost.memory)}{has}")
+    if limit is None or (cost and cost.memory <= limit):
+        return
+    say("looking for the largest batch that fits; each size is compiled")
+    unit = devices * config.train.accumulate
+
+    def memory(units):
+        cost = cost_of(units * unit)
+        return cost.memory if cost else math.inf
+
+    size = config.train.batch_size
+    most = unit * largest_that_fits(memory, size // unit, cost.memory if cost else math.inf, limit)
+    needs = f"about {_size(cost.memory)}" if cost else "more than there is"
+    advice = f"config.train.batch_size={most} is the largest that does" if most else f"nor does any other, not even {unit}"
+    raise InputError(
+        f"config.train.batch_size={size} does not fit: a step needs {needs} on each device, which has {_size(limit)}; "
+        f"{advice}; {LESS}"
+    )
+
+
+def largest_that_fits(memory, too_many, too_much, limit):
+    """The largest n from 0 with memory(n) <= limit, where memory grows with n about as a straight line; memory(0) is not asked.
+
+    Args:
+        memory: function of n from 1 to a number of bytes, never falling; expensive.
+        too_many: an n that does not fit.
+        too_much: what that takes, perhaps infinite.
+        limit: bytes.
+    """
+    fits, takes = 0, 0
+    while too_many - fits > 1:
+        # The smallest first: two points make the line.
+        share = 0.5 if math.isinf(too_much) else (limit - takes) / (too_much - takes) if fits else 0
+        between = min(max(fits + int(share * (too_many - fits)), fits + 1), too_many - 1)
+        value = memory(between)
+        if value <= limit:
+            fits, takes = between, value
+        else:
+            too_many, too_much = between, value
+    return fits
+
+
+def _bytes_on_a_device(leaf):
+    shape = leaf.sharding.shard_shape(leaf.shape)
+    return jnp.dtype(leaf.dtype).itemsize * math.prod(shape)
+
+
+def _size(size):
+    return f"{size / 2**30:.2f} GiB" if size >= 2**30 / 10 else f"{size / 2**20:.1f} MiB"
+
+
+def _operations(flops):
+    return f"{flops / 1e9:,.1f} GFLOP" if flops >= 1e8 else f"{flops / 1e6:.1f} MFLOP"
