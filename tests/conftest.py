@@ -1,4 +1,8 @@
-"""The suite runs with eight forced CPU devices, rank promotion refused, and warnings as errors (setup.cfg)."""
+"""The suite runs with eight forced CPU devices, rank promotion refused, and warnings as errors (setup.cfg).
+
+`YOLOJAX_TEST_PLATFORM=gpu XLA_PYTHON_CLIENT_PREALLOCATE=false python -m pytest` runs it on a GPU; what starts programs of its
+own stays on the CPU, and what needs eight devices is skipped.
+"""
 
 import os
 import shutil
@@ -16,6 +20,9 @@ import jax
 import pytest
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
+if os.environ.get("YOLOJAX_TEST_PLATFORM", "cpu") != "cpu":
+    # What is compared with float64 needs float32 in full: by default a GPU multiplies in TF32, a TPU in bfloat16.
+    jax.config.update("jax_default_matmul_precision", "highest")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SHARED = REPOSITORY.parent / "shared"
