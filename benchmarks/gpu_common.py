@@ -177,6 +177,22 @@ def make_batch(options, batch, seed=0):
     return images, Targets(*map(np.stack, zip(*targets, strict=True)))
 
 
+def our_step(options, dtype):
+    """(the training step, its initial state on the device, how batches lie there), with the loss and rate of the peer."""
+    import jax
+    import optax
+
+    from yolojax.loss import yolo_loss
+    from yolojax.training.step import compile_train_step, create_state, make_mesh, shardings
+
+    mesh = make_mesh(jax.devices()[:1])
+    replicated, split = shardings(mesh)
+    optimizer, model, grid = optax.adam(1e-4), make_model(options, dtype), make_grid(options)
+    state = create_state(jax.tree.map(jax.numpy.asarray, initial_variables(options)), optimizer)
+    step = compile_train_step(mesh, model=model, optimizer=optimizer, grid=grid, loss=yolo_loss)
+    return step, jax.device_put(state, replicated), split
+
+
 def peak_tflops(side, device):
     """Of a product of two large random bf16 matrices, by the library of the side."""
     n = PEAK_SIDE if device == "cuda" else 512

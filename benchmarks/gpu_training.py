@@ -6,7 +6,7 @@ python benchmarks/gpu_training.py --source FOLDER --rows bf16:64       # JPEGs, 
 python benchmarks/gpu_training.py --device cpu --size 96 --width 0.25 --rows f32:2 --seconds 1
 
 The same network, initial variables, loss, Adam and batch on every side (`peer_torch.py`); that the losses are the same is
-checked first in float32 on the CPU, and then row by row by the loss of the first step. Steps are timed in blocks, each waited
+checked first on the CPU, and then row by row by the loss of the first step. Steps are timed in blocks, each waited
 for; the median counts. A step takes 3 x 65.86 GFLOP a picture; the peak is that of a bf16 product of matrices of 8192 x 8192 in
 the same process, for f32 rows too, where both sides use TF32. The first call includes the compilation.
 """
@@ -41,20 +41,10 @@ def host_batches(options, batch):
 def ours(options, dtype, batch):
     """(step(batch) -> loss, batches on the device, wait, peak memory in bytes)"""
     import jax
-    import optax
 
-    from yolojax.loss import yolo_loss
-    from yolojax.training.feed import feed, put
-    from yolojax.training.step import compile_train_step, create_state, make_mesh, shardings
+    from yolojax.training.feed import feed
 
-    mesh = make_mesh(jax.devices()[:1])
-    replicated, split = shardings(mesh)
-    optimizer = optax.adam(1e-4)
-    variables = jax.tree.map(jax.numpy.asarray, common.initial_variables(options))
-    state = put(create_state(variables, optimizer), replicated)
-    compiled = compile_train_step(
-        mesh, model=common.make_model(options, dtype), optimizer=optimizer, grid=common.make_grid(options), loss=yolo_loss
-    )
+    compiled, state, split = common.our_step(options, dtype)
 
     def step(device_batch):
         nonlocal state
@@ -63,7 +53,7 @@ def ours(options, dtype, batch):
 
     host = host_batches(options, batch)
     if options.source == "device":
-        batches = itertools.repeat(put(next(host), split))
+        batches = itertools.repeat(jax.device_put(next(host), split))
     else:
         batches = (device_batch for device_batch, _ in feed(((b, None) for b in host), split))
     stats = jax.devices()[0].memory_stats

@@ -1,6 +1,6 @@
 """The peer of the GPU benchmarks: YOLOv3 in PyTorch, its loss, its step and its detections; and the check that both agree.
 
-python benchmarks/peer_torch.py --check               # 96 px, width 0.25, float32, on the CPU: seconds
+python benchmarks/peer_torch.py --check               # 96 px, width 0.25, on the CPU: seconds
 
 Written as a user of PyTorch would write it for speed: channels_last, autocast to bfloat16 or float32 with TF32 (which JAX too
 uses on a GPU), LeakyReLU in place, fused Adam, no Python per box, the heads in the type of autocast where ours are float32,
@@ -259,7 +259,11 @@ def uploader(device):
 
 
 def check():
-    """Compares the loss terms, the gradient and the detections of both in float32 on the CPU; raises where they disagree."""
+    """Compares the loss terms, the gradient and the detections of both on the CPU; raises where they disagree.
+
+    In float64 up to the heads: in float32 rounding alone turns some activations from one side of the kink to the other, and the
+    gradient of so deep and narrow a network with them.
+    """
     import jax
     import jax.numpy as jnp
 
@@ -268,8 +272,9 @@ def check():
     from yolojax.nms import postprocess
 
     jax.config.update("jax_platforms", "cpu")
+    jax.config.update("jax_enable_x64", True)
     options = types.SimpleNamespace(size=96, width=0.25)
-    grid, model = common.make_grid(options), common.make_model(options)
+    grid, model = common.make_grid(options), common.make_model(options).clone(dtype=jnp.float64)
     variables, (images, targets) = common.lively_variables(options), common.make_batch(options, 2)
 
     def objective(params):
@@ -279,11 +284,11 @@ def check():
         return terms.sum(), terms
 
     (_, terms), gradient = jax.jit(jax.value_and_grad(objective, has_aux=True))(variables["params"])
-    network = build_network(common.CLASSES, options.width, variables, "cpu").train()
+    network = build_network(common.CLASSES, options.width, variables, "cpu").train().double()
     batch = host_batch(images, targets)
     theirs = torch.stack([t.mean() for t in yolo_loss(network(batch[0]), batch[1], grid, torch.tensor(grid.slot_geometry))])
     theirs.sum().backward()
-    np.testing.assert_allclose(theirs.detach().numpy(), terms, rtol=1e-4, err_msg="loss terms")
+    np.testing.assert_allclose(theirs.detach().numpy(), terms, rtol=1e-5, err_msg="loss terms")
 
     # In the shape of a network, so that its parameters lie in the same order.
     with torch.no_grad():
@@ -293,11 +298,12 @@ def check():
     pairs = zip(network.parameters(), wanted.parameters(), strict=True)
     errors, norms = zip(*(((p.grad - w.detach()).norm() ** 2, w.detach().norm() ** 2) for p, w in pairs), strict=True)
     error = (sum(errors) / sum(norms)).sqrt().item()
-    assert error < 1e-3, f"the gradients differ by {error:.1e} of their norm"
+    assert error < 1e-4, f"the gradients differ by {error:.1e} of their norm"
 
     predict = jax.jit(lambda images: decode(model.apply(variables, images, train=False), grid))
     predictions = predict(images)
-    detect = make_detector(build_network(common.CLASSES, options.width, variables, "cpu"), grid, "f32", False)
+    network = build_network(common.CLASSES, options.width, variables, "cpu").double()
+    detect = make_detector(network, grid, "f32", False)
     threshold = score_threshold(detect, images)
     found = jax.device_get(postprocess(predictions, score_threshold=threshold))
     with torch.no_grad():
