@@ -23,7 +23,8 @@ class Cost(NamedTuple):
 
     Attributes:
         parameters: numbers that are trained.
-        flops: floating-point operations of a step, over all devices; a multiplication and an addition are two.
+        flops: operations of the convolutions and matrix products of a step, over all devices; a multiplication and an addition
+            are two, as Darknet counts them.
         memory: bytes on each device: state, batches, and the temporary arrays of the program.
     """
 
@@ -69,7 +70,7 @@ def compile_checked(step, config, grid, state, sharding, say):
     """
 
     def compile_for(batch_size):
-        return compile_ahead(step, state, abstract_batch(config, grid, batch_size, sharding), config.train.accumulate)
+        return compile_ahead(step, state, abstract_batch(config, grid, batch_size, sharding))
 
     say("compiling the step")
     program, cost = compile_for(config.train.batch_size)
@@ -78,20 +79,19 @@ def compile_checked(step, config, grid, state, sharding, say):
     return program
 
 
-def compile_ahead(step, state, batch, accumulate=1):
+def compile_ahead(step, state, batch):
     """Compiles a training step for shapes, without running it.
 
     Args:
         step: of `compile_train_step`.
         state, batch: abstract TrainState and Batch, with shardings.
-        accumulate: of that step: XLA counts the operations of a loop once.
 
     Returns:
         (the compiled step, its Cost); (None, None) where the compiler finds that the devices have too little memory.
     """
-    lowered = step.lower(state, batch)
+    traced = step.trace(state, batch)
     try:
-        compiled = lowered.compile()
+        compiled = traced.lower().compile()
     except jax.errors.JaxRuntimeError as error:
         if "RESOURCE_EXHAUSTED" not in str(error):
             raise
@@ -99,8 +99,32 @@ def compile_ahead(step, state, batch, accumulate=1):
     memory = compiled.memory_analysis()
     program = memory.argument_size_in_bytes + memory.output_size_in_bytes - memory.alias_size_in_bytes
     waiting = (BATCHES_ON_DEVICE - 1) * sum(map(_bytes_on_a_device, jax.tree.leaves(batch)))
-    flops = lowered.cost_analysis()["flops"] * accumulate
-    return compiled, Cost(count_floats(state.params), flops, program + memory.temp_size_in_bytes + waiting)
+    cost = Cost(count_floats(state.params), count_flops(traced.jaxpr.jaxpr), program + memory.temp_size_in_bytes + waiting)
+    return compiled, cost
+
+
+def count_flops(jaxpr):
+    """Operations of the convolutions and products of a jaxpr: XLA's own count takes seconds, and differs from device to device.
+
+    Those of a loop of unknown length count once, and so does each branch.
+    """
+    flops = 0
+    for equation in jaxpr.eqns:
+        name, parameters = equation.primitive.name, equation.params
+        if name in ("conv_general_dilated", "dot_general"):
+            a, b, out = (variable.aval.shape for variable in (*equation.invars, *equation.outvars))
+            if name == "dot_general":
+                (contracted, _), _ = parameters["dimension_numbers"]
+                sums = math.prod(a[axis] for axis in contracted)
+            else:
+                # The zeros that dilation puts between the pixels are not multiplied: the gradient of a stride has them.
+                kernel = parameters["dimension_numbers"].rhs_spec
+                sums = math.prod(b[axis] for axis in kernel[1:]) / math.prod(parameters["lhs_dilation"])
+            flops += 2 * math.prod(out) * sums
+        inner = jax.tree.leaves(tuple(parameters.values()), is_leaf=lambda value: hasattr(value, "eqns"))
+        inside = sum(count_flops(value) for value in inner if hasattr(value, "eqns"))
+        flops += inside * (parameters["length"] if name == "scan" else 1)
+    return flops
 
 
 def memory_limit(device):
