@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+from tests.permissions import bound, permissions
+
 CODE = """
 from yolojax import cli
 def main(arguments):
@@ -16,9 +18,9 @@ cli.run(main, lambda: None, "")
 """
 
 
-def run(**environment):
+def run(before=(), **environment):
     inherited = {name: value for name, value in os.environ.items() if name != "JAX_COMPILATION_CACHE_DIR"}
-    command = [sys.executable, "-W", "error", "-c", CODE]
+    command = [*before, sys.executable, "-W", "error", "-c", CODE]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=inherited | environment)
     assert done.returncode == 0 and not done.stderr, done.stderr
     return done.stdout.split()
@@ -41,3 +43,11 @@ def test_jax_own_setting_goes_first(tmp_path):
 def test_without_a_home_to_write_in_nothing_is_kept(tmp_path):
     (tmp_path / "home").write_text("a file")
     assert run(HOME=str(tmp_path / "home"), XDG_CACHE_HOME="") == ["6.0", "None"]
+
+
+@pytest.mark.parametrize("mode", [0, 0o500])
+def test_where_the_cache_may_not_be_written_nothing_is_kept(tmp_path, mode):
+    folder = tmp_path / "yolojax/compiled"
+    folder.mkdir(parents=True)
+    with permissions(folder, mode):
+        assert run(bound(), XDG_CACHE_HOME=str(tmp_path)) == ["6.0", "None"]

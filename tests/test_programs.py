@@ -24,6 +24,8 @@ from yolojax.training.loop import resolve
 REPOSITORY = Path(__file__).resolve().parent.parent
 CONFIG = REPOSITORY / "tests" / "tiny_config.py"
 TOTAL_STEPS = 60
+# Seconds after which a program counts as one that hangs, also where many others run beside it.
+LIMIT = 1200
 
 
 @pytest.fixture(scope="session")
@@ -34,22 +36,31 @@ def environment(tmp_path_factory):
     return {k: v for k, v in os.environ.items() if k != "XLA_FLAGS"} | names | {"JAX_PLATFORMS": "cpu"}
 
 
-def start(environment, *arguments, **options):
-    command = [sys.executable, *map(str, arguments)]
+def start(environment, *arguments, before=(), **options):
+    command = [*before, sys.executable, *map(str, arguments)]
     return subprocess.Popen(
         command, cwd=REPOSITORY, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
     )
 
 
 def run(environment, *arguments, **options):
-    process = start(environment, *arguments, **options)
-    out, err = process.communicate(timeout=300)
+    with start(environment, *arguments, **options) as process:
+        out, err = end_of(process)
     return process.returncode, out, err
 
 
-def succeed(environment, *arguments):
+def end_of(process):
+    """Waits for the end of a program; returns what it printed, on stdout and on stderr."""
+    try:
+        return process.communicate(timeout=LIMIT)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise
+
+
+def succeed(environment, *arguments, **options):
     """Runs a program to its end, in silence on stderr; returns what it printed."""
-    status, out, err = run(environment, *arguments)
+    status, out, err = run(environment, *arguments, **options)
     assert status == 0 and not err, err
     return out
 
@@ -180,12 +191,12 @@ def test_detect_takes_paths_as_they_come_and_ctrl_c_keeps_what_was_done(environm
     for number in range(2):
         process.stdin.write(f"{tmp_path}/{number}.png\n")
         process.stdin.flush()
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + LIMIT
         while not (out / f"{number}.png").exists():  # before the next path is known
             assert time.monotonic() < deadline and process.poll() is None
             time.sleep(0.02)
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    _, err = end_of(process)
     assert process.returncode == 130 and not err
     results = json.loads((out / "detections.json").read_text())
     assert [Path(result["file"]).name for result in results] == ["0.png", "1.png"]
@@ -227,7 +238,7 @@ def test_a_run_that_is_killed_and_resumed_ends_to_the_bit_as_one_that_was_not(en
         process = start(environment, *command)
         wait_for_steps(process)
         process.send_signal(stop)
-        out, err = process.communicate(timeout=120)
+        out, err = end_of(process)
         assert (process.returncode, err) == (status, ""), out
         if stop != signal.SIGKILL:
             saved = re.search(r"stopped; step (\d+) is saved", out)
@@ -293,7 +304,7 @@ def test_the_examples_of_the_readme_run(environment, finished, tmp_path):
             env={**environment, "PYTHONPATH": str(REPOSITORY)},
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=LIMIT,
         )
         assert done.returncode == 0 and not done.stderr, done.stderr
     assert (tmp_path / "frame0.png").exists()
@@ -382,7 +393,7 @@ def test_a_disk_that_is_full_while_saving_is_one_line_and_the_run_goes_on_later(
     command = ("train.py", "--workdir", workdir, "--config", CONFIG)
     # No file may grow over 8 KiB: the arrays of a checkpoint do not fit, as on a disk that is full.
     shell = ["bash", "-c", 'ulimit -f 8; exec "$@"', "limited", sys.executable, *map(str, command)]
-    done = subprocess.run(shell, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(shell, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=LIMIT)
     status, err = done.returncode, done.stderr
     assert status == 1, err
     assert err.count("\n") == 1 and "a checkpoint cannot be written: File too large; earlier checkpoints are" in err, err

@@ -121,7 +121,8 @@ def _keep_compiled_programs():
     folder = os.path.join(cache, "yolojax", "compiled")
     with contextlib.suppress(OSError):  # without a home that can be written, every program is compiled anew
         os.makedirs(folder, exist_ok=True)
-        os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", folder)
+        if os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+            os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", folder)
 
 
 def _report_failed_writes_once():

@@ -82,7 +82,37 @@ def slow(seconds):
     pipeline.train_sample = train_sample
 
 
-FAULTS = {fault.__name__: fault for fault in (nan_at, thread_raises, clock_back, delete_at_step, slow)}
+def places(path):
+    """No fault: the file has a line for each place that the run comes to, "training" one for each step."""
+    from yolojax.training import loop
+
+    def say(place):
+        with open(path, "a") as file:
+            file.write(f"{place}\n")
+
+    def said(place, function):
+        def call(*arguments):
+            say(place)
+            try:
+                return function(*arguments)
+            finally:
+                say("training" if place == "evaluating" else "ending")
+
+        return call
+
+    feed = loop.feed
+
+    def said_feed(*arguments):
+        for batch in feed(*arguments):
+            say("training")
+            yield batch
+
+    loop.feed = said_feed
+    loop.evaluate = said("evaluating", loop.evaluate)
+    loop.write_evaluation = said("reporting", loop.write_evaluation)
+
+
+FAULTS = {fault.__name__: fault for fault in (nan_at, thread_raises, clock_back, delete_at_step, slow, places)}
 
 if __name__ == "__main__":
     fault, argument, separator, *flags = sys.argv[1:]

@@ -12,7 +12,8 @@ import pytest
 
 from tests.data.test_large_pictures import BOMBS
 from tests.faults.test_killed import assert_same_end
-from tests.test_programs import CONFIG, make_list, metrics_lines, run, start, succeed, wait_for_steps
+from tests.permissions import bound, permissions
+from tests.test_programs import CONFIG, end_of, make_list, metrics_lines, run, start, succeed, wait_for_steps
 from yolojax.data.images import write_image
 
 pytestmark = pytest.mark.slow
@@ -41,7 +42,7 @@ def test_nan_in_batches(environment, finished, tmp_path):
     process = start(environment, *interposed("nan_at", "7,18,19", *flags))
     wait_for_steps(process)
     process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=120)
+    end_of(process)
     succeed(environment, *interposed("nan_at", "7,18,19", *flags))
     assert_same_end(tmp_path / "again", undisturbed)
 
@@ -97,11 +98,10 @@ def test_list_edited_between_stop_and_resume(environment, tmp_path, old, new, me
 
 
 @contextlib.contextmanager
-def read_only(folder):
-    """A read-only mount, which binds root too."""
+def mounted_read_only(folder):
     bind = ["mount", "--bind", str(folder), str(folder)]
     if os.geteuid() or subprocess.run(bind, capture_output=True).returncode:
-        pytest.skip("only root may mount, and no permission binds root otherwise")
+        pytest.skip("only root may mount")
     try:
         subprocess.run(["mount", "-o", "remount,ro,bind", str(folder)], check=True)
         yield
@@ -109,18 +109,26 @@ def read_only(folder):
         subprocess.run(["umount", str(folder)], check=True)
 
 
-def test_read_only_data(environment, tmp_path):
-    (tmp_path / "data").mkdir()
-    lists = make_list(tmp_path / "data")
-    if os.geteuid():
-        for path in [*(tmp_path / "data").iterdir(), tmp_path / "data"]:
-            path.chmod(0o500)
-        guard = contextlib.nullcontext()
-    else:
-        guard = read_only(tmp_path / "data")
-    with guard:
-        succeed(environment, "train.py", *flags_of(tmp_path, *lists, "--config.train.epochs=2"))
-        succeed(environment, "eval.py", "--workdir", tmp_path / "run")
+@pytest.mark.parametrize("how", ["permissions", "mount"])
+def test_read_only_data(environment, tmp_path, how):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    lists = make_list(folder)
+    for path in folder.iterdir():
+        path.chmod(0o400)
+    before = bound() if how == "permissions" else ()
+    with permissions(folder, 0o500) if how == "permissions" else mounted_read_only(folder):
+        succeed(environment, "train.py", *flags_of(tmp_path, *lists, "--config.train.epochs=2"), before=before)
+        succeed(environment, "eval.py", "--workdir", tmp_path / "run", before=before)
+
+
+@pytest.mark.parametrize("what", ["picture.png", "list.txt"])
+def test_data_that_may_not_be_read(environment, tmp_path, what):
+    flags = flags_of(tmp_path, *make_list(tmp_path), "--config.train.epochs=2")
+    with permissions(tmp_path / what, 0):
+        status, _, err = run(environment, "train.py", *flags, before=bound())
+    assert status == 1 and err.count("\n") == 1 and f"{tmp_path / what}" in err and "Permission denied" in err, err
+    succeed(environment, "train.py", *flags)
 
 
 def test_ten_thousand_boxes_in_a_picture(environment, tmp_path):
@@ -130,7 +138,8 @@ def test_ten_thousand_boxes_in_a_picture(environment, tmp_path):
     boxes = " ".join(f"{x},{y},{x + 9},{y + 9},{i % 2}" for i, (x, y) in enumerate(low.tolist()))
     (tmp_path / "list.txt").write_text(f"picture.png {boxes}\nother.png 2,2,30,30,0\n")
     succeed(environment, "train.py", *flags_of(tmp_path, *lists, "--config.train.epochs=2"))
-    assert metrics_lines(tmp_path / "run")[-1]["dropped_excess"] > 9_000
+    lines = [line for line in metrics_lines(tmp_path / "run") if line["split"] == "train"]
+    assert lines and lines[-1]["dropped_excess"] > 9_000
     metrics = json.loads((tmp_path / "run/eval/val/metrics.json").read_text())
     assert metrics["boxes"] == 10_001
 
@@ -155,6 +164,7 @@ def test_decompression_bombs(environment, finished, tmp_path, kind):
     status, _, err = run(environment, "train.py", *flags_of(tmp_path, *lists))
     assert status == 1 and err.count("\n") == 1 and "bomb.png" in err and "more than 268,435,456 pixels are not read" in err
     flags = ("--workdir", finished[0], "--out", tmp_path / "out")
-    status, _, err = run(environment, "detect.py", *flags, tmp_path / "bomb.png", tmp_path / "other.png")
-    assert status == 1 and "more than 268,435,456 pixels are not read" in err
+    status, out, err = run(environment, "detect.py", *flags, tmp_path / "bomb.png", tmp_path / "other.png")
+    assert status == 1 and err.count("\n") == 1 and "1 of 2 pictures could not be read" in err and "bomb.png" in err
+    assert re.search(r"left out: \S*bomb\.png.*more than 268,435,456 pixels are not read", out)
     assert (tmp_path / "out/other.png").exists()  # the rest is done

@@ -1,7 +1,9 @@
 """Checkpoints of a run, and what is read back from them: the only place that knows Orbax."""
 
 import contextlib
+import glob
 import json
+import os
 import re
 from pathlib import Path
 from typing import NamedTuple
@@ -27,10 +29,14 @@ class Checkpoints:
 
     A checkpoint is a folder named by its step with the state's arrays and meta.json-like values: configuration, class names,
     anchors, the metrics of its evaluation if it had one. It appears whole or not at all. Writing goes on in the background.
+
+    Raises:
+        InputError: this user may not read the checkpoints, or where they are not `read_only`, not write them.
     """
 
     def __init__(self, workdir, *, best_by="ap50", read_only=False):
         self.folder = Path(workdir).absolute() / "checkpoints"
+        _check_permissions(self.folder, write=not read_only)
         self._best_by = best_by
         self._scores = {}
         policies = checkpoint_managers
@@ -155,6 +161,19 @@ class Checkpoints:
                 f"{self.folder}: a checkpoint cannot be written: {_reason(error)}; earlier checkpoints are untouched; "
                 "mend this and start again with the same command"
             ) from error
+
+
+def _check_permissions(folder, write):
+    """Refuses checkpoints that this user may not read or write: they are not damaged, and none may be set aside for it."""
+    mode = os.R_OK | os.X_OK | (os.W_OK if write else 0)
+    within = glob.glob(os.path.join(glob.escape(str(folder)), "[0-9]*", "**"), recursive=True)
+    for path in [str(folder), *(path for path in within if Path(path).relative_to(folder).parts[0].isdigit())]:
+        # A run may delete a checkpoint at this moment, which another program looks at.
+        if not os.access(path, mode if os.path.isdir(path) else os.R_OK) and os.path.exists(path):
+            raise InputError(
+                f"{path.rstrip(os.sep)}: this user may not read{' and write' if write else ''} it; nothing was changed; allow "
+                "it (chmod, chown) and start again with the same command"
+            )
 
 
 class _KeepBest:

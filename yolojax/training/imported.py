@@ -1,5 +1,6 @@
 """Workdirs into which a network was imported: one checkpoint, of step 0, from which a training can start."""
 
+import os
 from pathlib import Path
 
 import jax
@@ -43,7 +44,8 @@ def adopt_model(config, workdir):
     Raises:
         InputError: a field that shapes the network and is neither at its default nor that of the imported one.
     """
-    if not (Path(workdir) / "checkpoints" / str(IMPORTED)).is_dir():
+    # A folder that may not be looked into is none here; `Checkpoints` refuses it.
+    if not os.path.isdir(os.path.join(workdir, "checkpoints", str(IMPORTED))):
         return config
     imported, default = read_config(workdir).model, type(config.model)()
     for name in ("name", "num_classes", "width", "cfg"):

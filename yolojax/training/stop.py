@@ -60,7 +60,8 @@ class StopSignals:
         raise KeyboardInterrupt if interrupted else SystemExit(128 + self.signal())
 
     def _note(self, number, _):
-        self._noted = int(number)
+        # Another one may come while this one is being noted.
+        self._noted = self._noted or int(number)
         self._restore()
 
     def _restore(self):
