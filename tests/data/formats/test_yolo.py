@@ -4,6 +4,7 @@ import os
 
 import numpy as np
 import pytest
+import yaml
 
 from yolojax.data.formats.read import read_annotations, splits
 from yolojax.data.images import write_image
@@ -179,3 +180,10 @@ def test_data_yaml_refused(yolo, tmp_path, text, message):
 def test_a_file_without_splits_is_refused(yolo):
     with pytest.raises(InputError, match=r"data\.yaml: none of train, val and test is set"):
         read_annotations(yolo(LABELS, "names: [cat, dog]"))
+
+
+def test_the_file_is_parsed_once(yolo, monkeypatch):
+    calls, load = [], yaml.load
+    monkeypatch.setattr(yaml, "load", lambda *arguments: calls.append(None) or load(*arguments))
+    read_annotations(yolo(LABELS))
+    assert len(calls) == 1

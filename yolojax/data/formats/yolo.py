@@ -53,7 +53,7 @@ def read_yolo(
         on_problem("number of classes", f"{path}: nc is {data['nc']!r}, but there are {len(names)} names; correct one")
     # By name where the names are the same, else by number.
     numbers = [names.index(name) for name in own] if own and set(own) == set(names) else range(len(names))
-    wanted = yolo_splits(path) if split is None else (split,)
+    wanted = _splits(data, path) if split is None else (split,)
     if not wanted:
         on_problem("no pictures", f"{path}: none of train, val and test is set; each is a folder or a list of pictures")
     pictures = {}
@@ -79,10 +79,13 @@ def read_yolo(
 
 def yolo_splits(path: str | os.PathLike) -> tuple[str, ...]:
     """The splits of a data.yaml: of train, val and test those that are set, and other keys that name what exists."""
-    data = _load(Path(path))
+    return _splits(_load(Path(path)), Path(path))
+
+
+def _splits(data, path):
     known = {"path", "names", "nc", "download", *_STANDARD_SPLITS}
     others = [key for key, value in data.items() if isinstance(value, str) and key not in known]
-    root = _root(data, Path(path))
+    root = _root(data, path)
     return (
         *(key for key in _STANDARD_SPLITS if data.get(key)),
         *(str(key) for key in others if (root / data[key]).suffix == ".txt" and os.path.isfile(root / data[key])),
@@ -163,7 +166,7 @@ def _split_pictures(data, path, split, on_problem):
     entries = data.get(split)
     entries = [entries] if isinstance(entries, str) else entries
     if not isinstance(entries, list) or not entries or not all(isinstance(entry, str) for entry in entries):
-        there = ", ".join(yolo_splits(path)) or "none"
+        there = ", ".join(_splits(data, path)) or "none"
         on_problem("no pictures", f"{path}: no split {split!r} (there: {there}); give a folder or a list of pictures")
         return {}
     found = {}
