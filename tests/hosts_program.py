@@ -82,6 +82,25 @@ def fail():
     hosts.gather("nobody answers")
 
 
+def late():
+    import time
+
+    import jax
+
+    from yolojax.training.feed import put
+    from yolojax.training.step import make_mesh, shardings
+
+    # As while it compiles what the other has in its cache; longer than Gloo waits for a connection.
+    if not hosts.is_first():
+        time.sleep(40)
+    assert hosts.gather(7) == [7, 7]
+    replicated, split = shardings(make_mesh())
+    if not hosts.is_first():
+        time.sleep(40)
+    assert int(jax.jit(lambda x: x.sum(), out_shardings=replicated)(put(np.ones(2, np.int32), split))) == 4
+    print("met", flush=True)
+
+
 def differ():
     hosts.check_alike({"seed": 7, "data.train": f"folder {int(hosts.is_first())}"})
 

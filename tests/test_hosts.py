@@ -29,6 +29,12 @@ def test_what_one_process_of_a_cluster_cannot_read_ends_both():
 
 
 @pytest.mark.slow
+def test_one_process_may_be_late_by_more_than_gloo_waits():
+    for status, out, err in finish(start("-m", "tests.hosts_program", "late"), timeout=400):
+        assert status == 0 and out.endswith("met\n") and not err, err
+
+
+@pytest.mark.slow
 def test_processes_that_were_started_with_different_things():
     for status, _, err in finish(start("-m", "tests.hosts_program", "differ"), timeout=200):
         assert status == 1 and err.count("\n") == 1

@@ -1,5 +1,6 @@
 """Whole runs in several layouts of devices and processes: the same numbers, one anothers' checkpoints, and every way to end."""
 
+import functools
 import json
 import shutil
 import signal
@@ -19,7 +20,8 @@ SETTINGS = [
     "--config.data.digits_val=13",  # the last batch is not full
     "--config.train.epochs=2.0",
     "--config.data.augment.mix_off_epochs=1.0",
-    # Sums in another order flip a maximum or a kink now and then, and a large rate multiplies the difference at every step.
+    # At 1e-3 a value that lies within rounding of a kink can carry the losses 1e-4 apart; test_layouts.py shows that nothing
+    # but rounding differs.
     "--config.optimizer.learning_rate=1e-4",
     "--config.train.log_steps=1",
     "--config.train.checkpoint_steps=4",
@@ -54,8 +56,9 @@ def assert_same_run(workdir, other):
         for line, expected in zip(ours, theirs, strict=True):
             assert line.keys() == expected.keys()
             for name, value in expected.items():
-                close = pytest.approx(value, rel=1e-3 if name == "gradient_norm" else 1e-5, abs=1e-6)
-                assert line[name] == (value if value is None else close), (name, line["step"])
+                rel = 1e-3 if name == "gradient_norm" else 1e-5
+                close = value if value is None else pytest.approx(value, rel=rel, abs=1e-6)
+                assert line[name] == close, (name, line["step"])
     assert lines(workdir, "train")[-1]["step"] == STEPS
     assert_same_evaluation(workdir, other)
 
@@ -72,28 +75,41 @@ def assert_same_evaluation(workdir, other):
 
 
 @pytest.fixture(scope="module")
-def plain(tmp_path_factory):
+def run_of(tmp_path_factory):
+    """A function of (processes, devices of each) to the workdir of a whole run; each is made once."""
+
+    @functools.cache
+    def run(processes, devices):
+        workdir = tmp_path_factory.mktemp("layouts") / f"{processes}x{devices}"
+        succeed(train(workdir, processes=processes, devices=devices))
+        return workdir
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def plain(run_of):
     """The run of one process with one device."""
-    workdir = tmp_path_factory.mktemp("layouts") / "1x1"
-    succeed(train(workdir))
-    return workdir
+    return run_of(1, 1)
 
 
 @pytest.mark.parametrize("processes, devices", [(1, 2), (1, 4), (1, 8), (2, 2)])
-def test_every_layout_trains_and_evaluates_alike(plain, tmp_path, processes, devices):
-    workdir = tmp_path / "run"
-    succeed(train(workdir, processes=processes, devices=devices))
-    assert_same_run(workdir, plain)
+def test_every_layout_trains_and_evaluates_alike(plain, run_of, processes, devices):
+    assert_same_run(run_of(processes, devices), plain)
 
 
-def test_a_checkpoint_is_resumed_in_another_layout(plain, tmp_path):
+@pytest.mark.parametrize("made, resumed", [((1, 1), (2, 2)), ((2, 2), (1, 1)), ((2, 2), (1, 8)), ((1, 8), (2, 2))])
+def test_a_checkpoint_is_resumed_in_another_layout(plain, run_of, tmp_path, made, resumed):
     workdir = tmp_path / "run"
-    shutil.copytree(plain, workdir)
+    shutil.copytree(run_of(*made), workdir)
     shutil.rmtree(workdir / "checkpoints" / "20")
     shutil.rmtree(workdir / "eval")
-    (_, out, _), (_, silent, _) = succeed(train(workdir, processes=2, devices=2))
-    assert f"resuming {workdir} at step 16" in out and "on 4 CPU device(s) in 2 processes" in out
-    assert all(line.startswith("[Gloo]") for line in silent.splitlines())
+    processes, devices = resumed
+    (_, out, _), *others = succeed(train(workdir, processes=processes, devices=devices))
+    assert f"resuming {workdir} at step 16" in out and f"on {processes * devices} CPU device(s)" in out
+    assert ("in 2 processes" in out) == (processes == 2)
+    for _, silent, _ in others:
+        assert all(line.startswith("[Gloo]") for line in silent.splitlines())
     assert_same_run(workdir, plain)
 
 
@@ -119,7 +135,8 @@ def test_a_process_that_is_killed_does_not_leave_the_other_waiting(tmp_path, kil
     outcomes = finish(running, timeout=120)
     status, _, err = outcomes[1 - killed]
     assert outcomes[killed][0] == -signal.SIGKILL and status != 0
-    assert "another task died" in err or "one of them has ended" in err
+    last = err.splitlines()[-1]
+    assert last.startswith("train.py: error: ") and last.endswith("the same commands go on from the last checkpoint")
 
 
 def test_eval_of_two_processes_is_that_of_one(plain, tmp_path):

@@ -11,6 +11,7 @@ import traceback
 import numpy as np
 from absl import flags
 
+from yolojax import last_words
 from yolojax.cli import report
 from yolojax.errors import InputError
 
@@ -53,6 +54,7 @@ def together():
     watch.start()
     stopped = None
     try:
+        _connect()
         try:
             yield
         except SystemExit as error:  # all processes agreed to stop
@@ -67,6 +69,7 @@ def together():
     import jax
 
     jax.distributed.shutdown()
+    last_words.take_back()
     if stopped:
         raise stopped
 
@@ -186,7 +189,28 @@ def _join(arguments, seconds):
         timer.cancel()
     # JAX has put a handler of its own there, and nothing would end by SIGTERM.
     signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
+    last_words.leave(
+        f"process {distributed.global_state.process_id} was ended by a signal, or by JAX because another process is gone; "
+        "the same commands go on from the last checkpoint"
+    )
     return distributed.global_state.client
+
+
+def _connect():
+    """Connects the devices of all processes, while these are together.
+
+    At the first computation of a group of devices Gloo, which connects CPUs, waits 30 s for the others and then fails; and
+    one process may compile for minutes what another finds in its cache. Later computations wait.
+    """
+    import jax
+    from jax.experimental.multihost_utils import process_allgather
+    from jax.sharding import AxisType, NamedSharding, PartitionSpec
+
+    mesh = jax.make_mesh((jax.device_count(),), ("all",), axis_types=(AxisType.Auto,))
+    split, whole = NamedSharding(mesh, PartitionSpec("all")), NamedSharding(mesh, PartitionSpec())
+    ones = jax.make_array_from_callback((mesh.size,), split, lambda rows: np.ones(mesh.size, np.int32)[rows])
+    jax.block_until_ready(jax.jit(lambda x: x.sum(), out_shardings=whole)(ones))
+    process_allgather(np.zeros((), np.int32))
 
 
 def _watch(client, done):
@@ -246,6 +270,7 @@ _ending = threading.Lock()
 def _end(message, status):
     """Ends the process at once, from whichever thread: the main thread may be waiting for a process that is no more."""
     _ending.acquire()
+    last_words.take_back()
     if status == 1:
         report(message)
     if sys.stderr.isatty():

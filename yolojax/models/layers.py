@@ -89,6 +89,8 @@ class ConvBN(nn.Module):
 class Head(nn.Module):
     """The last, linear 1x1 convolution of a scale: (B, H, W, C) -> (B, H, W, A, 5 + num_classes) float32.
 
+    A network that computes in float64, under jax_enable_x64, has float64 heads.
+
     The bias of the objectness starts at log(p / (1 - p)) with p = 0.01, so that the many slots without an object do not flood
     the loss at the start (Lin et al. 2017, arXiv:1708.02002, section 4.1).
     """
@@ -102,7 +104,7 @@ class Head(nn.Module):
         x = nn.Conv(
             self.anchors * outputs,
             (1, 1),
-            dtype=jnp.float32,
+            dtype=jnp.promote_types(x.dtype, jnp.float32),
             kernel_init=nn.initializers.normal(HEAD_KERNEL_STD),
             bias_init=_objectness_prior_bias(outputs),
             name="head",

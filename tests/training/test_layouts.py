@@ -1,0 +1,66 @@
+"""Twenty steps on several devices and on one, in float64: all that differs is rounding.
+
+In float32 that cannot be told apart over many steps: a value within rounding of the kink of the leaky ReLU, say, falls on one
+side of it in one layout and on the other in another, and the gradients of the two differ by percents.
+"""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from tests.training.test_step import GRID, MODEL, assert_close, make_batch, needs_eight
+from yolojax.loss import yolo_loss
+from yolojax.models import initialize
+from yolojax.models.layers import ConvBN, Head, halve, to_unit_range
+from yolojax.training.step import compile_train_step, create_state, make_mesh, shardings
+
+STEPS = 20
+
+
+class Small(nn.Module):
+    """Two scales in four layers: quick to compile."""
+
+    num_classes: int = 3
+    dtype: jnp.dtype = jnp.float32
+
+    @nn.compact
+    def __call__(self, images, *, train):
+        def conv(features, kernel, stride, name, x):
+            return ConvBN(features, kernel, stride, dtype=self.dtype, momentum=0.9, name=name)(x, train=train)
+
+        x = halve(conv(8, 3, 2, "conv1", to_unit_range(images, self.dtype)))
+        fine = halve(conv(16, 3, 2, "conv2", x))
+        return Head(self.num_classes, 3, name="head16")(fine), Head(self.num_classes, 3, name="head32")(halve(fine))
+
+
+def train(model, devices):
+    """Losses, and the state after the last step, of Adam at a high rate."""
+    mesh = make_mesh(jax.devices()[:devices])
+    replicated, split = shardings(mesh)
+    optimizer = optax.adam(1e-3)
+    variables = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float64), initialize(model, 0))
+    state = jax.device_put(create_state(variables, optimizer, average=True), replicated)
+    step = compile_train_step(mesh, model=model, optimizer=optimizer, grid=GRID, loss=yolo_loss, ema_decay=0.5)
+    losses = []
+    for seed in range(STEPS):
+        state, metrics = step(state, jax.device_put(make_batch(seed=seed), split))
+        losses.append(metrics)
+    return jax.device_get(losses), jax.device_get(state)
+
+
+@needs_eight
+@pytest.mark.parametrize(
+    "model, layouts", [(Small(), (8,)), pytest.param(MODEL, (2, 4, 8), marks=pytest.mark.slow)], ids=["small", "tiny"]
+)
+def test_layouts_differ_by_rounding_alone(model, layouts):
+    with jax.enable_x64(True):
+        model = model.clone(dtype=jnp.float64)
+        expected_metrics, expected = train(model, 1)
+        assert expected_metrics[0]["loss"].dtype == np.float64
+        for devices in layouts:
+            metrics, state = train(model, devices)
+            assert_close(metrics, expected_metrics, 1e-9)
+            assert_close(state, expected, 1e-9)
