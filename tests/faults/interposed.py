@@ -82,6 +82,21 @@ def slow(seconds):
     pipeline.train_sample = train_sample
 
 
+def held(path):
+    """Before its eleventh step the run waits until the file is there."""
+    from yolojax.training import loop
+
+    feed = loop.feed
+
+    def held_feed(*arguments):
+        for step, batch in enumerate(feed(*arguments), start=1):
+            while step > 10 and not os.path.exists(path):
+                time.sleep(0.01)
+            yield batch
+
+    loop.feed = held_feed
+
+
 def places(path):
     """No fault: the file has a line for each place that the run comes to, "training" one for each step."""
     from yolojax.training import loop
@@ -112,7 +127,7 @@ def places(path):
     loop.write_evaluation = said("reporting", loop.write_evaluation)
 
 
-FAULTS = {fault.__name__: fault for fault in (nan_at, thread_raises, clock_back, delete_at_step, slow, places)}
+FAULTS = {fault.__name__: fault for fault in (nan_at, thread_raises, clock_back, delete_at_step, slow, held, places)}
 
 if __name__ == "__main__":
     fault, argument, separator, *flags = sys.argv[1:]

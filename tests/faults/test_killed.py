@@ -191,16 +191,17 @@ def test_two_runs_on_one_workdir(environment, finished, tmp_path):
     expected, _ = finished
     workdir = tmp_path / "run"
     command = ("train.py", "--workdir", workdir, "--config", CONFIG)
-    first = start(environment, "-m", "tests.faults.interposed", "slow", "0.05", "--", *command[1:])
-    wait_for_steps(first)
-    status, _, err = run(environment, *command)
-    assert status == 1 and err.count("\n") == 1 and f"{workdir}: another run trains there at this moment" in err, err
-    while not steps_of(workdir):
-        time.sleep(0.05)
-    assert first.poll() is None
-    succeed(environment, "eval.py", "--workdir", workdir)
-    first.kill()
-    first.communicate()
+    with start(environment, "-m", "tests.faults.interposed", "held", tmp_path / "go", "--", *command[1:]) as first:
+        try:
+            wait_for_steps(first)
+            status, _, err = run(environment, *command)
+            assert status == 1 and err.count("\n") == 1 and f"{workdir}: another run trains there at this moment" in err, err
+            succeed(environment, "eval.py", "--workdir", workdir)
+            (tmp_path / "go").touch()
+            wait_for_steps(first)
+        finally:
+            first.kill()
+            first.communicate()
     succeed(environment, *command)
     assert_same_end(workdir, expected)
 
