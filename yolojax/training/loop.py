@@ -110,8 +110,7 @@ def _train_and_evaluate(config, workdir, profile_steps, at_the_end):
         variables = imported_variables(checkpoints, config, model) or initialize(model, config.seed)
         if config.init_from:
             variables, notes = initial_values(config.init_from, variables, model)
-        # In one program: made array by array, that of YOLOv3 takes a second or two longer. From the host: imported variables lie
-        # on one device.
+        # In one program: array by array takes a second or two longer. From the host: imported variables lie on one device.
         state = jax.jit(make_state, out_shardings=replicated)(jax.device_get(variables))
         meta = make_meta(config, {}, [])
     log = MetricsLog(workdir, start_step) if is_first() else Silent()
