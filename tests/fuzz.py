@@ -234,7 +234,7 @@ def _limits():
 
 def attempt(read, size=0):
     """What a reader does with a file of so many bytes: "read", "refused", or in words what it should not have done."""
-    # PyYAML takes 25 microseconds a byte.
+    # PyYAML takes some 15 microseconds a byte.
     seconds = SECONDS_A_CASE + size / 2**16
     began = time.process_time()
     # Of work, whatever else the machine does; a reader that waits for something without working has more time. Again and again,
