@@ -2,6 +2,7 @@
 
 import math
 import os
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -167,7 +168,8 @@ def check_memory(config, cost, limit, devices, cost_of, say):
     if cost:
         has = f" of {_size(limit)} that each device has" if limit else " on each device"
         say(f"{cost.parameters:,} parameters; a step takes {_operations(cost.flops)} and about {_size(cost.memory)}{has}")
-    if limit is None or (cost and cost.memory <= limit):
+    most_memory = sys.maxsize if limit is None else limit
+    if cost and cost.memory <= most_memory:
         return
     say("looking for the largest batch that fits; each size is compiled")
     unit = devices * config.train.accumulate
@@ -177,11 +179,12 @@ def check_memory(config, cost, limit, devices, cost_of, say):
         return cost.memory if cost else math.inf
 
     size = config.train.batch_size
-    most = unit * largest_that_fits(memory, size // unit, cost.memory if cost else math.inf, limit)
+    most = unit * largest_that_fits(memory, size // unit, cost.memory if cost else math.inf, most_memory)
     needs = f"about {_size(cost.memory)}" if cost else "more than there is"
+    has_limit = f", which has {_size(limit)}" if limit else ""
     advice = f"config.train.batch_size={most} is the largest that does" if most else f"nor does any other, not even {unit}"
     raise InputError(
-        f"config.train.batch_size={size} does not fit: a step needs {needs} on each device, which has {_size(limit)}; "
+        f"config.train.batch_size={size} does not fit: a step needs {needs} on each device{has_limit}; "
         f"{advice}; {LESS}"
     )
 
