@@ -17,6 +17,7 @@ from yolojax.errors import InputError
 from yolojax.models import build_model, initialize
 from yolojax.training.checkpoints import Checkpoints, abstract_arrays, load_run, make_meta, read_config
 from yolojax.training.loop import open_workdir, resolve
+from yolojax.training.step import make_mesh, shardings
 
 STATE = {"params": {"kernel": jnp.arange(6.0).reshape(2, 3)}, "step": jnp.asarray(3, jnp.int32), "ema": None}
 ON_ONE = jax.sharding.SingleDeviceSharding(jax.devices()[0])
@@ -51,6 +52,17 @@ def test_a_resumed_run_keeps_the_best_checkpoint_of_its_earlier_part(tmp_path):
         assert checkpoints.steps() == [1, 5, 6] and checkpoints.best_step() == 1
         save(checkpoints, 7, 0.95)
     assert Checkpoints(tmp_path, read_only=True).steps() == [6, 7]
+
+
+@pytest.mark.skipif(jax.device_count() < 2, reason="needs two devices")
+def test_a_state_that_is_on_all_devices_is_saved_without_a_program_and_comes_back(tmp_path, caplog):
+    replicated, _ = shardings(make_mesh(jax.devices()))
+    state = jax.device_put({"params": {"kernel": np.random.default_rng(0).normal(size=(16, 24))}, "step": np.int32(3)}, replicated)
+    with jax.log_compiles(), Checkpoints(tmp_path) as checkpoints:
+        save(checkpoints, 1, state=state)
+    assert "Compiling" not in caplog.text
+    again = Checkpoints(tmp_path, read_only=True).restore(1, abstract_arrays(state, replicated))
+    jax.tree.map(np.testing.assert_array_equal, again, state)
 
 
 def test_of_equally_good_checkpoints_the_later_is_the_best_and_a_step_is_saved_once(tmp_path):
@@ -118,7 +130,7 @@ def test_a_run_is_loaded_by_best_last_or_step(tmp_path):
         variables = jax.tree.map(jnp.asarray, initialize(model, step))
         states[step] = variables
         metrics = {} if ap50 is None else {"ap50": ap50}
-        checkpoints.save(step, {"ema": variables, "params": 0}, make_meta(config, metrics, []))
+        checkpoints.save(step, {"ema": variables, "params": jnp.zeros(())}, make_meta(config, metrics, []))
     checkpoints.close()
     for wanted, step in (("best", 1), ("last", 3), ("2", 2), (2, 2)):
         run = load_run(tmp_path, wanted)

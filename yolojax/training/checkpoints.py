@@ -50,7 +50,7 @@ class Checkpoints:
             self._manager = ocp.CheckpointManager(
                 self.folder,
                 options=options,
-                item_handlers={"state": ocp.PyTreeCheckpointHandler(), "meta": ocp.JsonCheckpointHandler()},
+                item_handlers={"state": _state_handler(), "meta": ocp.JsonCheckpointHandler()},
             )
 
     def steps(self):
@@ -174,6 +174,17 @@ def _check_permissions(folder, write):
                 f"{path.rstrip(os.sep)}: this user may not read{' and write' if write else ''} it; nothing was changed; allow "
                 "it (chmod, chown) and start again with the same command"
             )
+
+
+def _state_handler():
+    """A handler whose arrays are written by the first device that holds them.
+
+    By default each of n devices writes an nth of every array. The state is on all of them, and to cut it compiles a program for
+    each size and each part, which the training waits for.
+    """
+    handler = ocp.type_handlers.ArrayHandler(use_replica_parallel=False)
+    registry = ocp.type_handlers.create_type_handler_registry((jax.Array, handler))
+    return ocp.PyTreeCheckpointHandler(type_handler_registry=registry)
 
 
 class _KeepBest:
