@@ -1,6 +1,8 @@
 """Checkpoints: what is kept, what comes back, and what is said when it cannot."""
 
 import json
+import sys
+from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
@@ -57,12 +59,26 @@ def test_a_resumed_run_keeps_the_best_checkpoint_of_its_earlier_part(tmp_path):
 @pytest.mark.skipif(jax.device_count() < 2, reason="needs two devices")
 def test_a_state_that_is_on_all_devices_is_saved_without_a_program_and_comes_back(tmp_path, caplog):
     replicated, _ = shardings(make_mesh(jax.devices()))
-    state = jax.device_put({"params": {"kernel": np.random.default_rng(0).normal(size=(16, 24))}, "step": np.int32(3)}, replicated)
+    kernel = np.random.default_rng(0).normal(size=(16, 24))
+    state = jax.device_put({"params": {"kernel": kernel}, "step": np.int32(3)}, replicated)
     with jax.log_compiles(), Checkpoints(tmp_path) as checkpoints:
         save(checkpoints, 1, state=state)
     assert "Compiling" not in caplog.text
     again = Checkpoints(tmp_path, read_only=True).restore(1, abstract_arrays(state, replicated))
     jax.tree.map(np.testing.assert_array_equal, again, state)
+
+
+def test_answers_that_come_after_a_reading_that_failed_are_not_reported(tmp_path, monkeypatch):
+    reported = []
+    monkeypatch.setattr(sys, "unraisablehook", reported.append)
+    with Checkpoints(tmp_path) as checkpoints:
+        with pytest.raises(InputError, match="cannot be read"):
+            checkpoints.meta(1)
+        late = SimpleNamespace(exc_value=RuntimeError("Event loop is closed"))
+        other = SimpleNamespace(exc_value=RuntimeError("something else"))
+        sys.unraisablehook(late)
+        sys.unraisablehook(other)
+    assert reported == [other]
 
 
 def test_of_equally_good_checkpoints_the_later_is_the_best_and_a_step_is_saved_once(tmp_path):

@@ -5,6 +5,7 @@ import glob
 import json
 import os
 import re
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -135,6 +136,7 @@ class Checkpoints:
             with _quiet():
                 yield
         except Exception as error:
+            _ignore_late_answers()
             raise InputError(f"{self.folder / str(step)}: the checkpoint cannot be read: {_reason(error)}") from error
 
     def close(self):
@@ -303,6 +305,20 @@ def _find_step(checkpoints, wanted):
     if not str(wanted).isdigit() or int(wanted) not in steps:
         raise InputError(f"{checkpoints.folder} has no checkpoint {wanted!r}: best, last, {', '.join(map(str, steps))}")
     return int(wanted)
+
+
+def _ignore_late_answers():
+    """Orbax does not wait for its other reads where one has failed, and Python reports each whose answer finds nobody."""
+    report = sys.unraisablehook
+    if getattr(report, "but_late_answers", False):
+        return
+
+    def hook(unraisable):
+        if not isinstance(unraisable.exc_value, RuntimeError) or str(unraisable.exc_value) != "Event loop is closed":
+            report(unraisable)
+
+    hook.but_late_answers = True
+    sys.unraisablehook = hook
 
 
 def _reason(error):
