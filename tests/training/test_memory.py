@@ -132,7 +132,8 @@ def test_parts_that_the_devices_cannot_share_are_refused():
 
 def test_activations_computed_anew_give_the_same_step_with_less_memory():
     step = functools.partial(compile_train_step, make_mesh(jax.devices()[:1]), accumulate=1, **STEP)
-    programs = [step(remat=remat).lower(start(MODEL), make_batch(16)).compile() for remat in (False, True)]
+    optimized = {"xla_backend_optimization_level": 3}  # or little is saved
+    programs = [step(remat=remat).lower(start(MODEL), make_batch(16)).compile(optimized) for remat in (False, True)]
     (expected, expected_metrics), (state, metrics) = (program(start(MODEL), make_batch(16)) for program in programs)
     assert_close(metrics, expected_metrics, 1e-5)
     assert_close(state.params, expected.params, 1e-5)
