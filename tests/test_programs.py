@@ -334,6 +334,8 @@ def make_list(tmp_path, line="picture.png 1,1,20,20,1"):
         f"--config.data.val={tmp_path}/list.txt",
         f"--config.data.names={tmp_path}/names",
         "--config.train.batch_size=2",
+        "--config.train.epochs=3",
+        "--config.data.sizes=()",
     ]
 
 
@@ -370,7 +372,7 @@ def test_a_mistake_is_one_line_and_damages_nothing(mistake, environment, tmp_pat
 
 
 def test_unreadable_pictures_may_be_skipped_and_are_counted(environment, tmp_path):
-    flags = [*make_list(tmp_path, "broken.png 1,1,20,20,1"), "--config.data.on_unreadable=skip", "--config.train.epochs=3"]
+    flags = [*make_list(tmp_path, "broken.png 1,1,20,20,1"), "--config.data.on_unreadable=skip"]
     out = succeed(environment, "train.py", "--workdir", tmp_path / "run", "--config", CONFIG, *flags)
     lines = metrics_lines(tmp_path / "run")
     assert [line["unreadable"] for line in lines] == [1, 1, 3, 1]  # three validations, and in the last line three steps
@@ -403,7 +405,7 @@ def test_a_disk_that_is_full_while_saving_is_one_line_and_the_run_goes_on_later(
 
 def test_a_loss_that_is_not_finite_stops_the_run_and_names_step_and_pictures(environment, tmp_path):
     workdir = tmp_path / "run"
-    flags = ["--config.optimizer.learning_rate=1e30", "--config.optimizer.warmup_epochs=0"]
+    flags = ["--config.optimizer.learning_rate=1e30", "--config.optimizer.warmup_epochs=0", "--config.data.sizes=()"]
     status, _, err = run(environment, "train.py", "--workdir", workdir, "--config", CONFIG, *flags)
     assert status == 1 and err.count("\n") == 1
     assert re.search(r"step \d+: the loss is not finite .*; its pictures: scene \d+ of the training digits", err)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from yolojax.data.annotations import check_boxes_in_picture, read_names, read_text_list
-from yolojax.data.digits import DIGIT_NAMES, _enlarge, compose_scene, split_digits, write_mnist_detection
+from yolojax.data.digits import DIGIT_NAMES, _enlarge, _handwritten_digits, compose_scene, split_digits, write_mnist_detection
 from yolojax.data.images import read_image
 from yolojax.errors import InputError
 
@@ -34,6 +34,14 @@ def test_split_is_fixed_complete_and_disjoint():
         assert len(counts) == 10 and counts.min() > 0.09 * len(part)
     seen = {glyph.tobytes() for glyph in glyphs}
     assert not any(glyph.tobytes() in seen for glyph in held_out_glyphs)
+
+
+def test_the_digits_are_those_of_scikit_learn():
+    from sklearn.datasets import load_digits
+
+    ours, theirs = _handwritten_digits(), load_digits()
+    np.testing.assert_array_equal(ours[0], theirs.images)
+    np.testing.assert_array_equal(ours[1], theirs.target)
 
 
 def test_scene(train_digits):

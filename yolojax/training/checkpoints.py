@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import flax.linen as nn
 import jax
+import numpy as np
 import orbax.checkpoint as ocp
 from absl import logging as absl_logging
 from orbax.checkpoint import checkpoint_managers
@@ -185,7 +186,9 @@ def _state_handler():
     each size and each part, which the training waits for.
     """
     handler = ocp.type_handlers.ArrayHandler(use_replica_parallel=False)
-    registry = ocp.type_handlers.create_type_handler_registry((jax.Array, handler))
+    registry = ocp.type_handlers.create_type_handler_registry(
+        (jax.Array, handler), (np.ndarray, ocp.type_handlers.NumpyHandler())
+    )
     return ocp.PyTreeCheckpointHandler(type_handler_registry=registry)
 
 
