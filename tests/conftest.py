@@ -1,7 +1,7 @@
 """The suite runs with eight forced CPU devices, rank promotion refused, and warnings as errors (setup.cfg).
 
-Most of its time is that of XLA's compiler, which therefore does not optimize here; the programs that tests start are compiled
-as users have them. `XLA_FLAGS=--xla_backend_optimization_level=3 python -m pytest` optimizes all, and takes twice as long.
+Most of its time is that of XLA's compiler, which therefore does not optimize here.
+`XLA_FLAGS=--xla_backend_optimization_level=3 python -m pytest` compiles as users do, and takes twice as long.
 
 `YOLOJAX_TEST_PLATFORM=gpu XLA_PYTHON_CLIENT_PREALLOCATE=false python -m pytest` runs it on a GPU; what starts programs of its
 own stays on the CPU, and what needs eight devices is skipped.

@@ -33,7 +33,8 @@ def environment(tmp_path_factory):
     """One CPU device, as users have it, and compiled programs shared between the processes of the tests."""
     cache = tmp_path_factory.mktemp("compiled")
     names = {"JAX_COMPILATION_CACHE_DIR": str(cache), "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.5"}
-    return {k: v for k, v in os.environ.items() if k != "XLA_FLAGS"} | names | {"JAX_PLATFORMS": "cpu"}
+    flags = [flag for flag in os.environ["XLA_FLAGS"].split() if "device_count" not in flag and "gpu" not in flag]
+    return os.environ | names | {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": " ".join(flags)}
 
 
 def start(environment, *arguments, before=(), **options):
@@ -206,6 +207,7 @@ def test_detect_takes_paths_as_they_come_and_ctrl_c_keeps_what_was_done(environm
     assert len(labels) == len(found) == len(list(out.glob("crops/*/*.png")))
 
 
+@pytest.mark.slow  # tests/darknet/test_convert.py does the same within one process
 def test_a_trained_run_as_darknets_files_finds_the_same(environment, finished, tmp_path):
     workdir, _ = finished
     write_image(tmp_path / "scene.png", compose_scene(np.random.default_rng(0), *split_digits()[1], size=160).image)

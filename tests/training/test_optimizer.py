@@ -248,10 +248,11 @@ def test_the_line_search_takes_armijos_factors(rate, trials, x, y):
         return 0.1 * (1 - w[0]) ** 2 + (w[1] - w[0] ** 2) ** 2
 
     with jax.enable_x64(True):
+        slope = jax.jit(jax.grad(valley))
         step = searched(lambda params: valley(params["kernel"]), rate, trials)
         params, state, begin = {"kernel": jnp.asarray([x, y])}, None, 1.0
         for _ in range(4):
-            w, gradient = np.asarray(params["kernel"]), np.asarray(jax.grad(valley)(params["kernel"]))
+            w, gradient = np.asarray(params["kernel"]), np.asarray(slope(params["kernel"]))
             expected = literal_backtrack(valley, w, gradient, rate, begin, trials)
             params, state, factor = step(params, state)
             assert factor == expected

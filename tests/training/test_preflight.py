@@ -212,7 +212,7 @@ def test_a_step_that_does_not_fit_is_refused_with_the_largest_batch_that_does(mo
 def test_a_run_that_does_not_fit_is_refused_and_the_size_it_names_runs(tmp_path, monkeypatch):
     config = get_config()
     config.train.batch_size, config.train.epochs = 80, 1.0
-    monkeypatch.setattr(preflight, "memory_limit", lambda device: 9 * 2**20)
+    monkeypatch.setattr(preflight, "memory_limit", lambda device: 6 * 2**20)
     with pytest.raises(InputError, match=r"config.train.batch_size=80 does not fit: .* is the largest that does") as refused:
         train_and_evaluate(config, tmp_path / "run")
     config.train.batch_size = int(str(refused.value).split("config.train.batch_size=")[2].split()[0])
