@@ -20,7 +20,8 @@ if os.environ.setdefault("YOLOJAX_TEST_PLATFORM", "cpu") == "cpu":
     if "optimization_level" not in flags[0]:
         flags.append("--xla_backend_optimization_level=0")
         # XLA ends the process at a flag that it does not know: this one only where it was tried.
-        flags += ["--xla_cpu_use_fusion_emitters=false"] * version("jaxlib").startswith("0.10.")
+        if version("jaxlib").startswith("0.10."):
+            flags.append("--xla_cpu_use_fusion_emitters=false")
     os.environ["XLA_FLAGS"] = " ".join(flags)
 else:
     # What is compared to the bit needs a GPU to repeat itself.

@@ -3,6 +3,7 @@
 import functools
 import re
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -16,6 +17,7 @@ from yolojax.darknet.network import build_network
 from yolojax.errors import InputError
 from yolojax.loss import yolo_loss
 from yolojax.models import abstract_variables, initialize
+from yolojax.models.layers import ConvBN, Head, halve, to_unit_range
 from yolojax.training.step import check_batch_size, compile_train_step, create_state, make_mesh, train_step
 
 PLAIN = """[net]
@@ -45,6 +47,21 @@ classes=3
 num=3
 """
 NETWORK, PLAIN_GRID = build_network(parse_cfg(PLAIN))
+
+
+class Deep(nn.Module):
+    """Layers of one size, one after the other."""
+
+    num_classes: int = 3
+    remat: bool = False
+
+    @nn.compact
+    def __call__(self, images, *, train):
+        x = ConvBN(8, 3, 2, name="first")(to_unit_range(images, jnp.float32), train=train)
+        for layer in range(5):
+            x = ConvBN(8, 3, remat=self.remat, name=f"layer{layer}")(x, train=train)
+        fine = halve(halve(halve(x)))
+        return Head(self.num_classes, 3, name="head16")(fine), Head(self.num_classes, 3, name="head32")(halve(fine))
 
 
 def plain_batch(pictures):
@@ -137,9 +154,12 @@ def test_activations_computed_anew_give_the_same_step_with_less_memory():
     assert_close(metrics, expected_metrics, 1e-5)
     assert_close(state.params, expected.params, 1e-5)
     assert_close(state.batch_stats, expected.batch_stats, 1e-5)
+    # The first layer of that network needs most, whatever the others keep.
+    step = functools.partial(compile_train_step, make_mesh(jax.devices()[:1]), accumulate=1, **STEP | {"model": Deep()})
+    programs = [step(remat=remat).lower(start(Deep()), make_batch(16)).compile() for remat in (False, True)]
     kept, anew = (program.memory_analysis().temp_size_in_bytes for program in programs)
-    # Of so small a network; of YOLOv3 a third is left. A GPU's compiler needs less to begin with.
-    assert anew < (0.97 if jax.default_backend() == "cpu" else 1) * kept
+    # Of YOLOv3 a third is left. A GPU's compiler needs less to begin with.
+    assert anew < (0.9 if jax.default_backend() == "cpu" else 1) * kept
 
 
 def test_every_convolution_of_a_cfg_is_computed_anew():

@@ -84,7 +84,7 @@ class DarknetNetwork(nn.Module):
 
 
 class DarknetConvolution(nn.Module):
-    """A convolution of a cfg: (B, H, W, C) -> (B, H', W', filters); that of a head is computed in float32."""
+    """A convolution of a cfg: (B, H, W, C) -> (B, H', W', filters); that of a head in float32 or more, as `layers.Head`."""
 
     operation: ops.Convolution
     dtype: jnp.dtype = jnp.float32
@@ -96,7 +96,7 @@ class DarknetConvolution(nn.Module):
     @nn.compact
     def __call__(self, x, *, train):
         of = self.operation
-        dtype = jnp.float32 if of.head else self.dtype
+        dtype = jnp.promote_types(self.dtype, jnp.float32) if of.head else self.dtype
 
         def layer(self, x):
             x = nn.Conv(
@@ -225,7 +225,7 @@ def _activate(of, x):
 
 
 def _outputs(of, x):
-    return x.astype(jnp.float32)
+    return x.astype(jnp.promote_types(x.dtype, jnp.float32))
 
 
 COMPUTE = {
