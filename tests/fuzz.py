@@ -144,7 +144,7 @@ def _leaves(tree):
 
 
 def config(folder):
-    from yolojax.training.checkpoints import read_config
+    from yolojax.training.runs import read_config
 
     def read():
         found = read_config(folder)
@@ -157,7 +157,8 @@ def config(folder):
 def meta(folder):
     import jax.numpy as jnp
 
-    from yolojax.training.checkpoints import Checkpoints, make_meta
+    from yolojax.training.checkpoints import Checkpoints
+    from yolojax.training.runs import make_meta
 
     entry = {"step": 3, "loss": 1.5, "skipped": 0}
     with Checkpoints(folder) as checkpoints:

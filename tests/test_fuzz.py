@@ -19,7 +19,7 @@ from yolojax.evaluation.history import read_history
 from yolojax.evaluation.recorded import read_evaluation
 from yolojax.export.about import KIND, VERSION
 from yolojax.export.stablehlo import ABOUT, PROGRAM, load
-from yolojax.training.checkpoints import read_config
+from yolojax.training.runs import read_config
 
 fuzz = pytest.importorskip("tests.fuzz", reason="limits of time and memory are those of Unix")
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads its memory from /proc")

@@ -31,7 +31,7 @@ def test_tensorflow_and_pytorch_are_needed_by_nothing():
 import sys
 sys.modules |= {"tensorflow": None, "torch": None}
 import yolojax.training.loop, yolojax.predict, yolojax.detect
-print({"PIL", "matplotlib"} & set(sys.modules))
+print({"PIL", "matplotlib", "orbax.checkpoint"} & set(sys.modules))
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

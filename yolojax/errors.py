@@ -14,6 +14,11 @@ class InputError(ValueError):
         super().__init__(one_line(message))
 
 
+def first_line(error):
+    """The first line of an exception's words, or its kind where it has none."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
 def one_line(message: str) -> str:
     """A message that any terminal can show: what is not printable (in file names, say) escaped, endless words cut."""
     if len(message) > 20_000:

@@ -13,7 +13,7 @@ from absl import flags
 
 from yolojax import last_words
 from yolojax.cli import report
-from yolojax.errors import InputError
+from yolojax.errors import InputError, first_line
 
 # Seconds without a sign of life after which a process counts as dead, and the others end.
 HEARTBEAT_SECONDS = 30
@@ -180,9 +180,9 @@ def _join(arguments, seconds):
         )
     except Exception as error:
         if arguments:
-            raise InputError(f"--coordinator={where}: {_first_line(error)}") from error
+            raise InputError(f"--coordinator={where}: {first_line(error)}") from error
         raise InputError(
-            f"--cluster: JAX finds no cluster here ({_first_line(error)}); start this by srun, mpirun or on a TPU, or give "
+            f"--cluster: JAX finds no cluster here ({first_line(error)}); start this by srun, mpirun or on a TPU, or give "
             "--coordinator, --num_processes and --process_id"
         ) from error
     finally:
@@ -243,7 +243,7 @@ def _fail_all(client, error):
                 _end(message, 1)
             threading.Event().wait(WATCH_SECONDS)
         message = (
-            f"a computation of all processes failed, perhaps because one of them has ended ({_first_line(error)}); see what "
+            f"a computation of all processes failed, perhaps because one of them has ended ({first_line(error)}); see what "
             "the others say; the same commands go on from the last checkpoint"
         )
     elif isinstance(error, KeyboardInterrupt):
@@ -252,7 +252,7 @@ def _fail_all(client, error):
         message = str(error)
     else:
         traceback.print_exception(error)
-        message = f"{type(error).__name__}: {_first_line(error)}"
+        message = f"{type(error).__name__}: {first_line(error)}"
     with contextlib.suppress(RuntimeError):  # another one was first, or the coordinator has gone
         client.key_value_set(_FAILED, f"process {process}: {message}")
     _say_farewell(client)
@@ -278,7 +278,3 @@ def _end(message, status):
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)
-
-
-def _first_line(error):
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -18,7 +18,7 @@ from yolojax.decode import Predictions, decode
 from yolojax.errors import InputError
 from yolojax.evaluation.evaluate import to_original
 from yolojax.nms import distance_power, postprocess
-from yolojax.training.checkpoints import load_run
+from yolojax.training.runs import load_run
 from yolojax.video import frames, open_video
 
 MAX_BATCH = 8

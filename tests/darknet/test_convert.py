@@ -25,8 +25,9 @@ from yolojax.export.agreement import agree
 from yolojax.export.workdir import export_workdir
 from yolojax.models import abstract_variables, build_model
 from yolojax.predict import Detector
-from yolojax.training.checkpoints import Checkpoints, load_run, make_meta, read_config
+from yolojax.training.checkpoints import Checkpoints
 from yolojax.training.loop import open_workdir, resolve, train_and_evaluate
+from yolojax.training.runs import load_run, make_meta, read_config
 
 
 @pytest.fixture

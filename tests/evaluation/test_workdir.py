@@ -14,8 +14,8 @@ from yolojax.errors import InputError
 from yolojax.evaluation.errors import KINDS
 from yolojax.evaluation.workdir import evaluate_workdir
 from yolojax.models import build_model, initialize
-from yolojax.training.checkpoints import make_meta, read_config
 from yolojax.training.loop import open_workdir, resolve
+from yolojax.training.runs import make_meta, read_config
 
 
 @pytest.fixture

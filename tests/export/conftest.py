@@ -9,8 +9,9 @@ from yolojax.config import to_dict
 from yolojax.data.digits import compose_scene, split_digits
 from yolojax.evaluation.report import write_json
 from yolojax.models import build_model, initialize
-from yolojax.training.checkpoints import Checkpoints, load_run, make_meta
+from yolojax.training.checkpoints import Checkpoints
 from yolojax.training.loop import resolve
+from yolojax.training.runs import load_run, make_meta
 
 
 @pytest.fixture(scope="session")

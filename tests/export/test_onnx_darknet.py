@@ -14,7 +14,7 @@ from yolojax.darknet.network import build_network, network_from_cfg
 from yolojax.darknet.operations import ACTIVATIONS
 from yolojax.darknet.weights import read_weights
 from yolojax.models import abstract_variables
-from yolojax.training.checkpoints import Run
+from yolojax.training.runs import Run
 
 pytest.importorskip("onnx", reason="the package onnx is not installed")
 

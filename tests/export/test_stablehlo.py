@@ -24,7 +24,7 @@ from yolojax.export.agreement import agree
 from yolojax.export.stablehlo import PROGRAM, check, export_stablehlo, load
 from yolojax.models import abstract_variables
 from yolojax.predict import Detector
-from yolojax.training.checkpoints import Run
+from yolojax.training.runs import Run
 
 
 @pytest.fixture(scope="module")

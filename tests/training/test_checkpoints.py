@@ -17,8 +17,9 @@ from yolojax.data.convert import convert
 from yolojax.data.formats.read import read_annotations
 from yolojax.errors import InputError
 from yolojax.models import build_model, initialize
-from yolojax.training.checkpoints import Checkpoints, abstract_arrays, load_run, make_meta, read_config
+from yolojax.training.checkpoints import Checkpoints
 from yolojax.training.loop import open_workdir, resolve
+from yolojax.training.runs import abstract_arrays, load_run, make_meta, read_config
 from yolojax.training.step import make_mesh, shardings
 
 STATE = {"params": {"kernel": jnp.arange(6.0).reshape(2, 3)}, "step": jnp.asarray(3, jnp.int32), "ema": None}

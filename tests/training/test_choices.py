@@ -16,7 +16,8 @@ from yolojax.evaluation.workdir import evaluate_workdir
 from yolojax.models import abstract_variables
 from yolojax.predict import Detector
 from yolojax.training import loop
-from yolojax.training.checkpoints import Checkpoints, abstract_arrays, load_run
+from yolojax.training.checkpoints import Checkpoints
+from yolojax.training.runs import abstract_arrays, load_run
 
 
 @pytest.fixture(scope="module")

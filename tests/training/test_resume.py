@@ -14,9 +14,10 @@ import pytest
 from yolojax.data.annotations import Record
 from yolojax.data.fingerprint import describe_change, fingerprint
 from yolojax.errors import InputError
-from yolojax.training.checkpoints import Checkpoints, abstract_arrays
+from yolojax.training.checkpoints import Checkpoints
 from yolojax.training.lock import lock_workdir
 from yolojax.training.resume import check_data, restore_newest
+from yolojax.training.runs import abstract_arrays
 
 ON_ONE = jax.sharding.SingleDeviceSharding(jax.devices()[0])
 

@@ -15,8 +15,9 @@ from yolojax.config_checks import BEST_BY, LOWER_IS_BETTER
 from yolojax.evaluation.analysis import analyse, largest_f1
 from yolojax.evaluation.report import summarize
 from yolojax.training import loop
-from yolojax.training.checkpoints import Checkpoints, load_run
+from yolojax.training.checkpoints import Checkpoints
 from yolojax.training.loop import train_and_evaluate
+from yolojax.training.runs import load_run
 from yolojax.training.selection import exhausted, score, without_improvement
 
 

@@ -14,8 +14,8 @@ from yolojax.evaluation.report import coco_results, format_absent, format_table,
 from yolojax.evaluation.stages import stage_seconds
 from yolojax.hosts import check_alike, is_first
 from yolojax.loss import build_loss
-from yolojax.training.checkpoints import load_run
 from yolojax.training.logs import Progress, Silent
+from yolojax.training.runs import load_run
 from yolojax.training.step import make_mesh, shardings
 
 

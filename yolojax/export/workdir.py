@@ -40,7 +40,7 @@ def export_workdir(workdir, to, out, *, checkpoint="best", pictures=()):
         InputError: no run, no pictures, a folder that cannot be written, a package that is missing, a file of Darknet's that
             is there already, or one that differs from the network.
     """
-    from yolojax.training.checkpoints import load_run
+    from yolojax.training.runs import load_run
 
     module, function = FORMATS[to].split(":")
     write = getattr(importlib.import_module(module), function)

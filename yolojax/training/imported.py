@@ -8,7 +8,7 @@ import jax
 from yolojax.config import to_dict
 from yolojax.errors import InputError
 from yolojax.evaluation.report import write_json
-from yolojax.training.checkpoints import IMPORTED, Checkpoints, make_meta, read_config, restore_variables
+from yolojax.training.runs import IMPORTED, make_meta, read_config, restore_variables
 
 
 def save_import(workdir, config, variables):
@@ -22,6 +22,8 @@ def save_import(workdir, config, variables):
     Raises:
         InputError: the folder holds a run or cannot be written.
     """
+    from yolojax.training.checkpoints import Checkpoints
+
     folder = Path(workdir)
     if (folder / "config.json").exists() or (folder / "checkpoints").exists():
         raise InputError(f"{workdir} holds a run already; name another --workdir")

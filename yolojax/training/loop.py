@@ -21,7 +21,6 @@ from yolojax.evaluation.workdir import write_evaluation
 from yolojax.hosts import check_alike, is_first
 from yolojax.loss import build_loss
 from yolojax.models import abstract_variables, build_grid, build_model, count_floats, initialize
-from yolojax.training.checkpoints import IMPORTED, Checkpoints, abstract_arrays, make_meta, read_config, restore_variables
 from yolojax.training.feed import feed, local_rows
 from yolojax.training.imported import adopt_model, imported_variables
 from yolojax.training.lock import lock_workdir
@@ -31,6 +30,7 @@ from yolojax.training.preflight import compile_checked
 from yolojax.training.profile import traced
 from yolojax.training.recorder import Recorder
 from yolojax.training.resume import check_data, restore_newest
+from yolojax.training.runs import IMPORTED, abstract_arrays, make_meta, read_config, restore_variables
 from yolojax.training.schedules import make_schedule
 from yolojax.training.selection import exhausted, score, without_improvement
 from yolojax.training.step import (
@@ -248,6 +248,8 @@ def open_workdir(config, workdir):
     Raises:
         InputError: it cannot be written, or its checkpoints were made by another configuration.
     """
+    from yolojax.training.checkpoints import Checkpoints
+
     try:
         if is_first():
             Path(workdir).mkdir(parents=True, exist_ok=True)

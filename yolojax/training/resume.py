@@ -5,7 +5,7 @@ import itertools
 from yolojax.data.fingerprint import describe_change
 from yolojax.errors import InputError
 from yolojax.hosts import gather, is_first
-from yolojax.training.checkpoints import IMPORTED
+from yolojax.training.runs import IMPORTED
 
 
 def restore_newest(checkpoints, abstract):
