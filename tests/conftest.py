@@ -7,13 +7,16 @@ Most of its time is that of XLA's compiler, which therefore does not optimize he
 own stays on the CPU, and what needs eight devices is skipped.
 """
 
+import gc
 import os
 import shutil
 import tempfile
 from importlib.metadata import version
 
-# Programs that tests start find there what another one compiled; the user's own cache stays as it is.
-os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="yolojax-compiled-")
+# One test finds there what another one compiled, in whichever process; the user's own cache stays as it is.
+if "PYTEST_XDIST_WORKER" not in os.environ:
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="yolojax-compiled-")
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 if os.environ.setdefault("YOLOJAX_TEST_PLATFORM", "cpu") == "cpu":
     os.environ["JAX_PLATFORMS"] = "cpu"
     flags = [os.environ.get("XLA_FLAGS", ""), "--xla_force_host_platform_device_count=8"]
@@ -32,6 +35,10 @@ from pathlib import Path
 import jax
 import pytest
 
+# What tracing leaves behind is looked through by Python's collector again and again, in a heap that is mostly modules.
+gc.freeze()
+gc.set_threshold(50_000, 50, 50)
+
 jax.config.update("jax_numpy_rank_promotion", "raise")
 if os.environ["YOLOJAX_TEST_PLATFORM"] != "cpu":
     # What is compared with float64 needs float32 in full: by default a GPU multiplies in TF32, a TPU in bfloat16.
@@ -42,7 +49,8 @@ SHARED = REPOSITORY.parent / "shared"
 
 
 def pytest_unconfigure():
-    shutil.rmtree(os.environ["JAX_COMPILATION_CACHE_DIR"], ignore_errors=True)
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        shutil.rmtree(os.environ["JAX_COMPILATION_CACHE_DIR"], ignore_errors=True)
 
 
 @pytest.fixture

@@ -18,23 +18,22 @@ from tests.test_video import make_video
 from tests.tiny_config import get_config
 from yolojax.data.digits import compose_scene, split_digits
 from yolojax.data.images import read_image, write_image
-from yolojax.training.checkpoints import Checkpoints, abstract_arrays
+from yolojax.training.checkpoints import Checkpoints
 from yolojax.training.loop import resolve
+from yolojax.training.runs import abstract_arrays
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 CONFIG = REPOSITORY / "tests" / "tiny_config.py"
-TOTAL_STEPS = 60
+TOTAL_STEPS = 30
 # Seconds after which a program counts as one that hangs, also where many others run beside it.
 LIMIT = 1200
 
 
 @pytest.fixture(scope="session")
-def environment(tmp_path_factory):
-    """One CPU device, as users have it, and compiled programs shared between the processes of the tests."""
-    cache = tmp_path_factory.mktemp("compiled")
-    names = {"JAX_COMPILATION_CACHE_DIR": str(cache), "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.5"}
+def environment():
+    """One CPU device, as users have it."""
     flags = [flag for flag in os.environ["XLA_FLAGS"].split() if "device_count" not in flag and "gpu" not in flag]
-    return os.environ | names | {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": " ".join(flags)}
+    return os.environ | {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": " ".join(flags)}
 
 
 def start(environment, *arguments, before=(), **options):
@@ -99,7 +98,7 @@ def test_a_run_leaves_what_it_promises(finished):
         "config.json", "checkpoints", "metrics.jsonl", "tensorboard", "eval",
     }  # fmt: skip
     lines = metrics_lines(workdir)
-    expected = [(step, "train") for step in range(5, 61, 5)] + [(step, "val") for step in range(12, 61, 12)]
+    expected = [(step, "train") for step in range(5, 31, 5)] + [(step, "val") for step in (12, 24, 30)]
     assert [(line["step"], line["split"]) for line in lines] == sorted(expected)
     for line in lines:
         assert line["loss"] == pytest.approx(line["box"] + line["objectness"] + line["classification"], rel=1e-5)
@@ -118,7 +117,7 @@ def test_a_run_leaves_what_it_promises(finished):
     report = (evaluation / "report.html").read_text()
     assert f"{metrics['best_f1']['f1']:.3f}" in report and report.count("<svg") == 4 and "The best" in report
     assert metrics["config"]["optimizer"]["ema_decay"] == 0.5 and metrics["run"] == "run"
-    assert "VOC 11-point" in out and str(evaluation) in out and "step 35/60  loss" in out
+    assert "VOC 11-point" in out and str(evaluation) in out and "step 25/30  loss" in out
     assert resolve(get_config())[0].data.class_names == tuple("0123456789")
 
 
@@ -236,7 +235,7 @@ def test_a_run_that_is_killed_and_resumed_ends_to_the_bit_as_one_that_was_not(en
     expected, _ = finished
     workdir = tmp_path / "run"
     command = ("train.py", "--workdir", workdir, "--config", CONFIG)
-    for stop, status in ((signal.SIGKILL, -signal.SIGKILL), (signal.SIGTERM, 128 + signal.SIGTERM), (signal.SIGINT, 130)):
+    for stop, status in ((signal.SIGKILL, -signal.SIGKILL), (signal.SIGTERM, 128 + signal.SIGTERM)):
         process = start(environment, *command)
         wait_for_steps(process)
         process.send_signal(stop)
@@ -248,30 +247,6 @@ def test_a_run_that_is_killed_and_resumed_ends_to_the_bit_as_one_that_was_not(en
     out = succeed(environment, *command)
     assert re.search(r"resuming .* at step \d+", out)
 
-    assert metrics_lines(workdir) == metrics_lines(expected)
-    for ours, theirs in zip(arrays(workdir, TOTAL_STEPS), arrays(expected, TOTAL_STEPS), strict=True):
-        np.testing.assert_array_equal(ours, theirs)
-
-
-@pytest.mark.slow
-def test_a_run_that_is_killed_at_random_moments_ends_to_the_bit_as_one_that_was_not(environment, finished, tmp_path):
-    expected, _ = finished
-    workdir = tmp_path / "run"
-    command = ("train.py", "--workdir", workdir, "--config", CONFIG)
-    rng = np.random.default_rng(0)
-    kills = 0
-    for attempt in range(6):
-        process = start(environment, *command)
-        if attempt % 4 == 3:  # while it starts; else soon after its first steps, where it logs, evaluates and saves
-            time.sleep(rng.uniform(0, 3))
-        else:
-            wait_for_steps(process)
-            time.sleep(rng.uniform(0, 0.15))
-        process.kill()
-        process.communicate()
-        kills += process.returncode == -signal.SIGKILL
-    assert kills >= 3
-    succeed(environment, *command)
     assert metrics_lines(workdir) == metrics_lines(expected)
     for ours, theirs in zip(arrays(workdir, TOTAL_STEPS), arrays(expected, TOTAL_STEPS), strict=True):
         np.testing.assert_array_equal(ours, theirs)
@@ -359,7 +334,13 @@ MISTAKES = {
 }
 
 
-@pytest.mark.parametrize("mistake", MISTAKES)
+# Of these there are tests in tests/data, without a program to wait for.
+SAID_BY_THE_READERS = ("class out of range", "inverted box", "box outside", "missing picture", "truncated picture")
+
+
+@pytest.mark.parametrize(
+    "mistake", [pytest.param(name, marks=pytest.mark.slow) if name in SAID_BY_THE_READERS else name for name in MISTAKES]
+)
 def test_a_mistake_is_one_line_and_damages_nothing(mistake, environment, tmp_path):
     what, message = MISTAKES[mistake]
     lists = make_list(tmp_path, what) if isinstance(what, str) else make_list(tmp_path)
@@ -403,14 +384,6 @@ def test_a_disk_that_is_full_while_saving_is_one_line_and_the_run_goes_on_later(
     assert err.count("\n") == 1 and "a checkpoint cannot be written: File too large; earlier checkpoints are" in err, err
     succeed(environment, *command)
     assert metrics_lines(workdir) == metrics_lines(expected)
-
-
-def test_a_loss_that_is_not_finite_stops_the_run_and_names_step_and_pictures(environment, tmp_path):
-    workdir = tmp_path / "run"
-    flags = ["--config.optimizer.learning_rate=1e30", "--config.optimizer.warmup_epochs=0", "--config.data.sizes=()"]
-    status, _, err = run(environment, "train.py", "--workdir", workdir, "--config", CONFIG, *flags)
-    assert status == 1 and err.count("\n") == 1
-    assert re.search(r"step \d+: the loss is not finite .*; its pictures: scene \d+ of the training digits", err)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A run small enough for tests: 60 steps of a narrow network on small scenes; also a config file for train.py."""
+"""A run small enough for tests: 30 steps of a narrow network on small scenes; also a config file for train.py."""
 
 from yolojax.config import Config
 
@@ -12,7 +12,7 @@ def get_config():
     config.data.size = (64, 64)
     config.data.sizes = ((64, 64), (96, 64))
     config.data.augment.mosaic_probability = config.data.augment.mixup_probability = 0.3
-    config.data.augment.mix_off_epochs = 2.0
+    config.data.augment.mix_off_epochs = 1.0
     config.data.max_boxes = 8
     config.data.digits_train = 96
     config.data.digits_val = 12
@@ -20,7 +20,7 @@ def get_config():
     config.optimizer.warmup_epochs = 0.5
     config.optimizer.ema_decay = 0.5
     config.train.batch_size = 8
-    config.train.epochs = 5.0
+    config.train.epochs = 2.5
     config.train.eval_epochs = 1.0
     config.train.log_steps = 5
     config.train.checkpoint_steps = 4

@@ -4,36 +4,19 @@ In float32 that cannot be told apart over many steps: a value within rounding of
 side of it in one layout and on the other in another, and the gradients of the two differ by percents.
 """
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
 
-from tests.training.test_step import GRID, MODEL, assert_close, make_batch, needs_eight
+from tests.training.small import Small
+from tests.training.test_step import GRID, TINY, assert_close, make_batch, needs_eight
 from yolojax.loss import yolo_loss
 from yolojax.models import initialize
-from yolojax.models.layers import ConvBN, Head, halve, to_unit_range
 from yolojax.training.step import compile_train_step, create_state, make_mesh, shardings
 
 STEPS = 20
-
-
-class Small(nn.Module):
-    """Two scales in four layers: quick to compile."""
-
-    num_classes: int = 3
-    dtype: jnp.dtype = jnp.float32
-
-    @nn.compact
-    def __call__(self, images, *, train):
-        def conv(features, kernel, stride, name, x):
-            return ConvBN(features, kernel, stride, dtype=self.dtype, momentum=0.9, name=name)(x, train=train)
-
-        x = halve(conv(8, 3, 2, "conv1", to_unit_range(images, self.dtype)))
-        fine = halve(conv(16, 3, 2, "conv2", x))
-        return Head(self.num_classes, 3, name="head16")(fine), Head(self.num_classes, 3, name="head32")(halve(fine))
 
 
 def train(model, devices):
@@ -53,7 +36,7 @@ def train(model, devices):
 
 @needs_eight
 @pytest.mark.parametrize(
-    "model, layouts", [(Small(), (8,)), pytest.param(MODEL, (2, 4, 8), marks=pytest.mark.slow)], ids=["small", "tiny"]
+    "model, layouts", [(Small(), (8,)), pytest.param(TINY, (2, 4, 8), marks=pytest.mark.slow)], ids=["small", "tiny"]
 )
 def test_layouts_differ_by_rounding_alone(model, layouts):
     with jax.enable_x64(True):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.models.test_models import convolution_flops
 from tests.tiny_config import get_config
 from tests.training.test_memory import PLAIN_GRID, plain_batch
-from tests.training.test_step import GRID, MODEL, OPTIMIZER, STEP, needs_eight
+from tests.training.test_step import GRID, OPTIMIZER, STEP, TINY, needs_eight
 from yolojax.data.pipeline import train_batches
 from yolojax.errors import InputError
 from yolojax.models import abstract_variables, build_grid
@@ -87,14 +87,15 @@ def test_operations_are_those_of_all_devices_and_memory_that_of_each():
 
 
 def test_a_training_step_takes_three_times_the_operations_of_the_forward_pass():
-    state = jax.eval_shape(functools.partial(create_state, optimizer=OPTIMIZER), abstract_variables(MODEL))
+    state = jax.eval_shape(functools.partial(create_state, optimizer=OPTIMIZER), abstract_variables(TINY))
     batch = abstract_batch(CONFIG, GRID, 8, shardings(make_mesh(jax.devices()[:1]))[1])
-    forward = convolution_flops(MODEL, (8, 64, 64, 3))
+    forward = convolution_flops(TINY, (8, 64, 64, 3))
     # No gradient is needed of the pictures.
     first = 2 * 8 * 64 * 64 * 9 * 3 * state.params["conv1"]["conv"]["kernel"].shape[-1]
     options = {"whole": {}, "in parts": {"accumulate": 4}, "computed anew": {"remat": True}}
+    step = STEP | {"model": TINY}
     flops = {
-        name: count_flops(jax.make_jaxpr(functools.partial(train_step, **STEP, **option))(state, batch).jaxpr)
+        name: count_flops(jax.make_jaxpr(functools.partial(train_step, **step, **option))(state, batch).jaxpr)
         for name, option in options.items()
     }
     assert flops["whole"] == flops["in parts"] == 3 * forward - first

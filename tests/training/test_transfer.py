@@ -11,16 +11,16 @@ import optax
 import pytest
 
 from tests.tiny_config import get_config
-from tests.training.test_step import MODEL, STEP, make_batch
+from tests.training.test_step import MODEL, STEP, TINY, make_batch
 from yolojax.config import OptimizerConfig
 from yolojax.darknet.weights import write_weights
 from yolojax.errors import InputError
 from yolojax.models import YOLOv3, YOLOv3Tiny, initialize
 from yolojax.models.layers import layer_of
-from yolojax.training.checkpoints import load_run
 from yolojax.training.loop import train_and_evaluate
 from yolojax.training.optimizer import make_optimizer
 from yolojax.training.preflight import count_flops
+from yolojax.training.runs import load_run
 from yolojax.training.step import create_state, train_step
 from yolojax.training.transfer import check_decay, check_freeze, initial_values
 
@@ -58,15 +58,15 @@ def test_frozen_layers_are_held_to_the_bit(average):
 
 
 def test_frozen_layers_normalize_as_in_evaluation():
-    variables = initialize(MODEL, 0)
+    variables = initialize(TINY, 0)
     images = make_batch().images
-    expected = MODEL.apply(variables, images, train=False)
-    raw, updates = MODEL.clone(frozen=".").apply(variables, images, train=True, mutable=["batch_stats"])
+    expected = TINY.apply(variables, images, train=False)
+    raw, updates = TINY.clone(frozen=".").apply(variables, images, train=True, mutable=["batch_stats"])
     for one, other in zip(raw, expected, strict=True):
         np.testing.assert_array_equal(one, other)
     jax.tree.map(np.testing.assert_array_equal, updates["batch_stats"], variables["batch_stats"])
     # Of the others the statistics still follow the batch.
-    _, updates = MODEL.clone(frozen="^conv1$").apply(variables, images, train=True, mutable=["batch_stats"])
+    _, updates = TINY.clone(frozen="^conv1$").apply(variables, images, train=True, mutable=["batch_stats"])
     moved = {layer for (layer, _, name), leaf in by_layer(updates).items() if name == "mean" and leaf.any()}
     assert "conv1" not in moved and {"conv2", "detect16"} <= moved
 
@@ -79,9 +79,9 @@ def test_layers_have_rates_of_their_own(name):
     updates = []
     for layer_rates in ((), rates):
         optimizer = make_optimizer(OptimizerConfig(name=name, layer_rates=layer_rates, clip_norm=1.0), lambda step: 0.1)
-        state = optimizer.init(params)
-        _, state = optimizer.update(gradients, state, params)
-        update, _ = optimizer.update(gradients, state, params)
+        update = jax.jit(optimizer.update)
+        _, state = update(gradients, jax.jit(optimizer.init)(params), params)
+        update, _ = update(gradients, state, params)
         updates.append(by_layer({"params": update}))
     for key, plain in updates[0].items():
         # The first pattern counts.
@@ -177,7 +177,7 @@ def test_a_run_starts_from_another_and_holds_its_backbone_for_a_while(first, tmp
 
 
 def test_a_pattern_must_hold_some_layers_but_not_all():
-    variables = initialize(MODEL, 0)
+    variables = initialize(TINY, 0)
     assert check_freeze("^conv", variables) == "7 of 13 layers are frozen"
     with pytest.raises(InputError, match=r"config\.train\.freeze='stem' holds no layer; the layers are conv1, .*head32"):
         check_freeze("stem", variables)
@@ -186,7 +186,7 @@ def test_a_pattern_must_hold_some_layers_but_not_all():
 
 
 def test_a_decay_of_no_layer_is_refused():
-    variables = initialize(MODEL, 0)
+    variables = initialize(TINY, 0)
     assert check_decay("^(?!head)", variables) == "the kernels of 11 of 13 layers decay"
     with pytest.raises(InputError, match=r"config\.optimizer\.decay_layers='stem' is found in no layer; .* conv1, .*head32"):
         check_decay("stem", variables)
