@@ -121,11 +121,12 @@ def test_a_run_leaves_what_it_promises(finished):
     assert resolve(get_config())[0].data.class_names == tuple("0123456789")
 
 
-def test_eval_repeats_the_numbers_of_training(environment, finished):
+def test_eval_repeats_the_numbers_of_training_and_sets_them_side_by_side(environment, finished, tmp_path):
     workdir, out = finished
     path = workdir / "eval" / "val" / "metrics.json"
     before = json.loads(path.read_text())
-    printed = succeed(environment, "eval.py", "--workdir", workdir)
+    shutil.copytree(workdir / "eval/val", tmp_path / "before")
+    printed = succeed(environment, "eval.py", "--workdir", workdir, "--compare", tmp_path / "before")
     after = json.loads(path.read_text())
     assert after.pop("images_per_second") > 0 and before.pop("images_per_second") > 0
     stages = after.pop("stage_seconds")
@@ -134,23 +135,11 @@ def test_eval_repeats_the_numbers_of_training(environment, finished):
     assert set(after["curves"]["precision"]) == set(after["confusion"]["names"]) - {"background"} == set("0123456789")
     table = out[out.index("class  ") : out.index("numbers, detections")]
     assert table in printed
-
-
-def test_two_evaluations_side_by_side(environment, finished, tmp_path):
-    workdir, _ = finished
-    shutil.copytree(workdir / "eval/val", tmp_path / "before")
-    printed = succeed(environment, "eval.py", "--workdir", workdir, "--checkpoint=last", "--compare", tmp_path / "before")
     page = workdir / "eval/val/compare_before.html"
     assert "run beside before" in page.read_text() and str(page) in printed
-    folders = tmp_path / "before", workdir / "eval/val"
-    before, after = (json.loads((folder / "metrics.json").read_text()) for folder in folders)
     row = next(line for line in printed.splitlines() if line.startswith("AP50  "))
-    values = after["ap50"], before["ap50"], after["ap50"] - before["ap50"]
-    assert row.split()[1:] == [f"{values[0]:.3f}", f"{values[1]:.3f}", f"{values[2]:+z.3f}"]
+    assert row.split()[1:] == [f"{after['ap50']:.3f}", f"{before['ap50']:.3f}", "+0.000"]
     page.unlink()
-    shutil.copytree(tmp_path / "before", workdir / "eval/val", dirs_exist_ok=True)
-    status, _, err = run(environment, "eval.py", "--workdir", workdir, "--compare", tmp_path / "nowhere")
-    assert status == 1 and err.count("\n") == 1 and "has no evaluation on the split 'val'; run: python eval.py" in err
 
 
 def test_detect_draws_pictures_and_lists_boxes(environment, finished, tmp_path):
@@ -266,6 +255,17 @@ def test_eight_devices_train_as_one(environment, finished, tmp_path):
         assert ours[name] == pytest.approx(theirs[name], rel=1e-4), name
 
 
+@pytest.mark.slow
+def test_the_demo_in_bfloat16_finds_the_digits_as_well_as_in_float32(environment, tmp_path):
+    optimized = {name: value for name, value in environment.items() if name != "XLA_FLAGS"}
+    ap50 = {}
+    for dtype in ("float32", "bfloat16"):
+        succeed(optimized, "train.py", "--workdir", tmp_path / dtype, f"--config.model.dtype={dtype}")
+        ap50[dtype] = json.loads((tmp_path / dtype / "eval/val/metrics.json").read_text())["ap50"]
+    print(ap50)
+    assert ap50["float32"] > 0.9 and ap50["bfloat16"] == pytest.approx(ap50["float32"], abs=0.02)
+
+
 def test_the_examples_of_the_readme_run(environment, finished, tmp_path):
     blocks = re.findall(r"```python\n(.*?)```", (REPOSITORY / "README.md").read_text(), re.DOTALL)
     blocks = [block for block in blocks if "deserialize" not in block]  # that one runs in tests/export/test_stablehlo.py
@@ -274,19 +274,21 @@ def test_the_examples_of_the_readme_run(environment, finished, tmp_path):
     (tmp_path / "runs" / "digits").symlink_to(finished[0])
     write_image(tmp_path / "scene.png", compose_scene(np.random.default_rng(0), *split_digits()[1]).image)
     make_video(tmp_path / "film.mp4", [read_image(tmp_path / "scene.png")] * 3, codec="mp4v")
-    for block in blocks:
-        done = subprocess.run(
-            [sys.executable, "-W", "error", "-c", block],
-            cwd=tmp_path,
-            env={**environment, "PYTHONPATH": str(REPOSITORY)},
-            capture_output=True,
-            text=True,
-            timeout=LIMIT,
-        )
-        assert done.returncode == 0 and not done.stderr, done.stderr
+    # Each with names of its own, as in a program of its own.
+    program = "".join(f"exec({block!r}, {{}})\n" for block in blocks)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program],
+        cwd=tmp_path,
+        env={**environment, "PYTHONPATH": str(REPOSITORY)},
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
+    )
+    assert done.returncode == 0 and not done.stderr, done.stderr
     assert (tmp_path / "frame0.png").exists()
 
 
+@pytest.mark.slow
 def test_a_finished_run_started_again_only_evaluates(environment, finished):
     workdir, _ = finished
     before = (workdir / "metrics.jsonl").read_bytes()
@@ -335,7 +337,9 @@ MISTAKES = {
 
 
 # Of these there are tests in tests/data, without a program to wait for.
-SAID_BY_THE_READERS = ("class out of range", "inverted box", "box outside", "missing picture", "truncated picture")
+SAID_BY_THE_READERS = {
+    "class out of range", "inverted box", "box outside", "missing picture", "truncated picture", "unreadable picture",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -354,6 +358,7 @@ def test_a_mistake_is_one_line_and_damages_nothing(mistake, environment, tmp_pat
     assert {path: path.read_bytes() for path in before} == before
 
 
+@pytest.mark.slow
 def test_unreadable_pictures_may_be_skipped_and_are_counted(environment, tmp_path):
     flags = [*make_list(tmp_path, "broken.png 1,1,20,20,1"), "--config.data.on_unreadable=skip"]
     out = succeed(environment, "train.py", "--workdir", tmp_path / "run", "--config", CONFIG, *flags)
@@ -406,11 +411,9 @@ def test_mistakes_of_evaluation_and_detection(arguments, message, environment):
     assert status in (1, 2) and err.count("\n") == 1 and message in err
 
 
-def test_wrong_checkpoints_splits_and_sources_are_named(environment, finished, tmp_path):
+def test_pictures_and_classes_that_are_not_there_are_named(environment, finished, tmp_path):
     workdir, _ = finished
     for arguments, message in (
-        (["eval.py", "--workdir", workdir, "--checkpoint=7"], "no checkpoint '7': best, last, "),
-        (["eval.py", "--workdir", workdir, "--split=test"], "no split 'test': one of train, val"),
         (["detect.py", "--workdir", workdir, "no.png"], "no.png: there is no such picture or folder"),
         (["detect.py", "--workdir", workdir, "--out", tmp_path, "--classes=3,cat", CONFIG], "no class 'cat': the network"),
     ):

@@ -126,6 +126,7 @@ def test_a_fit_that_is_none(face, tmp_path):
         import_weights(face[1], face[0], tmp_path / "run", fit="crop")
 
 
+@pytest.mark.slow  # tests/darknet/test_network.py and tests/test_nms.py do so without an evaluation
 def test_an_evaluation_suppresses_by_distances_as_the_detector(tmp_path):
     model, _ = build_network(parse_cfg(CSP))
     (tmp_path / "csp.cfg").write_text(CSP)

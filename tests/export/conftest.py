@@ -4,14 +4,11 @@ import jax
 import numpy as np
 import pytest
 
+from tests.saved_run import save_run
 from tests.tiny_config import get_config
-from yolojax.config import to_dict
 from yolojax.data.digits import compose_scene, split_digits
-from yolojax.evaluation.report import write_json
-from yolojax.models import build_model, initialize
-from yolojax.training.checkpoints import Checkpoints
-from yolojax.training.loop import resolve
-from yolojax.training.runs import load_run, make_meta
+from yolojax.models import YOLOv3Tiny, initialize
+from yolojax.training.runs import load_run
 
 
 @pytest.fixture(scope="session")
@@ -19,15 +16,12 @@ def workdir(tmp_path_factory):
     folder = tmp_path_factory.mktemp("exported") / "run"
     config = get_config()
     config.data.sizes, config.data.size = (), (64, 96)
-    config, _ = resolve(config)
 
     def louder(path, leaf):
         return leaf * 30 if path[-1].key == "kernel" and path[-2].key == "head" else leaf
 
-    variables = jax.tree_util.tree_map_with_path(louder, initialize(build_model(config.model), 0))
-    with Checkpoints(folder) as checkpoints:
-        checkpoints.save(3, {"ema": variables}, make_meta(config, {}, []))
-    write_json(folder / "config.json", to_dict(config))
+    variables = initialize(YOLOv3Tiny(10, width=config.model.width), 0)
+    save_run(folder, config, 3, jax.tree_util.tree_map_with_path(louder, variables))
     return folder
 
 

@@ -14,7 +14,7 @@ from yolojax.export.agreement import agree
 from yolojax.export.stablehlo import export_stablehlo
 from yolojax.predict import Detection, Detector
 
-FITS = ("letterbox", "darknet_letterbox", "darknet_stretch")
+FITS = ("letterbox", pytest.param("darknet_letterbox", marks=pytest.mark.slow), "darknet_stretch")
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,6 @@
 """The schedule against its formula, and the optimizers against literal updates."""
 
+import functools
 import math
 
 import jax
@@ -227,12 +228,14 @@ def literal_backtrack(loss, w, gradient, rate, begin, trials):
     return 0.0
 
 
-def searched(loss, rate, trials):
-    """A function of (params, state), None at first, to both after a step, and the factor."""
+@functools.cache
+def search_step(loss, trials):
+    """A compiled step of gradient descent at a rate, with the line search."""
     config = OptimizerConfig(name="sgd", momentum=0.0, weight_decay=0.0, line_search_trials=trials)
-    optimizer = make_optimizer(config, lambda n: rate)
 
-    def step(params, state=None):
+    @jax.jit
+    def step(params, state, rate):
+        optimizer = make_optimizer(config, lambda n: rate)
         value, gradient = jax.value_and_grad(loss)(params)
         state = state or optimizer.init(params)
         updates, state = optimizer.update(gradient, state, params, value=value, grad=gradient, value_fn=loss)
@@ -241,15 +244,26 @@ def searched(loss, rate, trials):
     return step
 
 
+def searched(loss, rate, trials):
+    """A function of (params, state), None at first, to both after a step, and the factor."""
+    return lambda params, state=None: search_step(loss, trials)(params, state, rate)
+
+
+def valley(w):
+    """Rosenbrock's, in which most steps of a fixed rate rise."""
+    return 0.1 * (1 - w[0]) ** 2 + (w[1] - w[0] ** 2) ** 2
+
+
+def valley_of(params):
+    return valley(params["kernel"])
+
+
 @settings(deadline=None, max_examples=25)
 @given(st.floats(0.1, 30), st.integers(1, 6), st.floats(-2, 2), st.floats(-2, 2))
 def test_the_line_search_takes_armijos_factors(rate, trials, x, y):
-    def valley(w):  # Rosenbrock's, in which most steps of a fixed rate rise
-        return 0.1 * (1 - w[0]) ** 2 + (w[1] - w[0] ** 2) ** 2
-
     with jax.enable_x64(True):
         slope = jax.jit(jax.grad(valley))
-        step = searched(lambda params: valley(params["kernel"]), rate, trials)
+        step = searched(valley_of, rate, trials)
         params, state, begin = {"kernel": jnp.asarray([x, y])}, None, 1.0
         for _ in range(4):
             w, gradient = np.asarray(params["kernel"]), np.asarray(slope(params["kernel"]))
