@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.models.test_models import convolution_flops
@@ -149,6 +149,7 @@ def test_the_largest_that_fits_is_found(grows, limit, finite):
 
 
 @settings(deadline=None)
+@example(1, 1, 212, 64)
 @given(st.integers(1, 1000), st.integers(1, 100), st.integers(2, 500), st.integers(1, 10**6))
 def test_a_straight_line_takes_few_looks(start, slope, too_many, limit):
     asked = []

@@ -200,9 +200,10 @@ def largest_that_fits(memory, too_many, too_much, limit):
     """
     fits, takes = 0, 0
     while too_many - fits > 1:
-        # The smallest first: two points make the line.
-        share = 0.5 if math.isinf(too_much) else (limit - takes) / (too_much - takes) if fits else 0
-        between = min(max(fits + int(share * (too_many - fits)), fits + 1), too_many - 1)
+        gap = too_many - fits
+        # The smallest first: two points make the line, and in whole numbers no rounding misses it.
+        step = gap // 2 if math.isinf(too_much) else (limit - takes) * gap // (too_much - takes) if fits else 0
+        between = min(max(fits + step, fits + 1), too_many - 1)
         value = memory(between)
         if value <= limit:
             fits, takes = between, value
