@@ -35,10 +35,6 @@ from pathlib import Path
 import jax
 import pytest
 
-# What tracing leaves behind is looked through by Python's collector again and again, in a heap that is mostly modules.
-gc.freeze()
-gc.set_threshold(50_000, 50, 50)
-
 jax.config.update("jax_numpy_rank_promotion", "raise")
 if os.environ["YOLOJAX_TEST_PLATFORM"] != "cpu":
     # What is compared with float64 needs float32 in full: by default a GPU multiplies in TF32, a TPU in bfloat16.
@@ -46,6 +42,12 @@ if os.environ["YOLOJAX_TEST_PLATFORM"] != "cpu":
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SHARED = REPOSITORY.parent / "shared"
+
+
+def pytest_collection_finish():
+    # Tracing makes Python's collector look again and again through a heap that is mostly modules.
+    gc.freeze()
+    gc.set_threshold(50_000, 50, 50)
 
 
 def pytest_unconfigure():

@@ -14,7 +14,8 @@ from yolojax.export.agreement import agree
 from yolojax.export.stablehlo import export_stablehlo
 from yolojax.predict import Detection, Detector
 
-FITS = ("letterbox", pytest.param("darknet_letterbox", marks=pytest.mark.slow), "darknet_stretch")
+# Of test_stablehlo.py one is that of a darknet_stretch.
+FITS = ("letterbox", *(pytest.param(fit, marks=pytest.mark.slow) for fit in ("darknet_letterbox", "darknet_stretch")))
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +71,7 @@ def test_classes_are_picked_and_other_options_refused(detectors, pictures):
 
 
 def test_threads_may_share_it(detectors, pictures):
-    ours, theirs = detectors("darknet_stretch")
+    ours, theirs = detectors("letterbox")
     images = [pictures[i % 4][:, : 60 + i % 3] for i in range(9)]
     with concurrent.futures.ThreadPoolExecutor(3) as pool:
         found = list(pool.map(lambda image: ours(image, 0.005), images))
