@@ -65,7 +65,7 @@ def test_thread_raises(environment, tmp_path):
 @pytest.mark.parametrize("choice", ["stop", "skip"])
 def test_picture_deleted_during_the_run(environment, tmp_path, choice):
     lists = make_list(tmp_path)
-    flags = flags_of(tmp_path, *lists, f"--config.data.on_unreadable={choice}")
+    flags = flags_of(tmp_path, *lists, "--config.train.epochs=8", f"--config.data.on_unreadable={choice}")
     status, _, err = run(environment, *interposed("delete_at_step", f"4:{tmp_path}/picture.png", *flags))
     if choice == "stop":
         assert status == 1 and err.count("\n") == 1
