@@ -44,6 +44,11 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 SHARED = REPOSITORY.parent / "shared"
 
 
+def pytest_collection_modifyitems(items):
+    # The files that take longest come first, so that no process ends long before the other.
+    items.sort(key=lambda item: not item.nodeid.startswith(("tests/test_programs", "tests/training", "tests/export")))
+
+
 def pytest_collection_finish():
     # Tracing makes Python's collector look again and again through a heap that is mostly modules.
     gc.freeze()

@@ -10,7 +10,6 @@ def get_config():
     config.model.anchors = (((14, 27), (19, 34), (25, 44)), ((30, 55), (36, 64), (45, 73)))
     config.data.source = "digits"
     config.data.size = (64, 64)
-    config.data.sizes = ((64, 64), (96, 64))
     config.data.augment.mosaic_probability = config.data.augment.mixup_probability = 0.3
     config.data.augment.mix_off_epochs = 1.0
     config.data.max_boxes = 8

@@ -153,7 +153,6 @@ def small(config):
     config.data.augment.mosaic_probability = config.data.augment.mixup_probability = 0.0
     config.data.augment.mix_off_epochs = AugmentConfig().mix_off_epochs
     config.data.digits_val = 4
-    config.data.sizes = ()
     return config
 
 

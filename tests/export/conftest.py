@@ -15,7 +15,7 @@ from yolojax.training.runs import load_run
 def workdir(tmp_path_factory):
     folder = tmp_path_factory.mktemp("exported") / "run"
     config = get_config()
-    config.data.sizes, config.data.size = (), (64, 96)
+    config.data.size = (64, 96)
 
     def louder(path, leaf):
         return leaf * 30 if path[-1].key == "kernel" and path[-2].key == "head" else leaf

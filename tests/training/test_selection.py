@@ -68,7 +68,6 @@ def test_the_f1_of_a_validation_is_that_of_the_report():
 
 def config_that_ends_early():
     config = get_config()
-    config.data.size, config.data.sizes = (64, 64), ()
     config.data.digits_train, config.data.digits_val = 24, 4
     config.train.epochs, config.train.log_steps, config.train.checkpoint_steps = 12.0, 2, 4
     config.data.augment.mosaic_probability = config.data.augment.mixup_probability = 0.0

@@ -94,7 +94,7 @@ def test_layers_have_rates_of_their_own(name):
 def config_of(epochs, **model):
     config = get_config()
     config.data.digits_train, config.data.digits_val = 16, 4
-    config.data.sizes, config.train.epochs, config.train.eval_epochs = (), epochs, epochs
+    config.train.epochs = config.train.eval_epochs = epochs
     for name, value in model.items():
         setattr(config.model, name, value)
     return config
