@@ -109,6 +109,7 @@ def colour_run():
     return Run(config, Colours(), GRID, {}, 0)
 
 
+@pytest.mark.slow  # tests/export/test_detector.py gives a program pictures of several sizes
 def test_pictures_of_any_size_are_letterboxed_in_the_program(tmp_path):
     path = tmp_path / "colours"
     export_stablehlo(colour_run(), path, [PICTURES["square"][0]])

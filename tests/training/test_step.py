@@ -70,6 +70,7 @@ def on_one_device():
 
 
 @needs_eight
+@pytest.mark.slow  # test_layouts.py does so with a small network, for twenty steps
 def test_eight_devices_make_the_update_of_one():
     params = jax.tree.map(np.asarray, new_state(model=TINY).params)
     (expected, expected_metrics), (state, metrics) = (
