@@ -20,7 +20,6 @@ RUNS = {
     "half YOLOv3-tiny, 416 x 320": (
         "--config.model.width=0.5",
         "--config.data.size=(320,416)",
-        "--config.data.sizes=()",
         "--config.train.batch_size=8",
         "--config.train.epochs=0.1",
         "--config.optimizer.warmup_epochs=0.01",

@@ -31,7 +31,7 @@ LIMIT = 1200
 
 @pytest.fixture(scope="session")
 def environment():
-    """One CPU device, as users have it."""
+    """One CPU device, as users have it; compiled as the tests are."""
     flags = [flag for flag in os.environ["XLA_FLAGS"].split() if "device_count" not in flag and "gpu" not in flag]
     return os.environ | {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": " ".join(flags)}
 
@@ -121,12 +121,11 @@ def test_a_run_leaves_what_it_promises(finished):
     assert resolve(get_config())[0].data.class_names == tuple("0123456789")
 
 
-def test_eval_repeats_the_numbers_of_training_and_sets_them_side_by_side(environment, finished, tmp_path):
+def test_eval_repeats_the_numbers_of_training(environment, finished):
     workdir, out = finished
     path = workdir / "eval" / "val" / "metrics.json"
     before = json.loads(path.read_text())
-    shutil.copytree(workdir / "eval/val", tmp_path / "before")
-    printed = succeed(environment, "eval.py", "--workdir", workdir, "--compare", tmp_path / "before")
+    printed = succeed(environment, "eval.py", "--workdir", workdir)
     after = json.loads(path.read_text())
     assert after.pop("images_per_second") > 0 and before.pop("images_per_second") > 0
     stages = after.pop("stage_seconds")
@@ -135,11 +134,24 @@ def test_eval_repeats_the_numbers_of_training_and_sets_them_side_by_side(environ
     assert set(after["curves"]["precision"]) == set(after["confusion"]["names"]) - {"background"} == set("0123456789")
     table = out[out.index("class  ") : out.index("numbers, detections")]
     assert table in printed
+
+
+@pytest.mark.slow  # tests/evaluation/test_compare.py does so without programs
+def test_two_evaluations_side_by_side(environment, finished, tmp_path):
+    workdir, _ = finished
+    shutil.copytree(workdir / "eval/val", tmp_path / "before")
+    printed = succeed(environment, "eval.py", "--workdir", workdir, "--checkpoint=last", "--compare", tmp_path / "before")
     page = workdir / "eval/val/compare_before.html"
     assert "run beside before" in page.read_text() and str(page) in printed
+    folders = tmp_path / "before", workdir / "eval/val"
+    before, after = (json.loads((folder / "metrics.json").read_text()) for folder in folders)
     row = next(line for line in printed.splitlines() if line.startswith("AP50  "))
-    assert row.split()[1:] == [f"{after['ap50']:.3f}", f"{before['ap50']:.3f}", "+0.000"]
+    values = after["ap50"], before["ap50"], after["ap50"] - before["ap50"]
+    assert row.split()[1:] == [f"{values[0]:.3f}", f"{values[1]:.3f}", f"{values[2]:+z.3f}"]
     page.unlink()
+    shutil.copytree(tmp_path / "before", workdir / "eval/val", dirs_exist_ok=True)
+    status, _, err = run(environment, "eval.py", "--workdir", workdir, "--compare", tmp_path / "nowhere")
+    assert status == 1 and err.count("\n") == 1 and "has no evaluation on the split 'val'; run: python eval.py" in err
 
 
 def test_detect_draws_pictures_and_lists_boxes(environment, finished, tmp_path):
@@ -314,7 +326,6 @@ def make_list(tmp_path, line="picture.png 1,1,20,20,1"):
         f"--config.data.names={tmp_path}/names",
         "--config.train.batch_size=2",
         "--config.train.epochs=3",
-        "--config.data.sizes=()",
     ]
 
 
@@ -391,6 +402,15 @@ def test_a_disk_that_is_full_while_saving_is_one_line_and_the_run_goes_on_later(
     assert metrics_lines(workdir) == metrics_lines(expected)
 
 
+@pytest.mark.slow
+def test_a_loss_that_is_not_finite_stops_the_run_and_names_step_and_pictures(environment, tmp_path):
+    workdir = tmp_path / "run"
+    flags = ["--config.optimizer.learning_rate=1e30", "--config.optimizer.warmup_epochs=0"]
+    status, _, err = run(environment, "train.py", "--workdir", workdir, "--config", CONFIG, *flags)
+    assert status == 1 and err.count("\n") == 1
+    assert re.search(r"step \d+: the loss is not finite .*; its pictures: scene \d+ of the training digits", err)
+
+
 @pytest.mark.parametrize(
     "arguments, message",
     [
@@ -411,9 +431,11 @@ def test_mistakes_of_evaluation_and_detection(arguments, message, environment):
     assert status in (1, 2) and err.count("\n") == 1 and message in err
 
 
-def test_pictures_and_classes_that_are_not_there_are_named(environment, finished, tmp_path):
+def test_wrong_checkpoints_splits_and_sources_are_named(environment, finished, tmp_path):
     workdir, _ = finished
     for arguments, message in (
+        (["eval.py", "--workdir", workdir, "--checkpoint=7"], "no checkpoint '7': best, last, "),
+        (["eval.py", "--workdir", workdir, "--split=test"], "no split 'test': one of train, val"),
         (["detect.py", "--workdir", workdir, "no.png"], "no.png: there is no such picture or folder"),
         (["detect.py", "--workdir", workdir, "--out", tmp_path, "--classes=3,cat", CONFIG], "no class 'cat': the network"),
     ):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests.darknet.cfgs import CSP, FACE, random_variables
+from tests.saved_run import save_run
 from tests.tiny_config import get_config
 from yolojax.__main__ import main
 from yolojax.config import ModelConfig, checked
@@ -23,20 +24,18 @@ from yolojax.errors import InputError
 from yolojax.evaluation.workdir import evaluate_workdir
 from yolojax.export.agreement import agree
 from yolojax.export.workdir import export_workdir
-from yolojax.models import abstract_variables, build_model
+from yolojax.models import YOLOv3Tiny, abstract_variables, build_model
 from yolojax.predict import Detector
 from yolojax.training.checkpoints import Checkpoints
-from yolojax.training.loop import open_workdir, resolve, train_and_evaluate
-from yolojax.training.runs import load_run, make_meta, read_config
+from yolojax.training.loop import train_and_evaluate
+from yolojax.training.runs import load_run, read_config
 
 
 @pytest.fixture
 def run(tmp_path):
     """A workdir of the tests' tiny network, as training leaves it, with random variables."""
-    config, _ = resolve(get_config())
-    variables = random_variables(abstract_variables(build_model(config.model)))
-    with open_workdir(config, tmp_path / "run") as checkpoints:
-        checkpoints.save(5, {"ema": jax.tree.map(jnp.asarray, variables)}, make_meta(config, {}, []))
+    variables = random_variables(abstract_variables(YOLOv3Tiny(10, width=get_config().model.width)))
+    save_run(tmp_path / "run", get_config(), 5, jax.tree.map(jnp.asarray, variables))
     return tmp_path / "run", variables
 
 

@@ -161,7 +161,10 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("case, number", [*((case, 2) for case in CASES), ("perfect", 80)])
+@pytest.mark.parametrize(
+    "case, number",
+    [*((case, 2) for case in CASES), pytest.param("nothing", 80, marks=pytest.mark.slow), ("perfect", 80)],
+)
 def test_numbers_that_are_not_defined_are_dashes(tmp_path, case, number):
     names = NAMES[:2] if number == 2 else [f"c{place}" for place in range(number)]
     found, truths = CASES[case]

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import pytest
 
 from tests.data.text_list import NAMES, PICTURES, write_list
+from tests.saved_run import save_run
 from tests.tiny_config import get_config
 from yolojax.config import differences
 from yolojax.data.convert import convert
@@ -14,8 +15,8 @@ from yolojax.errors import InputError
 from yolojax.evaluation.errors import KINDS
 from yolojax.evaluation.workdir import evaluate_workdir
 from yolojax.models import build_model, initialize
-from yolojax.training.loop import open_workdir, resolve
-from yolojax.training.runs import make_meta, read_config
+from yolojax.training.loop import resolve
+from yolojax.training.runs import read_config
 
 
 @pytest.fixture
@@ -28,12 +29,9 @@ def workdir(tmp_path):
     config = get_config()
     config.data.source = "auto"
     config.data.train = config.data.val = str(tmp_path / "voc")
-    config, source = resolve(config)
-    assert len(source) == 3 and config.data.class_names == ("cat", "cow", "dog")
-    checkpoints = open_workdir(config, tmp_path / "run")
-    variables = jax.tree.map(jnp.asarray, initialize(build_model(config.model), 0))
-    checkpoints.save(1, {"ema": variables}, make_meta(config, {}, []))
-    checkpoints.close()
+    resolved, source = resolve(config)
+    assert len(source) == 3 and resolved.data.class_names == ("cat", "cow", "dog")
+    save_run(tmp_path / "run", config, 1, jax.tree.map(jnp.asarray, initialize(build_model(resolved.model), 0)))
     path = tmp_path / "run/config.json"
     values = json.loads(path.read_text())
     del values["data"]["test"]

@@ -3,20 +3,13 @@
 import functools
 
 import flax.linen as nn
-import jax.numpy as jnp
 
+from yolojax.models import YOLOv3Tiny
 from yolojax.models.layers import ConvBN, Head, halve, to_unit_range
 
 
-class Small(nn.Module):
-    """Two scales in four layers, with the names and the attributes of YOLOv3-tiny."""
-
-    num_classes: int = 3
-    dtype: jnp.dtype = jnp.float32
-    momentum: float = 0.9
-    axis_name: str | None = None
-    frozen: str = ""
-    remat: bool = False
+class Small(YOLOv3Tiny):
+    """Two scales in four layers, with the attributes of YOLOv3-tiny, but for its width, and some of its names."""
 
     @nn.compact
     def __call__(self, images, *, train):
@@ -24,4 +17,5 @@ class Small(nn.Module):
         conv = functools.partial(ConvBN, kernel=3, stride=2, **options)
         x = halve(conv(8, name="conv1")(to_unit_range(images, self.dtype), train=train))
         fine = halve(conv(16, name="conv2")(x, train=train))
-        return Head(self.num_classes, 3, name="head16")(fine), Head(self.num_classes, 3, name="head32")(halve(fine))
+        head = functools.partial(Head, self.num_classes, self.anchors)
+        return head(name="head16")(fine), head(name="head32")(halve(fine))

@@ -10,8 +10,7 @@ import numpy as np
 import optax
 import pytest
 
-from tests.training.small import Small
-from tests.training.test_step import GRID, TINY, assert_close, make_batch, needs_eight
+from tests.training.test_step import GRID, MODEL, TINY, assert_close, make_batch, needs_eight
 from yolojax.loss import yolo_loss
 from yolojax.models import initialize
 from yolojax.training.step import compile_train_step, create_state, make_mesh, shardings
@@ -36,7 +35,7 @@ def train(model, devices):
 
 @needs_eight
 @pytest.mark.parametrize(
-    "model, layouts", [(Small(), (8,)), pytest.param(TINY, (2, 4, 8), marks=pytest.mark.slow)], ids=["small", "tiny"]
+    "model, layouts", [(MODEL, (8,)), pytest.param(TINY, (2, 4, 8), marks=pytest.mark.slow)], ids=["small", "tiny"]
 )
 def test_layouts_differ_by_rounding_alone(model, layouts):
     with jax.enable_x64(True):

@@ -249,13 +249,10 @@ def searched(loss, rate, trials):
     return lambda params, state=None: search_step(loss, trials)(params, state, rate)
 
 
-def valley(w):
+def valley(params):
     """Rosenbrock's, in which most steps of a fixed rate rise."""
+    w = params["kernel"]
     return 0.1 * (1 - w[0]) ** 2 + (w[1] - w[0] ** 2) ** 2
-
-
-def valley_of(params):
-    return valley(params["kernel"])
 
 
 @settings(deadline=None, max_examples=25)
@@ -263,11 +260,11 @@ def valley_of(params):
 def test_the_line_search_takes_armijos_factors(rate, trials, x, y):
     with jax.enable_x64(True):
         slope = jax.jit(jax.grad(valley))
-        step = searched(valley_of, rate, trials)
+        step = searched(valley, rate, trials)
         params, state, begin = {"kernel": jnp.asarray([x, y])}, None, 1.0
         for _ in range(4):
-            w, gradient = np.asarray(params["kernel"]), np.asarray(slope(params["kernel"]))
-            expected = literal_backtrack(valley, w, gradient, rate, begin, trials)
+            w, gradient = np.asarray(params["kernel"]), np.asarray(slope(params)["kernel"])
+            expected = literal_backtrack(lambda w: valley({"kernel": w}), w, gradient, rate, begin, trials)
             params, state, factor = step(params, state)
             assert factor == expected
             np.testing.assert_allclose(params["kernel"], w - rate * expected * gradient, rtol=1e-9, atol=1e-12)

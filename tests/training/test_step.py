@@ -28,7 +28,7 @@ from yolojax.training.step import (
     train_step,
 )
 
-MODEL, TINY = Small(), YOLOv3Tiny(3, width=0.125, momentum=0.9)
+MODEL, TINY = Small(3, momentum=0.9), YOLOv3Tiny(3, width=0.125, momentum=0.9)
 GRID = AnchorGrid((64, 64), (16, 32), (((10, 14), (23, 27), (37, 58)), ((81, 82), (35, 69), (44, 19))))
 # Plain gradient descent: the change of the parameters is the gradient, here so large that it is not lost in rounding.
 RATE = 1000.0
