@@ -13,7 +13,8 @@ The last line says what the run waited for. What cannot be read is named, the re
 
 from absl import flags
 
-from yolojax import cli
+from yolojax.errors import InputError
+from yolojax.programs import cli
 
 
 def define():
@@ -39,14 +40,14 @@ def define():
 def main(sources):
     own = flags.FLAGS
     if not sources:
-        raise cli.InputError("name at least one picture, folder, glob, list, video, camera or - after the flags")
+        raise InputError("name at least one picture, folder, glob, list, video, camera or - after the flags")
     if not (own.draw or own.json or own.txt or own.crops):
-        raise cli.InputError("nothing would be written: leave out one of --nodraw, --nojson, or give --txt or --crops")
+        raise InputError("nothing would be written: leave out one of --nodraw, --nojson, or give --txt or --crops")
     if (own.workdir is None) == (own.cfg is None) or (own.cfg is None) != (own.weights is None):
-        raise cli.InputError("give --workdir of a run, or --cfg and --weights of Darknet")
+        raise InputError("give --workdir of a run, or --cfg and --weights of Darknet")
     for name in (name for name in (["checkpoint"] if own.cfg else ["names", "fit"]) if own[name].present):
-        raise cli.InputError(f"--{name} is not used with {'--cfg' if own.cfg else '--workdir'}; leave it out")
-    from yolojax.detect import detect_files
+        raise InputError(f"--{name} is not used with {'--cfg' if own.cfg else '--workdir'}; leave it out")
+    from yolojax.detection.run import detect_files
     from yolojax.predict import Detector
 
     darknet = (own.cfg, own.weights, own.names, own.fit)

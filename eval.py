@@ -1,14 +1,17 @@
 """Evaluates a trained detector: a table, and WORKDIR/eval/SPLIT with report.html, metrics.json and detections.json.
 
-  python eval.py --workdir runs/digits
-  python eval.py --workdir runs/digits --checkpoint last
-  python eval.py --workdir runs/mine --split test --data more_cells
-  python eval.py --workdir runs/mine --compare runs/other
+python eval.py --workdir runs/digits
+python eval.py --workdir runs/digits --checkpoint last
+python eval.py --workdir runs/mine --split test --data more_cells
+python eval.py --workdir runs/mine --compare runs/other
 """
 
 from absl import flags
 
-from yolojax import cli, hosts
+from yolojax.errors import InputError
+from yolojax.programs import cli
+from yolojax.programs.flags import define_distributed_flags, distributed_options
+from yolojax.runtime import hosts
 
 
 def define():
@@ -20,13 +23,13 @@ def define():
         "compare", None, "another run, evaluated on the same split before (or the folder of an evaluation): side by side"
     )
     flags.mark_flag_as_required("workdir")
-    hosts.define_flags()
+    define_distributed_flags()
 
 
 def main(arguments):
     if arguments:
-        raise cli.InputError(f"unexpected argument {arguments[0]!r}; --help shows how to call this program")
-    with hosts.together():
+        raise InputError(f"unexpected argument {arguments[0]!r}; --help shows how to call this program")
+    with hosts.distributed_run(distributed_options()):
         from yolojax.evaluation.workdir import evaluate_workdir
 
         chosen = flags.FLAGS

@@ -9,7 +9,10 @@ import os
 
 from absl import flags
 
-from yolojax import cli, hosts
+from yolojax.errors import InputError
+from yolojax.programs import cli
+from yolojax.programs.flags import define_distributed_flags, distributed_options
+from yolojax.runtime import hosts
 
 
 def define():
@@ -18,13 +21,13 @@ def define():
     flags.DEFINE_string("workdir", None, "folder of the run: checkpoints, metrics, evaluation; resumed if it has a checkpoint")
     flags.DEFINE_integer("profile", 0, "trace so many steps, after the first few, into WORKDIR/profile", lower_bound=0)
     flags.mark_flag_as_required("workdir")
-    hosts.define_flags()
+    define_distributed_flags()
 
 
 def main(arguments):
     if arguments:
-        raise cli.InputError(f"unexpected argument {arguments[0]!r}; --help shows how to call this program")
-    with hosts.together():
+        raise InputError(f"unexpected argument {arguments[0]!r}; --help shows how to call this program")
+    with hosts.distributed_run(distributed_options()):
         from yolojax.training.loop import train_and_evaluate
 
         train_and_evaluate(cli.config_value(), flags.FLAGS.workdir, flags.FLAGS.profile)

@@ -183,7 +183,8 @@ def our_step(options, dtype):
     import optax
 
     from yolojax.loss import yolo_loss
-    from yolojax.training.step import compile_train_step, create_state, make_mesh, shardings
+    from yolojax.runtime.devices import make_mesh, shardings
+    from yolojax.training.step import compile_train_step, create_state
 
     mesh = make_mesh(jax.devices()[:1])
     replicated, split = shardings(mesh)

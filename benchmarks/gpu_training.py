@@ -1,7 +1,7 @@
 """Training throughput of YOLOv3 on a GPU, beside PyTorch: pictures a second and the share of the card's peak.
 
 python benchmarks/gpu_training.py                                      # 416 px, 80 classes, batches on the device
-python benchmarks/gpu_training.py --source host                        # from the host, by `feed`
+python benchmarks/gpu_training.py --source host                        # from the host, by `prefetch_to_devices`
 python benchmarks/gpu_training.py --source FOLDER --rows bf16:64       # JPEGs, by the whole pipeline: VOC, COCO, YOLO, a list
 python benchmarks/gpu_training.py --device cpu --size 96 --width 0.25 --rows f32:2 --seconds 1
 
@@ -42,7 +42,7 @@ def ours(options, dtype, batch):
     """(step(batch) -> loss, batches on the device, wait, peak memory in bytes)"""
     import jax
 
-    from yolojax.training.feed import feed
+    from yolojax.runtime.prefetch import prefetch_to_devices
 
     compiled, state, split = common.our_step(options, dtype)
 
@@ -55,7 +55,7 @@ def ours(options, dtype, batch):
     if options.source == "device":
         batches = itertools.repeat(jax.device_put(next(host), split))
     else:
-        batches = (device_batch for device_batch, _ in feed(((b, None) for b in host), split))
+        batches = (device_batch for device_batch, _ in prefetch_to_devices(((b, None) for b in host), split))
     stats = jax.devices()[0].memory_stats
     return step, batches, lambda: jax.block_until_ready(state), lambda: (stats() or {}).get("peak_bytes_in_use", 0)
 

@@ -21,9 +21,10 @@ from targets_and_loss import GRID, assign_box_by_box
 
 from yolojax.config import Config
 from yolojax.data.augment import clip_boxes, crop, flip_horizontal, translate
-from yolojax.data.images import cv2, letterbox_boxes, letterbox_transform, write_image
+from yolojax.data.images import letterbox_boxes, letterbox_transform, write_image
 from yolojax.data.pipeline import train_batches
 from yolojax.data.sources import open_split
+from yolojax.runtime.opencv import cv2
 
 BATCH, STEPS, ROUNDS = 8, 12, 7
 

@@ -16,10 +16,10 @@ import jax
 import numpy as np
 
 from yolojax.boxes import cxcywh_to_xyxy
-from yolojax.data.images import cv2
 from yolojax.decode import Predictions
 from yolojax.grid import AnchorGrid
 from yolojax.nms import postprocess
+from yolojax.runtime.opencv import cv2
 
 GRID, CLASSES, OBJECTS, ROUNDS = AnchorGrid((416, 416)), 80, 20, 5
 CANDIDATES, DETECTIONS, IOU = 1000, 300, 0.45

@@ -46,7 +46,8 @@ SHARED = REPOSITORY.parent / "shared"
 
 def pytest_collection_modifyitems(items):
     # The files that take longest come first, so that no process ends long before the other.
-    items.sort(key=lambda item: not item.nodeid.startswith(("tests/test_programs", "tests/training", "tests/export")))
+    slowest = ("tests/programs/test_programs", "tests/training", "tests/runs", "tests/export")
+    items.sort(key=lambda item: not item.nodeid.startswith(slowest))
 
 
 def pytest_collection_finish():
@@ -68,11 +69,8 @@ def repository():
 
 @pytest.fixture
 def golden():
-    """The folder of expected numbers; tests that need it are skipped where it is absent."""
-    folder = SHARED / "golden"
-    if not folder.is_dir():
-        pytest.skip(f"no golden numbers at {folder}")
-    return folder
+    """The folder of expected numbers."""
+    return REPOSITORY / "tests" / "golden"
 
 
 @pytest.fixture

@@ -26,9 +26,9 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.darknet.cfgs import FACE, ZOO, random_floats
 from tests.data.formats.test_damage import FILES, OBJECT
-from tests.tiny_config import get_config
+from tests.helpers.cfgs import FACE, ZOO, random_floats
+from tests.helpers.tiny_config import get_config
 from yolojax.config import Config, to_dict
 from yolojax.darknet.detector import finite
 from yolojax.darknet.network import network_from_cfg
@@ -144,7 +144,7 @@ def _leaves(tree):
 
 
 def config(folder):
-    from yolojax.training.runs import read_config
+    from yolojax.runs.workdir import read_config
 
     def read():
         found = read_config(folder)
@@ -157,8 +157,8 @@ def config(folder):
 def meta(folder):
     import jax.numpy as jnp
 
-    from yolojax.training.checkpoints import Checkpoints
-    from yolojax.training.runs import make_meta
+    from yolojax.runs.checkpoints import Checkpoints
+    from yolojax.runs.workdir import make_meta
 
     entry = {"step": 3, "loss": 1.5, "skipped": 0}
     with Checkpoints(folder) as checkpoints:
@@ -180,8 +180,7 @@ def meta(folder):
 def about(folder):
     import jax
 
-    from yolojax.export.about import KIND, VERSION
-    from yolojax.export.stablehlo import ABOUT, PROGRAM, load
+    from yolojax.runs.exported import ABOUT, KIND, PROGRAM, VERSION, load_exported
 
     program = jax.export.export(jax.jit(lambda x: x + 1))(jax.ShapeDtypeStruct((2,), "float32")).serialize()
     whole = {"format": KIND, "version": VERSION, "names": ["cat", "dog"], "size": [64, 96], "jax": jax.__version__}
@@ -194,7 +193,7 @@ def about(folder):
                 archive.writestr(PROGRAM, bytes(program))
         else:
             (folder / "a.yolojax").write_bytes(data)
-        found = load(folder / "a.yolojax")
+        found = load_exported(folder / "a.yolojax")
         assert found.names and all(isinstance(name, str) for name in found.names)
         assert len(found.size) == 2 and all(isinstance(side, int) and side > 0 for side in found.size)
 

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from yolojax.data.images import cv2
 from yolojax.draw import class_color, draw_detections, side_by_side
+from yolojax.runtime.opencv import cv2
 
 NAMES = ["cat", "dog", "a rather long name of a class"]
 
@@ -74,9 +74,7 @@ def test_lines_and_letters_grow_with_the_picture():
     assert tag_4k >= 3 * tag
 
 
-@pytest.mark.parametrize(
-    "place", [(0, 0), (0, 540), (430, 0), (430, 540), (-40, -90), (-40, 590), (450, 590), (200, -90)]
-)
+@pytest.mark.parametrize("place", [(0, 0), (0, 540), (430, 0), (430, 540), (-40, -90), (-40, 590), (450, 590), (200, -90)])
 def test_the_whole_label_stays_in_the_picture(place):
     def letters(top, left):
         drawn = draw_detections(grey(), [[left, top, left + 100, top + 50]], [2], NAMES, [0.75])
@@ -138,9 +136,7 @@ def test_a_class_without_a_name_is_labelled_by_its_number(class_id, names):
     np.testing.assert_array_equal(drawn, expected)
 
 
-@pytest.mark.parametrize(
-    "box", [[-50, -50, -1, -1], [640, 0, 700, 50], [0, 480, 50, 1e9], [-9, 0, 0, 9], [90, 90, 80, 95]]
-)
+@pytest.mark.parametrize("box", [[-50, -50, -1, -1], [640, 0, 700, 50], [0, 480, 50, 1e9], [-9, 0, 0, 9], [90, 90, 80, 95]])
 def test_boxes_outside_or_inverted_are_not_drawn(box):
     np.testing.assert_array_equal(draw_detections(grey(), [box], [0], NAMES), grey())
 

@@ -10,16 +10,15 @@ import zipfile
 import numpy as np
 import pytest
 
-from tests.darknet.cfgs import ZOO, random_floats
+from tests.helpers.cfgs import ZOO, random_floats
 from yolojax.darknet.detector import darknet_parts
 from yolojax.darknet.network import network_from_cfg
 from yolojax.darknet.weights import places
 from yolojax.errors import InputError
-from yolojax.evaluation.history import read_history
-from yolojax.evaluation.recorded import read_evaluation
-from yolojax.export.about import KIND, VERSION
-from yolojax.export.stablehlo import ABOUT, PROGRAM, load
-from yolojax.training.runs import read_config
+from yolojax.evaluation.report.history import read_history
+from yolojax.evaluation.report.saved import read_evaluation
+from yolojax.runs.exported import ABOUT, KIND, PROGRAM, VERSION, load_exported
+from yolojax.runs.workdir import read_config
 
 fuzz = pytest.importorskip("tests.fuzz", reason="limits of time and memory are those of Unix")
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads its memory from /proc")
@@ -112,7 +111,7 @@ def test_what_an_exported_file_says_must_make_sense(tmp_path, change, message):
         archive.writestr(ABOUT, json.dumps(about))
         archive.writestr(PROGRAM, b"")
     with pytest.raises(InputError, match=message):
-        load(tmp_path / "a")
+        load_exported(tmp_path / "a")
 
 
 def test_an_exported_file_that_would_grow_when_it_is_read_is_refused(tmp_path):
@@ -120,4 +119,4 @@ def test_an_exported_file_that_would_grow_when_it_is_read_is_refused(tmp_path):
         archive.writestr(ABOUT, b"{" + bytes(10_000_000))
         archive.writestr(PROGRAM, b"")
     with pytest.raises(InputError, match="it was compressed"):
-        load(tmp_path / "a")
+        load_exported(tmp_path / "a")

@@ -59,9 +59,7 @@ def dense_of(picture, grid, label_smoothing=0.01):
     """The oracle's own labels, in the float32 in which boxes travel."""
     boxes, classes = picture
     assignment = oracle_assignment.assign(boxes, grid.size, grid.strides, grid.anchors)
-    labels, scale_boxes = oracle_assignment.dense(
-        assignment, boxes, classes, NUM_CLASSES, label_smoothing=label_smoothing
-    )
+    labels, scale_boxes = oracle_assignment.dense(assignment, boxes, classes, NUM_CLASSES, label_smoothing=label_smoothing)
     for array in (*labels, *scale_boxes):
         array[..., :4] = array[..., :4].astype(np.float32)
     return labels, scale_boxes
@@ -73,8 +71,7 @@ def read_golden(folder, name):
         size, batch = int(data["size"]), range(int(data["batch"]))
         grid = AnchorGrid((size, size), data["strides"].tolist(), data["anchors"].tolist())
         raw, gradient = (
-            tuple(np.stack([data[f"{key}_{b}_{i}"] for b in batch]) for i in range(grid.num_scales))
-            for key in ("raw", "grad")
+            tuple(np.stack([data[f"{key}_{b}_{i}"] for b in batch]) for i in range(grid.num_scales)) for key in ("raw", "grad")
         )
         targets = stack([assign(data[f"boxes_{b}"], data[f"classes_{b}"], grid) for b in batch])
         return raw, targets, grid, np.stack([data[f"terms_{b}"] for b in batch], 1), gradient

@@ -22,9 +22,7 @@ postprocess_jitted = functools.partial(jax.jit, static_argnames=STATIC)(postproc
 
 def check(predictions, *, score_threshold=0.3, iou_threshold=0.5, **options):
     """Compares the detections of every picture with the oracle's, and returns them."""
-    detections = postprocess_jitted(
-        predictions, score_threshold=score_threshold, iou_threshold=iou_threshold, **options
-    )
+    detections = postprocess_jitted(predictions, score_threshold=score_threshold, iou_threshold=iou_threshold, **options)
     options = {
         "max_candidates": 1024, "max_detections": 100, "class_agnostic": False, "multi_label": False, "method": "hard",
     } | options  # fmt: skip
@@ -174,9 +172,7 @@ def test_of_equal_scores_the_lower_slot_comes_first(max_candidates, expected):
 def test_classes_suppress_each_other_only_when_told():
     rows = [((10, 10, 8, 8), 9, (2, -9)), ((10, 10, 8, 8), 9, (-9, 1))]
     for class_agnostic, count in ((False, 2), (True, 1)):
-        detections = check(
-            predictions_of(rows), class_agnostic=class_agnostic, max_candidates=8, max_detections=4
-        )
+        detections = check(predictions_of(rows), class_agnostic=class_agnostic, max_candidates=8, max_detections=4)
         assert detections.valid.sum() == count
 
 

@@ -12,12 +12,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from tests.test_video import make_video
+from tests.data.test_video import make_video
 from yolojax.data.images import write_image
+from yolojax.data.video import open_video
 from yolojax.errors import InputError
 from yolojax.grid import AnchorGrid
 from yolojax.predict import Detection, Detector
-from yolojax.video import open_video
 
 GRID = AnchorGrid((96, 160), (32,), (((32, 32), (32, 24)),))
 NAMES = ("red", "green", "blue")

@@ -30,7 +30,7 @@ def test_tensorflow_and_pytorch_are_needed_by_nothing():
     program = """
 import sys
 sys.modules |= {"tensorflow": None, "torch": None}
-import yolojax.training.loop, yolojax.predict, yolojax.detect
+import yolojax.training.loop, yolojax.predict, yolojax.detection.run
 print({"PIL", "matplotlib", "orbax.checkpoint"} & set(sys.modules))
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

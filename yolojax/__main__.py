@@ -78,8 +78,8 @@ def _add_data_arguments(parser):
 
 
 def _check(options):
-    from yolojax.contact_sheet import contact_sheet
     from yolojax.data.check import Problem, describe, find_problems
+    from yolojax.data.contact_sheet import contact_sheet
     from yolojax.data.formats.read import read_data
     from yolojax.data.image_size import try_pictures
     from yolojax.data.images import read_image, write_image
@@ -232,7 +232,7 @@ def _add_import(commands):
 
 
 def _import(options):
-    from yolojax.darknet.convert import import_weights
+    from yolojax.runs.imported import import_weights
 
     config = import_weights(options.weights, options.cfg, options.workdir, options.names, options.fit)
     height, width = config.data.size
@@ -274,9 +274,7 @@ def _add_export(commands):
 def _export(options):
     from yolojax.export.workdir import export_workdir
 
-    line = export_workdir(
-        options.workdir, options.to, options.out, checkpoint=options.checkpoint, pictures=options.pictures
-    )
+    line = export_workdir(options.workdir, options.to, options.out, checkpoint=options.checkpoint, pictures=options.pictures)
     print(f"{options.out}: {line}")
     return 0
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from yolojax.data.images import cv2  # from there, where a machine that cannot load it is told what to install
+from yolojax.runtime.opencv import cv2  # from there, where a machine that cannot load it is told what to install
 
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 READABLE_SIDE = 480  # pixels: pictures of a smaller short side are enlarged

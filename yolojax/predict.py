@@ -10,16 +10,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from yolojax.ahead import detect_ahead
 from yolojax.darknet.detector import darknet_parts
 from yolojax.data.darknet_fit import FITS, multi_label
 from yolojax.data.images import fitted_aspect, letterbox, read_image
+from yolojax.data.video import frames, open_video
 from yolojax.decode import Predictions, decode
 from yolojax.errors import InputError
-from yolojax.evaluation.evaluate import to_original
+from yolojax.inference import to_original
 from yolojax.nms import distance_power, postprocess
-from yolojax.training.runs import load_run
-from yolojax.video import frames, open_video
+from yolojax.runs.workdir import load_run
+from yolojax.runtime.prefetch import detect_prefetched
 
 MAX_BATCH = 8
 
@@ -55,9 +55,7 @@ class Detector:
     def __init__(self, model, variables, grid, names, class_scores="sigmoid", fit=letterbox, multi_label=False):
         self.names, self.size = tuple(names), grid.size
         self._variables, self._fit = variables, fit
-        self._compute = functools.partial(
-            _predict, model=model, grid=grid, class_scores=class_scores, multi_label=multi_label
-        )
+        self._compute = functools.partial(_predict, model=model, grid=grid, class_scores=class_scores, multi_label=multi_label)
         self._programs, self._compiling = {}, threading.Lock()
 
     @classmethod
@@ -175,7 +173,7 @@ class Detector:
         detect = functools.partial(self, score_threshold=score_threshold, iou_threshold=iou_threshold, **options)
         items = frames(open_video(source), source)
         live = isinstance(source, int)  # a camera's frame is worth most at once
-        found = detect_ahead(detect, itemgetter(1), items, batch=1 if live else MAX_BATCH, eager=live)
+        found = detect_prefetched(detect, itemgetter(1), items, batch=1 if live else MAX_BATCH, eager=live)
         try:
             for (index, frame), _, detection in found:
                 yield index, frame, detection

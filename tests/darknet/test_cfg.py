@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.darknet.cfgs import CSP, FACE
+from tests.helpers.cfgs import CSP, FACE
 from yolojax.darknet.cfg import parse_cfg, read_cfg
 from yolojax.darknet.layers import build_layers
 from yolojax.darknet.operations import Convolution, Dropout, MaxPool, Route, Yolo

@@ -7,14 +7,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from tests.darknet.cfgs import CSP, FACE, random_variables
-from tests.saved_run import save_run
-from tests.tiny_config import get_config
+from tests.helpers.cfgs import CSP, FACE, random_variables
+from tests.helpers.saved_run import save_run
+from tests.helpers.tiny_config import get_config
 from yolojax.__main__ import main
 from yolojax.config import ModelConfig, checked
-from yolojax.darknet import convert
 from yolojax.darknet.cfg import parse_cfg
-from yolojax.darknet.convert import import_weights
 from yolojax.darknet.describe import cfg_text
 from yolojax.darknet.network import build_network
 from yolojax.darknet.weights import read_weights, write_weights
@@ -22,13 +20,15 @@ from yolojax.data.augment import AugmentConfig
 from yolojax.data.images import write_image
 from yolojax.errors import InputError
 from yolojax.evaluation.workdir import evaluate_workdir
+from yolojax.export import darknet as convert
 from yolojax.export.agreement import agree
 from yolojax.export.workdir import export_workdir
 from yolojax.models import YOLOv3Tiny, abstract_variables, build_model
 from yolojax.predict import Detector
-from yolojax.training.checkpoints import Checkpoints
+from yolojax.runs.checkpoints import Checkpoints
+from yolojax.runs.imported import import_weights
+from yolojax.runs.workdir import load_run, read_config
 from yolojax.training.loop import train_and_evaluate
-from yolojax.training.runs import load_run, read_config
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from tests.darknet.cfgs import FACE, random_variables
+from tests.helpers.cfgs import FACE, random_variables
 from yolojax.boxes import cxcywh_to_xyxy
 from yolojax.darknet.cfg import parse_cfg
 from yolojax.darknet.detector import darknet_parts

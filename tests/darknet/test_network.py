@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from tests.darknet.cfgs import CSP, FACE, ZOO, random_floats, random_variables
+from tests.helpers.cfgs import CSP, FACE, ZOO, random_floats, random_variables
 from tests.oracle import darknet as oracle
 from yolojax.config import ModelConfig
 from yolojax.darknet.cfg import parse_cfg, read_cfg

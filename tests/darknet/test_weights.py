@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.darknet.cfgs import FACE, ZOO, random_floats, random_variables
+from tests.helpers.cfgs import FACE, ZOO, random_floats, random_variables
 from yolojax.darknet.cfg import parse_cfg
 from yolojax.darknet.network import build_network, network_from_cfg
 from yolojax.darknet.weights import Header, places, read_all_but_heads, read_backbone, read_weights, write_weights
@@ -57,9 +57,7 @@ def test_real_weights_round_trip_to_the_byte(name, real_data, tmp_path):
     write_weights(tmp_path / "again", model, variables, header)
     assert (tmp_path / "again").read_bytes() == (folder / f"{name}.weights").read_bytes()
     # Were the floats taken in another order, these would not all be variances (one is -7e-44).
-    assert all(
-        leaf.min() > -1e-9 for path, leaf in jax.tree_util.tree_leaves_with_path(variables) if path[-1].key == "var"
-    )
+    assert all(leaf.min() > -1e-9 for path, leaf in jax.tree_util.tree_leaves_with_path(variables) if path[-1].key == "var")
 
 
 def test_where_each_float_goes(tmp_path):

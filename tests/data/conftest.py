@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.data.text_list import write_list
+from tests.helpers.text_list import write_list
 
 
 @pytest.fixture

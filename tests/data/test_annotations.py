@@ -69,8 +69,7 @@ def test_missing_files_are_named(tmp_path):
 def test_text_list(listed, tmp_path):
     elsewhere = write(tmp_path / "else where" / "d.png", "")
     path = listed(
-        "\ufeffa.jpg 1,2,3.5,4,0 -5,1e1,20,30,2\r\n\r\n"
-        f"  sub/b 1.jpg\t10,20,30,40,1  \r\nc.jpg\r\n{elsewhere} 1,1,2,2,1",
+        f"\ufeffa.jpg 1,2,3.5,4,0 -5,1e1,20,30,2\r\n\r\n  sub/b 1.jpg\t10,20,30,40,1  \r\nc.jpg\r\n{elsewhere} 1,1,2,2,1",
         "a.jpg",
         "sub/b 1.jpg",
         "c.jpg",
@@ -217,9 +216,7 @@ def test_boxes_in_picture(box, fine):
 
 @pytest.mark.parametrize(("boxes", "message"), BROKEN_BOXES)
 def test_a_tolerant_reader_reports_what_a_strict_one_refuses(listed, boxes, message):
-    path = listed(
-        f"a.jpg 1,2,3,4,0\nb.jpg 1,2,7,8,1 {boxes} 2,2,4,4,2\n\nc.jpg 5,5,6,6,1\n", "a.jpg", "b.jpg", "c.jpg"
-    )
+    path = listed(f"a.jpg 1,2,3,4,0\nb.jpg 1,2,7,8,1 {boxes} 2,2,4,4,2\n\nc.jpg 5,5,6,6,1\n", "a.jpg", "b.jpg", "c.jpg")
     problems = []
     records = read_text_list(path, NAMES, on_problem=lambda *problem: problems.append(problem))
     with pytest.raises(InputError) as caught:

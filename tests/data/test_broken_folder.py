@@ -8,7 +8,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from tests.data.broken_folder import BROKEN, FINE, MAKERS, NAMES, write_pictures
+from tests.helpers.broken_folder import BROKEN, FINE, MAKERS, NAMES, write_pictures
 from yolojax.data.annotations import Record
 from yolojax.data.check import Problem, describe, find_problems
 from yolojax.data.formats.read import read_data

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from yolojax.data.images import (
-    Letterbox,
+    ImageTransform,
     _is_cut_jpeg,
     letterbox,
     letterbox_boxes,
@@ -206,11 +206,7 @@ def test_unwritable(tmp_path, name):
 
 def test_opencv_that_cannot_load_is_one_line(tmp_path):
     (tmp_path / "cv2.py").write_text("raise ImportError('libGL.so.1: cannot open shared object file:\\n no such file')")
-    code = (
-        "import yolojax.errors\n"
-        "try:\n import yolojax.data.images\n"
-        "except yolojax.errors.InputError as error:\n print(error)"
-    )
+    code = "import yolojax.errors\ntry:\n import yolojax.data.images\nexcept yolojax.errors.InputError as error:\n print(error)"
     run = subprocess.run([sys.executable, "-c", f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n{code}"],
                          capture_output=True, text=True, check=True)  # fmt: skip
     assert run.stdout.count("\n") == 1 and "libGL.so.1" in run.stdout and "opencv-python-headless" in run.stdout
@@ -223,11 +219,11 @@ def test_the_host_side_does_not_import_jax():
 
 
 def test_letterbox_of_known_sizes():
-    assert letterbox_transform((480, 640), (416, 416)) == Letterbox(0.65, 0, 52)
-    assert letterbox_transform((640, 480), (416, 416)) == Letterbox(0.65, 52, 0)
-    assert letterbox_transform((100, 100), (320, 416)) == Letterbox(3.2, 48, 0)
+    assert letterbox_transform((480, 640), (416, 416)) == ImageTransform(0.65, 0, 52)
+    assert letterbox_transform((640, 480), (416, 416)) == ImageTransform(0.65, 52, 0)
+    assert letterbox_transform((100, 100), (320, 416)) == ImageTransform(3.2, 48, 0)
     # 333 * (416 / 500) = 277.056: 277 rows, and of the 139 rows of margin the odd one is below.
-    assert letterbox_transform((333, 500), (416, 416)) == Letterbox(0.832, 0, 69)
+    assert letterbox_transform((333, 500), (416, 416)) == ImageTransform(0.832, 0, 69)
 
 
 def test_letterbox_of_the_right_size_is_the_same_picture():

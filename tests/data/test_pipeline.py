@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from tests.data.text_list import GRID, NAMES, PICTURES, assert_same, relist
+from tests.helpers.text_list import GRID, NAMES, PICTURES, assert_same, relist
 from yolojax.config import Config
 from yolojax.data import digits
 from yolojax.data.images import letterbox, read_image

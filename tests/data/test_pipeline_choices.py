@@ -6,7 +6,7 @@ import os
 import numpy as np
 import pytest
 
-from tests.data.text_list import GRID, PICTURES, assert_same, relist, write_list
+from tests.helpers.text_list import GRID, PICTURES, assert_same, relist, write_list
 from yolojax.data.annotations import read_text_list
 from yolojax.data.formats.read import Annotations
 from yolojax.data.images import letterbox

@@ -6,7 +6,7 @@ import threading
 import numpy as np
 import pytest
 
-from tests.data.text_list import GRID, PICTURES, assert_same, relist
+from tests.helpers.text_list import GRID, PICTURES, assert_same, relist
 from yolojax.data import pipeline
 from yolojax.data.augment import Example
 from yolojax.data.pipeline import collate, train_batches, train_sample, val_batches, val_sample

@@ -6,7 +6,7 @@ import os
 import numpy as np
 import pytest
 
-from tests.data.text_list import GRID, NAMES, PICTURES, assert_same, write_list
+from tests.helpers.text_list import GRID, NAMES, PICTURES, assert_same, write_list
 from yolojax.data.convert import convert
 from yolojax.data.images import letterbox_boxes
 from yolojax.data.pipeline import train_sample, val_sample

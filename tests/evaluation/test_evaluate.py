@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from yolojax.inference import to_original
 
 from yolojax.boxes import cxcywh_to_xyxy
 from yolojax.config import Config, EvalConfig
@@ -18,12 +19,13 @@ from yolojax.data.formats.read import Annotations
 from yolojax.data.images import letterbox_boxes, letterbox_transform, write_image
 from yolojax.data.pipeline import val_batches
 from yolojax.data.sources import ListSource, UnreadablePicture
-from yolojax.evaluation.evaluate import compile_eval_step, evaluate, to_original
-from yolojax.evaluation.report import coco_results, format_table
+from yolojax.evaluation.evaluate import compile_eval_step, evaluate
+from yolojax.evaluation.metrics.coco import coco_results
+from yolojax.evaluation.report.tables import format_table
 from yolojax.grid import AnchorGrid
 from yolojax.loss import LossTerms, yolo_loss
 from yolojax.nms import Detections
-from yolojax.training.step import make_mesh, shardings
+from yolojax.runtime.devices import make_mesh, shardings
 
 GRID = AnchorGrid((64, 96), (32,), (((32, 32),),))
 NAMES = ("cat", "dog", "cow")

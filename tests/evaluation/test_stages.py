@@ -8,7 +8,7 @@ import pytest
 
 from tests.evaluation.test_evaluate import PAIR, Memory, config_of
 from yolojax.evaluation.stages import stage_seconds
-from yolojax.training.step import make_mesh, shardings
+from yolojax.runtime.devices import make_mesh, shardings
 
 
 class Slow(nn.Module):

@@ -6,17 +6,17 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from tests.data.text_list import NAMES, PICTURES, write_list
-from tests.saved_run import save_run
-from tests.tiny_config import get_config
+from tests.helpers.saved_run import save_run
+from tests.helpers.text_list import NAMES, PICTURES, write_list
+from tests.helpers.tiny_config import get_config
 from yolojax.config import differences
 from yolojax.data.convert import convert
 from yolojax.errors import InputError
-from yolojax.evaluation.errors import KINDS
+from yolojax.evaluation.metrics.tide import KINDS
 from yolojax.evaluation.workdir import evaluate_workdir
 from yolojax.models import build_model, initialize
+from yolojax.runs.workdir import read_config
 from yolojax.training.loop import resolve
-from yolojax.training.runs import read_config
 
 
 @pytest.fixture

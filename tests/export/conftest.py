@@ -4,11 +4,11 @@ import jax
 import numpy as np
 import pytest
 
-from tests.saved_run import save_run
-from tests.tiny_config import get_config
+from tests.helpers.saved_run import save_run
+from tests.helpers.tiny_config import get_config
 from yolojax.data.digits import compose_scene, split_digits
 from yolojax.models import YOLOv3Tiny, initialize
-from yolojax.training.runs import load_run
+from yolojax.runs.workdir import load_run
 
 
 @pytest.fixture(scope="session")

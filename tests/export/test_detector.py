@@ -7,7 +7,7 @@ import functools
 import numpy as np
 import pytest
 
-from tests.test_video import make_video
+from tests.data.test_video import make_video
 from yolojax.data.images import write_image
 from yolojax.errors import InputError
 from yolojax.export.agreement import agree

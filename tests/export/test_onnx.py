@@ -15,7 +15,7 @@ from yolojax.__main__ import main
 from yolojax.config import Config
 from yolojax.errors import InputError
 from yolojax.models import build_grid, build_model, initialize
-from yolojax.training.runs import Run
+from yolojax.runs.workdir import Run
 
 onnx = pytest.importorskip("onnx", reason="the package onnx is not installed")
 

@@ -7,14 +7,14 @@ import jax
 import numpy as np
 import pytest
 
-from tests.darknet.cfgs import CSP, ZOO, random_variables
+from tests.helpers.cfgs import CSP, ZOO, random_variables
 from yolojax.config import Config
 from yolojax.darknet.cfg import parse_cfg
 from yolojax.darknet.network import build_network, network_from_cfg
 from yolojax.darknet.operations import ACTIVATIONS
 from yolojax.darknet.weights import read_weights
 from yolojax.models import abstract_variables
-from yolojax.training.runs import Run
+from yolojax.runs.workdir import Run
 
 pytest.importorskip("onnx", reason="the package onnx is not installed")
 

@@ -10,21 +10,22 @@ import jax
 import numpy as np
 import pytest
 
-from tests.darknet.cfgs import CSP, FACE, random_variables
+from tests.helpers.cfgs import CSP, FACE, random_variables
 from tests.test_predict import GRID, NAMES, PICTURES, Colours
 from yolojax.__main__ import main
 from yolojax.config import Config
 from yolojax.darknet.cfg import parse_cfg
-from yolojax.darknet.convert import import_weights
 from yolojax.darknet.network import build_network
 from yolojax.darknet.weights import write_weights
 from yolojax.data.images import write_image
 from yolojax.errors import InputError
 from yolojax.export.agreement import agree
-from yolojax.export.stablehlo import PROGRAM, check, export_stablehlo, load
+from yolojax.export.stablehlo import check, export_stablehlo
 from yolojax.models import abstract_variables
 from yolojax.predict import Detector
-from yolojax.training.runs import Run
+from yolojax.runs.exported import PROGRAM, load_exported
+from yolojax.runs.imported import import_weights
+from yolojax.runs.workdir import Run
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +38,7 @@ def exported(workdir, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def artefact(exported):
-    return load(exported)
+    return load_exported(exported)
 
 
 def detections(found, row=0):
@@ -74,9 +75,7 @@ def test_it_finds_what_the_detector_finds(artefact, workdir, pictures, threshold
         assert_same(detections(found, row), expected)
 
 
-@pytest.mark.parametrize(
-    ("fit", "text"), [pytest.param("letterbox", CSP, marks=pytest.mark.slow), ("stretch", FACE)]
-)
+@pytest.mark.parametrize(("fit", "text"), [pytest.param("letterbox", CSP, marks=pytest.mark.slow), ("stretch", FACE)])
 def test_a_network_of_darknet_finds_what_its_workdir_finds(fit, text, tmp_path, capsys):
     model, _ = build_network(parse_cfg(text))
     (tmp_path / "face.cfg").write_text(text)
@@ -92,7 +91,7 @@ def test_a_network_of_darknet_finds_what_its_workdir_finds(fit, text, tmp_path, 
     out = tmp_path / "face.yolojax"
     arguments = ["export", tmp_path / "run", "--to", "stablehlo", "--out", out, "--pictures", tmp_path / "0.png"]
     assert main(list(map(str, arguments))) == 0
-    artefact = load(out)
+    artefact = load_exported(out)
     assert artefact.about["fit"] == f"darknet_{fit}" and artefact.about["multi_label"] is True
     assert artefact.about["squared_sizes"] is (text is CSP) and artefact.about["distance_power"] == model.distance_power
     detector = Detector.from_workdir(tmp_path / "run")
@@ -113,7 +112,7 @@ def colour_run():
 def test_pictures_of_any_size_are_letterboxed_in_the_program(tmp_path):
     path = tmp_path / "colours"
     export_stablehlo(colour_run(), path, [PICTURES["square"][0]])
-    artefact = load(path)
+    artefact = load_exported(path)
     for name, (image, expected) in PICTURES.items():
         boxes, scores, classes = detections(artefact(np.stack([image, image]), 0.5), row=1)
         found = sorted((*np.round(box, 3).tolist(), class_id) for box, class_id in zip(boxes, classes, strict=True))
@@ -179,12 +178,12 @@ def test_other_files_are_refused(exported, tmp_path):
     (tmp_path / "damaged").write_bytes(damaged)
     for path in (text, cut, bare, tmp_path, tmp_path / "damaged"):
         with pytest.raises(InputError, match="not a detector that yolojax has exported, or damaged"):
-            load(path)
+            load_exported(path)
     with pytest.raises(InputError, match="there is no such file"):
-        load(tmp_path / "absent")
+        load_exported(tmp_path / "absent")
     with pytest.raises(InputError, match="of version 2, where this yolojax reads version 1"):
-        load(rewrite(exported, tmp_path / "newer", version=2))
-    assert load(rewrite(exported, tmp_path / "same", version=1)).size == (64, 96)
+        load_exported(rewrite(exported, tmp_path / "newer", version=2))
+    assert load_exported(rewrite(exported, tmp_path / "same", version=1)).size == (64, 96)
 
 
 def test_other_pictures_are_refused(artefact):
@@ -246,4 +245,4 @@ def test_a_damaged_program_in_a_whole_archive(exported, tmp_path):
         new.writestr("about.json", old.read("about.json"))
         new.writestr(PROGRAM, b"no program")
     with pytest.raises(InputError, match="cannot read what"):
-        load(tmp_path / "bad")
+        load_exported(tmp_path / "bad")

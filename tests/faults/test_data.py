@@ -12,8 +12,8 @@ import pytest
 
 from tests.data.test_large_pictures import BOMBS
 from tests.faults.test_killed import assert_same_end
-from tests.permissions import bound, permissions
-from tests.test_programs import CONFIG, end_of, make_list, metrics_lines, run, start, succeed, wait_for_steps
+from tests.helpers.permissions import bound, permissions
+from tests.programs.test_programs import CONFIG, end_of, make_list, metrics_lines, run, start, succeed, wait_for_steps
 from yolojax.data.images import write_image
 
 pytestmark = pytest.mark.slow

@@ -9,8 +9,8 @@ import time
 import numpy as np
 import pytest
 
-from tests.permissions import bound, permissions
-from tests.test_programs import (
+from tests.helpers.permissions import bound, permissions
+from tests.programs.test_programs import (
     CONFIG,
     LIMIT,
     TOTAL_STEPS,

@@ -8,16 +8,16 @@ import jax
 import numpy as np
 import pytest
 
-from tests.tiny_config import get_config
+from tests.helpers.tiny_config import get_config
 from yolojax.data.images import letterbox
 from yolojax.data.sources import open_split
 from yolojax.decode import decode
 from yolojax.evaluation.workdir import evaluate_workdir
 from yolojax.models import abstract_variables
 from yolojax.predict import Detector
+from yolojax.runs.checkpoints import Checkpoints
+from yolojax.runs.workdir import abstract_arrays, load_run
 from yolojax.training import loop
-from yolojax.training.checkpoints import Checkpoints
-from yolojax.training.runs import abstract_arrays, load_run
 
 
 @pytest.fixture(scope="module")

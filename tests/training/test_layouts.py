@@ -13,7 +13,8 @@ import pytest
 from tests.training.test_step import GRID, MODEL, TINY, assert_close, make_batch, needs_eight
 from yolojax.loss import yolo_loss
 from yolojax.models import initialize
-from yolojax.training.step import compile_train_step, create_state, make_mesh, shardings
+from yolojax.runtime.devices import make_mesh, shardings
+from yolojax.training.step import compile_train_step, create_state
 
 STEPS = 20
 

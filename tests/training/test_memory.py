@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from tests.darknet.cfgs import ZOO
+from tests.helpers.cfgs import ZOO
 from tests.training.test_step import GRID, MODEL, OPTIMIZER, RATE, STEP, TINY, assert_close, make_batch, needs_eight
 from yolojax.darknet.cfg import parse_cfg
 from yolojax.darknet.network import build_network
@@ -17,7 +17,8 @@ from yolojax.errors import InputError
 from yolojax.loss import yolo_loss
 from yolojax.models import abstract_variables, initialize
 from yolojax.models.layers import ConvBN, Head, halve, to_unit_range
-from yolojax.training.step import check_batch_size, compile_train_step, create_state, make_mesh, train_step
+from yolojax.runtime.devices import check_batch_size, make_mesh
+from yolojax.training.step import compile_train_step, create_state, train_step
 
 PLAIN = """[net]
 width=64
@@ -155,9 +156,7 @@ def kept_and_anew(model):
 
 @pytest.mark.parametrize("model", [Deep(), pytest.param(TINY, marks=pytest.mark.slow)], ids=["deep", "tiny"])
 def test_activations_computed_anew_give_the_same_step(model):
-    (expected, expected_metrics), (state, metrics) = (
-        program(start(model), make_batch(16)) for program in kept_and_anew(model)
-    )
+    (expected, expected_metrics), (state, metrics) = (program(start(model), make_batch(16)) for program in kept_and_anew(model))
     assert_close(metrics, expected_metrics, 1e-5)
     assert_close(state.params, expected.params, 1e-5)
     assert_close(state.batch_stats, expected.batch_stats, 1e-5)

@@ -10,15 +10,15 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tests.helpers.tiny_config import get_config
 from tests.models.test_models import convolution_flops
-from tests.tiny_config import get_config
 from tests.training.test_memory import PLAIN_GRID, plain_batch
 from tests.training.test_step import GRID, OPTIMIZER, STEP, TINY, needs_eight
 from yolojax.data.pipeline import train_batches
 from yolojax.errors import InputError
 from yolojax.models import abstract_variables, build_grid
+from yolojax.runtime.devices import make_mesh, put, shardings
 from yolojax.training import preflight
-from yolojax.training.feed import put
 from yolojax.training.loop import resolve, train_and_evaluate
 from yolojax.training.preflight import (
     Cost,
@@ -30,7 +30,7 @@ from yolojax.training.preflight import (
     largest_that_fits,
     memory_limit,
 )
-from yolojax.training.step import TrainState, create_state, make_mesh, shardings, split_batch, train_step
+from yolojax.training.step import TrainState, create_state, split_batch, train_step
 
 PIXELS = 64 * 64 * 3
 HEADS = {"head16": 4 * 4, "head32": 2 * 2}  # and their cells

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from tests.tiny_config import get_config
+from tests.helpers.tiny_config import get_config
 from yolojax.errors import InputError
 from yolojax.training.recorder import Recorder
 

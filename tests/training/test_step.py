@@ -9,24 +9,17 @@ import optax
 import pytest
 from jax.sharding import PartitionSpec
 
-from tests.training.small import Small
+from tests.helpers.small import Small
 from yolojax.config import OptimizerConfig
 from yolojax.data.pipeline import Batch
 from yolojax.errors import InputError
 from yolojax.grid import AnchorGrid
 from yolojax.loss import yolo_loss
 from yolojax.models import YOLOv3Tiny, initialize
+from yolojax.runtime.devices import check_batch_size, make_mesh, shardings
 from yolojax.targets import Targets, assign
 from yolojax.training.optimizer import make_optimizer
-from yolojax.training.step import (
-    check_batch_size,
-    compile_train_step,
-    create_state,
-    eval_variables,
-    make_mesh,
-    shardings,
-    train_step,
-)
+from yolojax.training.step import compile_train_step, create_state, eval_variables, train_step
 
 MODEL, TINY = Small(3, momentum=0.9), YOLOv3Tiny(3, width=0.125, momentum=0.9)
 GRID = AnchorGrid((64, 64), (16, 32), (((10, 14), (23, 27), (37, 58)), ((81, 82), (35, 69), (44, 19))))

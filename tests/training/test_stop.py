@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from yolojax.training.step import make_mesh
+from yolojax.runtime.devices import make_mesh
 from yolojax.training.stop import StopSignals
 
 

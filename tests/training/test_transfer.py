@@ -10,18 +10,18 @@ import numpy as np
 import optax
 import pytest
 
-from tests.saved_run import save_run
-from tests.tiny_config import get_config
+from tests.helpers.saved_run import save_run
+from tests.helpers.tiny_config import get_config
 from tests.training.test_step import MODEL, STEP, TINY, make_batch
 from yolojax.config import OptimizerConfig
 from yolojax.darknet.weights import write_weights
 from yolojax.errors import InputError
 from yolojax.models import YOLOv3, YOLOv3Tiny, initialize
 from yolojax.models.layers import layer_of
+from yolojax.runs.workdir import load_run
 from yolojax.training.loop import train_and_evaluate
 from yolojax.training.optimizer import make_optimizer
 from yolojax.training.preflight import count_flops
-from yolojax.training.runs import load_run
 from yolojax.training.step import create_state, train_step
 from yolojax.training.transfer import check_decay, check_freeze, initial_values
 

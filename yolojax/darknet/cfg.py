@@ -5,8 +5,8 @@ import os
 import re
 from typing import NamedTuple
 
-from yolojax.data.files import open_regular
 from yolojax.errors import InputError
+from yolojax.runtime.files import open_regular
 
 ALIASES = {"network": "net", "conv": "convolutional", "max": "maxpool", "avg": "avgpool"}
 

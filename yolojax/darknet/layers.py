@@ -117,9 +117,7 @@ def _maxpool(section, layers, size):
     padding = section.whole("padding", window - 1, minimum=0)
     if padding // 2 >= window or (padding + 1) // 2 >= window + max(strides):
         section.fail(f"padding={padding} leaves windows without a pixel", "padding")
-    return Layer(
-        MaxPool(window, strides, padding), (source,), (*_windows((height, width), padding, window, strides), channels)
-    )
+    return Layer(MaxPool(window, strides, padding), (source,), (*_windows((height, width), padding, window, strides), channels))
 
 
 def _avgpool(section, layers, size):
@@ -214,9 +212,10 @@ def _yolo(section, layers, size):
             f"gives {shape[2]}: its filters= or these do not fit",
             "classes",
         )
-    if any(side % cells for side, cells in zip(size, shape[:2], strict=True)) or len(
-        {side // cells for side, cells in zip(size, shape[:2], strict=True)}
-    ) > 1:
+    if (
+        any(side % cells for side, cells in zip(size, shape[:2], strict=True))
+        or len({side // cells for side, cells in zip(size, shape[:2], strict=True)}) > 1
+    ):
         section.fail(f"its {shape[0]} x {shape[1]} cells do not divide the input of {size[0]} x {size[1]} into squares")
     before = layers[source]
     squared, kind = section.whole("new_coords", 0) == 1, section.text("nms_kind", "default")

@@ -11,10 +11,10 @@ import numpy as np
 
 from yolojax.darknet.network import DarknetNetwork, convolution_name
 from yolojax.darknet.operations import Convolution
-from yolojax.data.files import open_regular
 from yolojax.errors import InputError
 from yolojax.models import YOLOv3, YOLOv3Tiny, abstract_variables
 from yolojax.models.darknet53 import BLOCKS
+from yolojax.runtime.files import open_regular
 
 
 class Header(NamedTuple):
@@ -135,9 +135,7 @@ def read_all_but_heads(path: str | os.PathLike, model: nn.Module, variables: dic
         else:
             kept.append(floats[start : start + length])
         start += length
-    return _fill(
-        path, model, header, np.concatenate(kept), [place for place in wanted if place.conv != "head"], variables
-    )
+    return _fill(path, model, header, np.concatenate(kept), [place for place in wanted if place.conv != "head"], variables)
 
 
 def write_weights(path: str | os.PathLike, model: nn.Module, variables: dict, header: Header | None = None) -> None:

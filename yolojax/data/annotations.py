@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from yolojax.data.files import open_regular
 from yolojax.errors import InputError
+from yolojax.runtime.files import open_regular
 
 _NUMBER = r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?"
 _BOX = rf"{_NUMBER},{_NUMBER},{_NUMBER},{_NUMBER},\d+"
@@ -183,9 +183,7 @@ def _split_line(line, folder, source, on_problem):
             on_problem("malformed box", f"{source}: {token!r} is not a box: {_explain(token)}; write {_FORM}")
     picture = os.path.join(folder, line.rsplit(None, len(tokens) - 1 - last)[0])
     if not os.path.isfile(picture):
-        on_problem(
-            "missing picture", f"{source}: there is no picture {picture}; relative paths start from the list's folder"
-        )
+        on_problem("missing picture", f"{source}: there is no picture {picture}; relative paths start from the list's folder")
     return picture, boxes
 
 
@@ -206,9 +204,7 @@ def _check_boxes(table, names, source, on_problem):
     # float32 holds these exactly enough; beyond, a box could lose its area on the way.
     too_large = ~np.all(np.abs(corners) < 2**20, axis=1)
     for row in np.flatnonzero(too_large):
-        on_problem(
-            "box too large", f"{source(row)}: box {show_box(corners[row])} is larger than any picture; write pixels"
-        )
+        on_problem("box too large", f"{source(row)}: box {show_box(corners[row])} is larger than any picture; write pixels")
     sides = corners.clip(-(2**20), 2**20).astype(np.float32)
     flat = ~too_large & ~np.all(sides[:, 2:] > sides[:, :2], axis=1)
     for row in np.flatnonzero(flat):

@@ -8,19 +8,19 @@ other things.
 import numpy as np
 
 from yolojax.data import images
-from yolojax.data.images import Letterbox
+from yolojax.data.images import ImageTransform
 
 
-def stretch(image: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, Letterbox]:
+def stretch(image: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, ImageTransform]:
     """Resizes a picture to an input of `size` (H, W), whatever its proportions, as AlexeyAB's Darknet by default.
 
     image: (h, w, 3) uint8. Returns: (H, W, 3) float32 in [0, 1], and how the picture lies in it.
     """
     height, width = image.shape[:2]
-    return resize(image, size) / np.float32(255), Letterbox((size[1] / width, size[0] / height), 0, 0)
+    return resize(image, size) / np.float32(255), ImageTransform((size[1] / width, size[0] / height), 0, 0)
 
 
-def letterbox(image: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, Letterbox]:
+def letterbox(image: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, ImageTransform]:
     """Resizes a picture to fit into an input of `size` (H, W) with its proportions kept, centred on grey 0.5.
 
     Where a margin is odd Darknet draws the picture at the whole pixel before, and takes the boxes from the half: so does this.
@@ -36,7 +36,7 @@ def letterbox(image: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, Let
     top, left = (size[0] - new_height) // 2, (size[1] - new_width) // 2
     canvas[top : top + new_height, left : left + new_width] = resize(image, (new_height, new_width)) / np.float32(255)
     scale = new_width / width, new_height / height
-    return canvas, Letterbox(scale, (size[1] - new_width) / 2, (size[0] - new_height) / 2)
+    return canvas, ImageTransform(scale, (size[1] - new_width) / 2, (size[0] - new_height) / 2)
 
 
 def resize(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from yolojax.data.augment import Example
-from yolojax.data.images import cv2, write_image
+from yolojax.data.images import write_image
 from yolojax.errors import InputError
+from yolojax.runtime.opencv import cv2
 
 DIGIT_NAMES = ("0", "1", "2", "3", "4", "5", "6", "7", "8", "9")
 

@@ -1,6 +1,5 @@
 """The sizes of pictures: from their first bytes, some hundred times faster than reading them, or by reading them whole."""
 
-import concurrent.futures
 import os
 import struct
 import sys
@@ -10,10 +9,11 @@ from rich.console import Console
 from rich.progress import track
 
 from yolojax.data.annotations import Record
-from yolojax.data.files import open_regular
 from yolojax.data.headers import PNG, jpeg_size, png_size
-from yolojax.data.images import check_pixels, cv2, read_image
+from yolojax.data.images import check_pixels, read_image
 from yolojax.errors import InputError
+from yolojax.runtime.files import open_regular
+from yolojax.runtime.threads import thread_pool
 
 # Where a JPEG's frame header stands later than this (behind large thumbnails), the picture is read whole.
 _HEAD = 1 << 18
@@ -73,9 +73,7 @@ def _measure(records: Sequence[Record], size_of: Callable) -> list:
         except InputError as error:
             return InputError(f"{record.source}: {error}")
 
-    # OpenCV's own threads would fight with these for the same cores.
-    workers = min(16, os.cpu_count() or 1)
-    pool = concurrent.futures.ThreadPoolExecutor(workers, "yolojax-sizes", lambda: cv2.setNumThreads(0))
+    pool = thread_pool(min(16, os.cpu_count() or 1), "yolojax-sizes")
     try:
         return list(
             track(

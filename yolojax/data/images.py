@@ -1,7 +1,4 @@
-"""Pictures: read, write, and the letterbox that fits one into the network's input, with its inverse.
-
-OpenCV is imported here and nowhere else in `yolojax.data`, so that a machine that cannot load it is told why once.
-"""
+"""Pictures: read, write, and the letterbox that fits one into the network's input, with its inverse."""
 
 import os
 import struct
@@ -9,26 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from yolojax.data.files import open_regular
 from yolojax.data.headers import PNG, jpeg_size, png_size
 from yolojax.errors import InputError
-
-# OpenCV reads its limit when it is loaded; its own default lets a file of a few kB take 3 GiB.
-_LIMIT = os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(2**28))
-MOST_PIXELS = int(_LIMIT) if _LIMIT.isdecimal() else 2**30
-"""Pictures of more are refused by their header, before memory is taken for them."""
-
-try:
-    import cv2
-except ImportError as error:
-    raise InputError(
-        f"OpenCV cannot be loaded ({' '.join(str(error).split())}); where there is no display: "
-        "pip uninstall -y opencv-python; pip install opencv-python-headless"
-    ) from error
-
-# A broken file is answered with an InputError that names it; OpenCV's own log lines name nothing.
-# OpenCV 4 has the function at the top, OpenCV 5 in a module; 0 is "silent" in both.
-(cv2.setLogLevel if hasattr(cv2, "setLogLevel") else cv2.utils.logging.setLogLevel)(0)
+from yolojax.runtime.files import open_regular
+from yolojax.runtime.opencv import MOST_PIXELS, cv2
 
 GREY = 128
 _TOO_MANY = (
@@ -39,7 +20,7 @@ _TOO_MANY = (
 ENDINGS = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
 
 
-class Letterbox(NamedTuple):
+class ImageTransform(NamedTuple):
     """How an original picture lies in the network's input: x' = scale * x + left, y' = scale * y + top.
 
     scale: pixels of the input per pixel of the original, or a pair of them for x and y where the picture is stretched;
@@ -108,17 +89,17 @@ def write_image(path: str | os.PathLike, image_rgb: np.ndarray) -> None:
         raise InputError(f"{path}: the picture cannot be written: {error.strerror}") from error
 
 
-def letterbox_transform(original_size: tuple[int, int], size: tuple[int, int]) -> Letterbox:
+def letterbox_transform(original_size: tuple[int, int], size: tuple[int, int]) -> ImageTransform:
     """Place a picture of `original_size` (h, w), in pixels, in an input of `size` (H, W): as large as fits, centred."""
     scale, (new_height, new_width) = _fit(original_size, size)
-    return Letterbox(scale, (size[1] - new_width) // 2, (size[0] - new_height) // 2)
+    return ImageTransform(scale, (size[1] - new_width) // 2, (size[0] - new_height) // 2)
 
 
-def letterbox(image: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, Letterbox]:
+def letterbox(image: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, ImageTransform]:
     """Fit a picture into an input of `size` (H, W) with its proportions kept, on grey 128.
 
     image: (h, w, 3) uint8. A picture of the right size is returned as it is, not copied.
-    Returns: (H, W, 3) uint8 and its `Letterbox`.
+    Returns: (H, W, 3) uint8 and its `ImageTransform`.
     """
     transform = letterbox_transform(image.shape[:2], size)
     _, (new_height, new_width) = _fit(image.shape[:2], size)
@@ -131,19 +112,19 @@ def letterbox(image: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, Let
     return canvas, transform
 
 
-def letterbox_boxes(boxes_xyxy: np.ndarray, transform: Letterbox) -> np.ndarray:
+def letterbox_boxes(boxes_xyxy: np.ndarray, transform: ImageTransform) -> np.ndarray:
     """Boxes (..., 4) xyxy in the original's pixels -> float32 in the input's pixels; nothing is clipped or rounded."""
     scale, left, top = transform
     return (np.asarray(boxes_xyxy, np.float64) * _of_corners(scale) + np.array([left, top, left, top])).astype(np.float32)
 
 
-def unletterbox_boxes(boxes_xyxy: np.ndarray, transform: Letterbox) -> np.ndarray:
+def unletterbox_boxes(boxes_xyxy: np.ndarray, transform: ImageTransform) -> np.ndarray:
     """Boxes (..., 4) xyxy in the input's pixels -> float32 in the original's pixels; the inverse of letterbox_boxes."""
     scale, left, top = transform
     return ((np.asarray(boxes_xyxy, np.float64) - np.array([left, top, left, top])) / _of_corners(scale)).astype(np.float32)
 
 
-def fitted_aspect(image: np.ndarray, transform: Letterbox) -> np.float32:
+def fitted_aspect(image: np.ndarray, transform: ImageTransform) -> np.float32:
     """Height over width of a picture (h, w, 3) as it lies in the network's input."""
     x, y = np.broadcast_to(transform.scale, 2)
     return np.float32(y * image.shape[0] / (x * image.shape[1]))

@@ -5,7 +5,6 @@ that is resumed at a step reads on as if it had never stopped.
 """
 
 import collections
-import concurrent.futures
 import functools
 import os
 from typing import NamedTuple
@@ -14,10 +13,11 @@ import numpy as np
 
 from yolojax.data.augment import Example, augment, clip_boxes
 from yolojax.data.darknet_fit import FITS
-from yolojax.data.images import Letterbox, cv2, fitted_aspect, letterbox_boxes
+from yolojax.data.images import ImageTransform, fitted_aspect, letterbox_boxes
 from yolojax.data.sampling import AUGMENT, class_balanced_weights, repeat_factors, sampler, step_grid
 from yolojax.data.sources import UnreadablePicture
 from yolojax.errors import InputError
+from yolojax.runtime.threads import thread_pool
 from yolojax.targets import Targets, assign
 
 
@@ -43,7 +43,7 @@ class Sample(NamedTuple):
         image: (H, W, 3) RGB of the network's input size; uint8, or float32 in [0, 1] where it is fitted as Darknet does.
         targets: Targets.
         original: the Example as it was read, before the letterbox (after the augmentation).
-        transform: the Letterbox between the two.
+        transform: the ImageTransform between the two.
         dropped_small: boxes left out because under a pixel of them was inside the picture.
         dropped_excess: boxes left out because there were more than `max_boxes`.
         unreadable: 1 where another picture stands in for one that cannot be read, else 0.
@@ -52,7 +52,7 @@ class Sample(NamedTuple):
     image: np.ndarray
     targets: Targets
     original: Example
-    transform: Letterbox
+    transform: ImageTransform
     dropped_small: int
     dropped_excess: int
     unreadable: int
@@ -155,8 +155,7 @@ def train_batches(source, config, grids, start_step, stop_step, rows=None):
 
     for samples in _in_threads(jobs(), config.data.threads):
         counts = {
-            name: sum(getattr(sample, name) for sample in samples)
-            for name in ("dropped_small", "dropped_excess", "unreadable")
+            name: sum(getattr(sample, name) for sample in samples) for name in ("dropped_small", "dropped_excess", "unreadable")
         }
         yield collate(samples), counts
 
@@ -170,9 +169,7 @@ def val_batches(source, config, grid, batch_size, rows=None):
     """
     whole = rows is None
     rows = range(batch_size) if whole else rows
-    groups = [
-        [first + int(row) for row in rows if first + row < len(source)] for first in range(0, len(source), batch_size)
-    ]
+    groups = [[first + int(row) for row in rows if first + row < len(source)] for first in range(0, len(source), batch_size)]
     jobs = ([functools.partial(val_sample, source, config, grid, index) for index in group] for group in groups)
     for group, samples in zip(groups, _in_threads(jobs, config.data.threads), strict=True):
         read = [(index, sample) for index, sample in zip(group, samples, strict=True) if sample is not None]
@@ -187,8 +184,7 @@ def val_batches(source, config, grid, batch_size, rows=None):
 def _in_threads(groups, threads):
     """Runs groups of jobs in a pool of threads and yields the results group by group, in order, two groups ahead."""
     workers = threads or min(16, os.cpu_count() or 1)
-    # OpenCV's own threads would fight with these for the same cores.
-    pool = concurrent.futures.ThreadPoolExecutor(workers, "yolojax-data", lambda: cv2.setNumThreads(0))
+    pool = thread_pool(workers, "yolojax-data")
     waiting = collections.deque()
     try:
         for group in groups:

@@ -8,14 +8,14 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from yolojax.data.images import unletterbox_boxes
 from yolojax.data.pipeline import val_batches
 from yolojax.data.sources import truth
 from yolojax.decode import decode
-from yolojax.evaluation.report import summarize
-from yolojax.hosts import gather
+from yolojax.evaluation.metrics.summary import summarize
+from yolojax.inference import to_original
 from yolojax.nms import distance_power, postprocess
-from yolojax.training.feed import fetch_rows, local_rows, put
+from yolojax.runtime.devices import fetch_rows, local_rows, put
+from yolojax.runtime.hosts import gather
 
 
 class Evaluation(NamedTuple):
@@ -131,23 +131,3 @@ def evaluate(eval_step, variables, source, config, grid, sharding, on_progress=N
         "unreadable": len(source) - len(indices),
     }
     return Evaluation(summary, detections, truths, indices)
-
-
-def to_original(found, row, transform, original_size):
-    """The detections of one picture of a batch in pixels of the original, clipped to it; those outside it are left out.
-
-    Args:
-        found: Detections, NumPy arrays.
-        row: which picture.
-        transform: its Letterbox.
-        original_size: (height, width).
-
-    Returns:
-        (boxes_xyxy (k, 4) float32, scores (k,) float32, classes (k,) int32).
-    """
-    height, width = original_size
-    boxes = unletterbox_boxes(found.boxes[row], transform)
-    boxes = np.clip(boxes, 0, np.array([[width, height, width, height]], np.float32))
-    # What was found in the grey margin alone has no area left.
-    kept = found.valid[row] & (boxes[:, 2:] > boxes[:, :2]).all(1)
-    return boxes[kept], found.scores[row][kept], found.classes[row][kept]

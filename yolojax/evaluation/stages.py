@@ -11,7 +11,7 @@ from yolojax.data.darknet_fit import FITS
 from yolojax.data.pipeline import val_batches
 from yolojax.decode import decode
 from yolojax.evaluation.evaluate import batch_size_of, suppression
-from yolojax.training.feed import local_rows, put
+from yolojax.runtime.devices import local_rows, put
 
 BATCHES = 4
 

@@ -5,18 +5,21 @@ from pathlib import Path
 
 from yolojax.config import to_dict
 from yolojax.data.sources import open_split
-from yolojax.evaluation.analysis import analyse
 from yolojax.evaluation.evaluate import compile_eval_step, evaluate
-from yolojax.evaluation.history import read_history
-from yolojax.evaluation.pictures import KINDS, pictures_to_show
-from yolojax.evaluation.recorded import check_fits, read_evaluation
-from yolojax.evaluation.report import coco_results, format_absent, format_table, write_json, write_samples
+from yolojax.evaluation.metrics.analysis import analyse
+from yolojax.evaluation.metrics.coco import coco_results
+from yolojax.evaluation.report.history import read_history
+from yolojax.evaluation.report.pictures import KINDS, pictures_to_show
+from yolojax.evaluation.report.samples import write_samples
+from yolojax.evaluation.report.saved import check_fits, read_evaluation
+from yolojax.evaluation.report.tables import format_absent, format_table
 from yolojax.evaluation.stages import stage_seconds
-from yolojax.hosts import check_alike, is_first
 from yolojax.loss import build_loss
-from yolojax.training.logs import Progress, Silent
-from yolojax.training.runs import load_run
-from yolojax.training.step import make_mesh, shardings
+from yolojax.runs.workdir import load_run
+from yolojax.runtime.console import NullOutput, Progress
+from yolojax.runtime.devices import make_mesh, shardings
+from yolojax.runtime.files import write_json
+from yolojax.runtime.hosts import check_same_on_all_hosts, is_first
 
 
 def evaluate_workdir(workdir, checkpoint="best", split="val", data=None, compare=None):
@@ -42,7 +45,7 @@ def evaluate_workdir(workdir, checkpoint="best", split="val", data=None, compare
         run.config.data.source = "auto"
         run.config.data.val = run.config.data.test = run.config.data.train = os.path.abspath(data)
     source = open_split(run.config, split)
-    check_alike({"checkpoint": run.step, "split": split, "data": run.config.data.val, "pictures": len(source)})
+    check_same_on_all_hosts({"checkpoint": run.step, "split": split, "data": run.config.data.val, "pictures": len(source)})
     if other:
         check_fits(other, run.config.data.class_names, len(source))
     step = compile_eval_step(
@@ -54,7 +57,7 @@ def evaluate_workdir(workdir, checkpoint="best", split="val", data=None, compare
         config=run.config.eval,
         class_scores=run.config.loss.class_scores,
     )
-    progress = Progress("evaluate", 0, len(source)) if is_first() else Silent()
+    progress = Progress("evaluate", 0, len(source)) if is_first() else NullOutput()
     try:
         progress.say(f"evaluating the checkpoint of step {run.step} on {len(source)} pictures of the split {split!r}")
         outcome = evaluate(
@@ -88,8 +91,8 @@ def write_evaluation(workdir, split, step, outcome, source, config, other=None, 
         The dict of metrics.json, undefined numbers as NaN.
     """
     # matplotlib takes half a second, which a training need not wait for when it starts.
-    from yolojax.evaluation.compare import format_comparison, write_comparison
-    from yolojax.evaluation.html import write_report
+    from yolojax.evaluation.report.compare import format_comparison, write_comparison
+    from yolojax.evaluation.report.html import write_report
 
     folder = Path(workdir) / "eval" / split
     names = config.data.class_names

@@ -2,10 +2,7 @@
 
 from yolojax.data.darknet_fit import multi_label
 from yolojax.nms import distance_power
-
-KIND = "yolojax detector"
-VERSION = 1
-"""Of the exported files' layout: inputs, outputs and the keys of `describe`."""
+from yolojax.runs.exported import KIND, VERSION
 
 
 def describe(run):

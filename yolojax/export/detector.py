@@ -1,13 +1,13 @@
 """A detector of an exported StableHLO file."""
 
-from yolojax.data.images import Letterbox, letterbox
+from yolojax.data.images import ImageTransform, letterbox
 from yolojax.errors import InputError
-from yolojax.evaluation.evaluate import to_original
-from yolojax.export.stablehlo import load
+from yolojax.inference import to_original
 from yolojax.nms import METHODS, Detections
 from yolojax.predict import Detector, stack_padded
+from yolojax.runs.exported import load_exported
 
-AS_IT_IS = Letterbox(1.0, 0, 0)
+AS_IT_IS = ImageTransform(1.0, 0, 0)
 
 
 class ExportedDetector(Detector):
@@ -19,7 +19,7 @@ class ExportedDetector(Detector):
     """
 
     def __init__(self, path):
-        self._path, self._artefact = path, load(path)
+        self._path, self._artefact = path, load_exported(path)
         self.names, self.size, self.about = self._artefact.names, self._artefact.size, self._artefact.about
 
     def _find(self, group, score_threshold, iou_threshold, wanted, *, augment, class_agnostic, method):
@@ -38,7 +38,7 @@ class ExportedDetector(Detector):
         return found
 
     def _batches(self, group):
-        """(places in the group, pictures of one size, their Letterbox each), together the whole group."""
+        """(places in the group, pictures of one size, their ImageTransform each), together the whole group."""
         if self.about.get("fit", "letterbox") == "letterbox":
             # The program leaves a picture of its own size as it is: one program does for pictures of all sizes.
             fitted, transforms = zip(*(letterbox(image, self.size) for image in group), strict=True)

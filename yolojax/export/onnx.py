@@ -16,11 +16,11 @@ import numpy as np
 
 from yolojax.boxes import cxcywh_to_xyxy
 from yolojax.data.darknet_fit import FITS
-from yolojax.data.images import cv2
 from yolojax.decode import MAX_LOG_SIZE, decode, decode_boxes
 from yolojax.errors import InputError
 from yolojax.export.about import describe
 from yolojax.nms import CLASS_SCORES
+from yolojax.runtime.opencv import cv2
 
 # Old enough for OpenCV 4.10, and they have all that is needed.
 OPSET, IR_VERSION = 13, 8

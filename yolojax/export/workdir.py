@@ -1,12 +1,10 @@
 """The export of a trained run; each file is checked against the network before it is there."""
 
-import contextlib
 import importlib
-import os
-import tempfile
 from pathlib import Path
 
 from yolojax.errors import InputError
+from yolojax.runtime.files import whole_or_not_at_all
 
 PICTURES = 4
 
@@ -15,7 +13,7 @@ DARKNET_FILES = "model.cfg", "model.weights", "model.names"
 FORMATS = {
     "stablehlo": "yolojax.export.stablehlo:export_stablehlo",
     "onnx": "yolojax.export.onnx:export_onnx",
-    "darknet": "yolojax.darknet.convert:export_darknet",
+    "darknet": "yolojax.export.darknet:export_darknet",
 }
 """For each format the function (run, path, images) -> a line for the user; it writes `path`, and files beside it, and compares
 them with the network on the images, RGB uint8 (h, w, 3); what differs is an InputError."""
@@ -40,7 +38,7 @@ def export_workdir(workdir, to, out, *, checkpoint="best", pictures=()):
         InputError: no run, no pictures, a folder that cannot be written, a package that is missing, a file of Darknet's that
             is there already, or one that differs from the network.
     """
-    from yolojax.training.runs import load_run
+    from yolojax.runs.workdir import load_run
 
     module, function = FORMATS[to].split(":")
     write = getattr(importlib.import_module(module), function)
@@ -55,37 +53,9 @@ def export_workdir(workdir, to, out, *, checkpoint="best", pictures=()):
         return write(run, path, images)
 
 
-@contextlib.contextmanager
-def whole_or_not_at_all(out):
-    """Gives a path of the same name in a new folder beside `out`; what lies in that folder at the end takes its place.
-
-    After an exception nothing is left of it, nor of folders that were made for it.
-
-    Raises:
-        InputError: `out` is a folder, or its folder cannot be written.
-    """
-    out = Path(out)
-    if out.is_dir():
-        raise InputError(f"{out} is a folder; give the name of a file")
-    made = [folder for folder in out.parents if not folder.exists()]
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as folder:
-            yield Path(folder) / out.name
-            for path in sorted(Path(folder).iterdir()):
-                os.replace(path, out.parent / path.name)
-    except BaseException as error:
-        with contextlib.suppress(OSError):
-            for folder in made:
-                folder.rmdir()  # which leaves alone what is not empty
-        if isinstance(error, OSError):
-            raise InputError(f"{out} cannot be written: {error.strerror or error}") from error
-        raise
-
-
 def _given_pictures(sources):
     from yolojax.data.images import read_image
-    from yolojax.detect_sources import STANDARD_INPUT, find_sources, is_video
+    from yolojax.data.pictures import STANDARD_INPUT, find_sources, is_video
 
     found = find_sources(sources)
     for source in found:

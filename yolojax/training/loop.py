@@ -4,43 +4,36 @@ import contextlib
 import functools
 import math
 import os
-from pathlib import Path
 
 import jax
 
-from yolojax.allocator import keep_freed_memory
-from yolojax.config import checked, differences, flatten, to_dict
+from yolojax.config import checked, flatten
 from yolojax.data.pipeline import train_batches
 from yolojax.data.sources import open_split
 from yolojax.draw import draw_detections
 from yolojax.errors import InputError
-from yolojax.evaluation.analysis import largest_f1
 from yolojax.evaluation.evaluate import compile_eval_step, evaluate
-from yolojax.evaluation.report import write_json
+from yolojax.evaluation.metrics.analysis import largest_f1
 from yolojax.evaluation.workdir import write_evaluation
-from yolojax.hosts import check_alike, is_first
 from yolojax.loss import build_loss
 from yolojax.models import abstract_variables, build_grid, build_model, count_floats, initialize
-from yolojax.training.feed import feed, local_rows
-from yolojax.training.imported import adopt_model, imported_variables
-from yolojax.training.lock import lock_workdir
-from yolojax.training.logs import MetricsLog, Progress, Silent
+from yolojax.runs.imported import adopt_model, imported_variables
+from yolojax.runs.lock import lock_workdir
+from yolojax.runs.resume import check_data, restore_newest
+from yolojax.runs.selection import exhausted, score, without_improvement
+from yolojax.runs.workdir import abstract_arrays, make_meta, open_workdir, restore_variables
+from yolojax.runtime.allocator import keep_freed_memory
+from yolojax.runtime.console import NullOutput, Progress
+from yolojax.runtime.devices import check_batch_size, local_rows, make_mesh, shardings
+from yolojax.runtime.hosts import check_same_on_all_hosts, is_first
+from yolojax.runtime.prefetch import prefetch_to_devices
+from yolojax.training.metrics_log import MetricsLog
 from yolojax.training.optimizer import make_optimizer
 from yolojax.training.preflight import compile_checked
 from yolojax.training.profile import traced
 from yolojax.training.recorder import Recorder
-from yolojax.training.resume import check_data, restore_newest
-from yolojax.training.runs import IMPORTED, abstract_arrays, make_meta, read_config, restore_variables
 from yolojax.training.schedules import make_schedule
-from yolojax.training.selection import exhausted, score, without_improvement
-from yolojax.training.step import (
-    check_batch_size,
-    compile_train_step,
-    create_state,
-    eval_variables,
-    make_mesh,
-    shardings,
-)
+from yolojax.training.step import compile_train_step, create_state, eval_variables
 from yolojax.training.stop import StopSignals
 from yolojax.training.transfer import check_decay, check_freeze, initial_values
 
@@ -77,7 +70,7 @@ def _train_and_evaluate(config, workdir, profile_steps, at_the_end):
         keep_freed_memory()
     check_batch_size(config.train.batch_size, mesh, "config.train.batch_size", config.train.accumulate)
     val_source = open_split(config, "val")
-    check_alike({**flatten(config), "training pictures": len(train_source), "validation pictures": len(val_source)})
+    check_same_on_all_hosts({**flatten(config), "training pictures": len(train_source), "validation pictures": len(val_source)})
     model, grid = build_model(config.model), build_grid(config.model, config.data.size)
     train_grids = [build_grid(config.model, size) for size in config.data.sizes or [config.data.size]]
     loss = build_loss(config.loss)
@@ -113,8 +106,8 @@ def _train_and_evaluate(config, workdir, profile_steps, at_the_end):
         # In one program: array by array takes a second or two longer. From the host: imported variables lie on one device.
         state = jax.jit(make_state, out_shardings=replicated)(jax.device_get(variables))
         meta = make_meta(config, {}, [])
-    log = MetricsLog(workdir, start_step) if is_first() else Silent()
-    progress = Progress("train", start_step, total_steps) if is_first() else Silent()
+    log = MetricsLog(workdir, start_step) if is_first() else NullOutput()
+    progress = Progress("train", start_step, total_steps) if is_first() else NullOutput()
     running = at_the_end.enter_context(contextlib.ExitStack())
     for resource in (contextlib.closing(progress), contextlib.closing(log), checkpoints):
         running.enter_context(resource)
@@ -169,7 +162,7 @@ def _train_and_evaluate(config, workdir, profile_steps, at_the_end):
     rows = local_rows(split, config.train.batch_size)
     batches = train_batches(train_source, config, train_grids, start_step, last_step, rows)
     steps = traced(
-        enumerate(recorder.waiting(feed(batches, split)), start=start_step + 1),
+        enumerate(recorder.waiting(prefetch_to_devices(batches, split)), start=start_step + 1),
         profile_steps,
         os.path.join(workdir, "profile"),
         wait=lambda: jax.block_until_ready(state),
@@ -240,38 +233,6 @@ def resolve(config):
         raise InputError(f"config.model.num_classes is {config.model.num_classes}, but the data has {number} class names")
     config.model.num_classes = number
     return config, source
-
-
-def open_workdir(config, workdir):
-    """Makes a workdir, or opens one again; returns its Checkpoints.
-
-    Raises:
-        InputError: it cannot be written, or its checkpoints were made by another configuration.
-    """
-    from yolojax.training.checkpoints import Checkpoints
-
-    try:
-        if is_first():
-            Path(workdir).mkdir(parents=True, exist_ok=True)
-        checkpoints = Checkpoints(workdir, best_by=config.train.save_best_by)
-        begun = checkpoints.steps() not in ([], [IMPORTED])
-        if is_first() and not begun:
-            write_json(Path(workdir) / "config.json", to_dict(config))
-    except OSError as error:
-        raise InputError(f"{workdir} cannot be written: {error.strerror or error}") from error
-    # No process comes past this line before the first has written.
-    check_alike({"the checkpoints that they see in the workdir": checkpoints.steps()})
-    if not (Path(workdir) / "config.json").exists():
-        raise InputError(f"{workdir} is not that of process 0; several hosts need a workdir that all of them see")
-    if not begun:
-        return checkpoints
-    changed = differences(read_config(workdir), config)
-    if changed:
-        raise InputError(
-            f"{workdir} holds a run of another configuration ({'; '.join(changed)}); "
-            "name another --workdir, or leave the configuration as it was to resume this run"
-        )
-    return checkpoints
 
 
 def _log_validation(step, outcome, source, config, log, progress):

@@ -184,8 +184,7 @@ def check_memory(config, cost, limit, devices, cost_of, say):
     has_limit = f", which has {_size(limit)}" if limit else ""
     advice = f"config.train.batch_size={most} is the largest that does" if most else f"nor does any other, not even {unit}"
     raise InputError(
-        f"config.train.batch_size={size} does not fit: a step needs {needs} on each device{has_limit}; "
-        f"{advice}; {LESS}"
+        f"config.train.batch_size={size} does not fit: a step needs {needs} on each device{has_limit}; {advice}; {LESS}"
     )
 
 

@@ -6,9 +6,9 @@ import time
 
 import jax
 
-from yolojax.ahead import timed
 from yolojax.data.pipeline import train_sampler
 from yolojax.errors import InputError
+from yolojax.runtime.timing import timed
 
 STEPS_IN_FLIGHT = 2
 ADVICE = "lower config.optimizer.learning_rate or set config.optimizer.clip_norm; earlier checkpoints are untouched"

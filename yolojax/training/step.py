@@ -6,11 +6,10 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
-from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
-from yolojax.errors import InputError
 from yolojax.loss import LossTerms
 from yolojax.models.layers import layer_matches, layer_of
+from yolojax.runtime.devices import shardings
 
 
 class TrainState(NamedTuple):
@@ -173,17 +172,6 @@ def split_batch(batch, parts):
     return jax.tree.map(split, batch)
 
 
-def make_mesh(devices=None):
-    """A mesh of one axis, "data", over the given devices; all of them by default."""
-    devices = jax.devices() if devices is None else devices
-    return jax.make_mesh((len(devices),), ("data",), axis_types=(AxisType.Auto,), devices=devices)
-
-
-def shardings(mesh):
-    """(replicated, split over the first axis): how a state and a batch lie on a mesh."""
-    return NamedSharding(mesh, PartitionSpec()), NamedSharding(mesh, PartitionSpec("data"))
-
-
 def compile_train_step(mesh, *, remat=False, **options):
     """`train_step` for a mesh, compiled at its first call: the state on every device and donated, the batch split over them.
 
@@ -202,10 +190,3 @@ def compile_train_step(mesh, *, remat=False, **options):
         donate_argnums=0,
         compiler_options=options_of_xla,
     )
-
-
-def check_batch_size(batch_size, mesh, field, accumulate=1):
-    """Refuses a batch that the devices of a mesh cannot share evenly, in each of its parts."""
-    if batch_size % (mesh.size * accumulate):
-        parts = f" times config.train.accumulate, {accumulate}" if accumulate > 1 else ""
-        raise InputError(f"{field}={batch_size} must be a multiple of the number of devices, {mesh.size}{parts}")

@@ -8,9 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from yolojax.training.feed import put
+from yolojax.runtime.devices import put, shardings
 from yolojax.training.recorder import STEPS_IN_FLIGHT
-from yolojax.training.step import shardings
 
 
 class StopSignals:

@@ -11,7 +11,7 @@ from yolojax.darknet.detector import finite
 from yolojax.darknet.weights import read_all_but_heads, read_backbone, read_weights
 from yolojax.errors import InputError
 from yolojax.models.layers import layer_matches, layer_of
-from yolojax.training.runs import load_run
+from yolojax.runs.workdir import load_run
 
 
 def initial_values(source, fresh, model):

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from tests.tiny_config import get_config
+from tests.helpers.tiny_config import get_config
 from yolojax.data.formats.read import read_annotations, read_data
 from yolojax.data.images import write_image
 from yolojax.data.sources import open_split

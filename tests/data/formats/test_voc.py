@@ -9,8 +9,7 @@ from yolojax.data.formats.read import read_annotations, splits
 from yolojax.errors import InputError
 
 CAT = (
-    "<object>\n<name> cat </name>\n<bndbox>\n<xmin>1</xmin><ymin>2.5</ymin><xmax>30</xmax>\n"
-    "<ymax>4e1</ymax></bndbox></object>"
+    "<object>\n<name> cat </name>\n<bndbox>\n<xmin>1</xmin><ymin>2.5</ymin><xmax>30</xmax>\n<ymax>4e1</ymax></bndbox></object>"
 )
 DOG = CAT.replace(" cat ", "dog").replace("<bndbox>", "<difficult>1</difficult><bndbox>")
 

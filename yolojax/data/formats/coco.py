@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from yolojax.data.annotations import Record
-from yolojax.data.files import open_regular
 from yolojax.data.formats.rows import Row, make_record
 from yolojax.errors import InputError
+from yolojax.runtime.files import open_regular
 
 
 def read_coco(

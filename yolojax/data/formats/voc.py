@@ -15,9 +15,9 @@ from xml.sax.saxutils import escape
 import numpy as np
 
 from yolojax.data.annotations import Record, read_lines
-from yolojax.data.files import open_regular
 from yolojax.data.formats.rows import Row, make_record
 from yolojax.errors import InputError
+from yolojax.runtime.files import open_regular
 
 SIDES = ("xmin", "ymin", "xmax", "ymax")
 # The devkit's CLASS_SPLIT.txt, which say which pictures show a class, and a line of one.

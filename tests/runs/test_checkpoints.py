@@ -1,0 +1,206 @@
+"""Checkpoints: what is kept, what comes back, and what is said when it cannot."""
+
+import json
+import sys
+from types import SimpleNamespace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from tests.helpers.text_list import NAMES, PICTURES, write_list
+from tests.helpers.tiny_config import get_config
+from yolojax.config import to_dict
+from yolojax.data import sources
+from yolojax.data.convert import convert
+from yolojax.data.formats.read import read_annotations
+from yolojax.errors import InputError
+from yolojax.models import build_model, initialize
+from yolojax.runs.checkpoints import Checkpoints
+from yolojax.runs.workdir import abstract_arrays, load_run, make_meta, open_workdir, read_config
+from yolojax.runtime.devices import make_mesh, shardings
+from yolojax.training.loop import resolve
+
+STATE = {"params": {"kernel": jnp.arange(6.0).reshape(2, 3)}, "step": jnp.asarray(3, jnp.int32), "ema": None}
+ON_ONE = jax.sharding.SingleDeviceSharding(jax.devices()[0])
+
+
+def save(checkpoints, step, ap50=None, state=STATE):
+    checkpoints.save(step, state, {"metrics": {} if ap50 is None else {"ap50": ap50}, "pending": [{"loss": 0.1}]})
+
+
+def test_the_last_two_and_the_best_are_kept(tmp_path):
+    checkpoints = Checkpoints(tmp_path)
+    assert checkpoints.steps() == [] and checkpoints.best_step() is None
+    for step, ap50 in ((1, 0.5), (2, 0.9), (3, 0.7), (4, None), (5, 0.8), (6, None)):
+        save(checkpoints, step, ap50)
+    checkpoints.wait()
+    assert checkpoints.steps() == [2, 5, 6]
+    assert checkpoints.best_step() == 2
+    checkpoints.close()
+    again = Checkpoints(tmp_path, read_only=True)
+    assert again.steps() == [2, 5, 6] and again.best_step() == 2
+    assert again.meta(5) == {"metrics": {"ap50": 0.8}, "pending": [{"loss": 0.1}]}
+
+
+def test_a_resumed_run_keeps_the_best_checkpoint_of_its_earlier_part(tmp_path):
+    with Checkpoints(tmp_path) as checkpoints:
+        for step, ap50 in ((1, 0.9), (2, 0.5), (3, None)):
+            save(checkpoints, step, ap50)
+    with Checkpoints(tmp_path) as checkpoints:
+        for step, ap50 in ((4, None), (5, 0.7), (6, None)):
+            save(checkpoints, step, ap50)
+        checkpoints.wait()
+        assert checkpoints.steps() == [1, 5, 6] and checkpoints.best_step() == 1
+        save(checkpoints, 7, 0.95)
+    assert Checkpoints(tmp_path, read_only=True).steps() == [6, 7]
+
+
+@pytest.mark.skipif(jax.device_count() < 2, reason="needs two devices")
+def test_a_state_that_is_on_all_devices_is_saved_without_a_program_and_comes_back(tmp_path, caplog):
+    replicated, _ = shardings(make_mesh(jax.devices()))
+    kernel = np.random.default_rng(0).normal(size=(16, 24))
+    state = jax.device_put({"params": {"kernel": kernel}, "step": np.int32(3)}, replicated)
+    with jax.log_compiles(), Checkpoints(tmp_path) as checkpoints:
+        save(checkpoints, 1, state=state)
+    assert "Compiling" not in caplog.text
+    again = Checkpoints(tmp_path, read_only=True).restore(1, abstract_arrays(state, replicated))
+    jax.tree.map(np.testing.assert_array_equal, again, state)
+
+
+def test_answers_that_come_after_a_reading_that_failed_are_not_reported(tmp_path, monkeypatch):
+    reported = []
+    monkeypatch.setattr(sys, "unraisablehook", reported.append)
+    with Checkpoints(tmp_path) as checkpoints:
+        with pytest.raises(InputError, match="cannot be read"):
+            checkpoints.meta(1)
+        late = SimpleNamespace(exc_value=RuntimeError("Event loop is closed"))
+        other = SimpleNamespace(exc_value=RuntimeError("something else"))
+        sys.unraisablehook(late)
+        sys.unraisablehook(other)
+    assert reported == [other]
+
+
+def test_of_equally_good_checkpoints_the_later_is_the_best_and_a_step_is_saved_once(tmp_path):
+    checkpoints = Checkpoints(tmp_path)
+    save(checkpoints, 1, 0.5)
+    save(checkpoints, 2, 0.5)
+    save(checkpoints, 2, 0.1)
+    checkpoints.wait()
+    assert checkpoints.best_step() == 2
+    assert checkpoints.meta(2)["metrics"] == {"ap50": 0.5}
+    checkpoints.close()
+
+
+def test_arrays_come_back_to_the_bit_whole_or_in_part(tmp_path):
+    state = {"params": {"kernel": jax.random.normal(jax.random.key(0), (5, 7))}, "step": jnp.asarray(9, jnp.int32), "ema": None}
+    checkpoints = Checkpoints(tmp_path)
+    save(checkpoints, 9, state=state)
+    checkpoints.wait()
+    whole = checkpoints.restore(9, abstract_arrays(state, ON_ONE))
+    part = checkpoints.restore(9, abstract_arrays({"params": state["params"]}, ON_ONE))
+    np.testing.assert_array_equal(whole["params"]["kernel"], state["params"]["kernel"])
+    np.testing.assert_array_equal(part["params"]["kernel"], state["params"]["kernel"])
+    assert whole["step"] == 9 and whole["ema"] is None
+    other = {"params": {"kernel": jnp.zeros((5, 8))}}
+    with pytest.raises(InputError, match=r"checkpoints/9: the checkpoint cannot be read: .*\(5, 8\)"):
+        checkpoints.restore(9, abstract_arrays(other, ON_ONE))
+    checkpoints.close()
+
+
+def test_a_half_written_checkpoint_of_a_killed_run_is_not_seen(tmp_path):
+    checkpoints = Checkpoints(tmp_path)
+    save(checkpoints, 1, 0.5)
+    checkpoints.close()
+    (tmp_path / "checkpoints" / "2.orbax-checkpoint-tmp-7").mkdir()
+    (tmp_path / "checkpoints" / "2.orbax-checkpoint-tmp-7" / "state").mkdir()
+    checkpoints = Checkpoints(tmp_path)
+    assert checkpoints.steps() == [1]
+    save(checkpoints, 2)
+    checkpoints.close()
+    assert Checkpoints(tmp_path, read_only=True).steps() == [1, 2]
+
+
+def test_a_folder_that_cannot_be_written_is_one_clear_error_and_loses_nothing(tmp_path, monkeypatch):
+    checkpoints = Checkpoints(tmp_path)
+    save(checkpoints, 1, 0.5)
+    checkpoints.wait()
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(checkpoints._manager, "save", full)
+    with pytest.raises(InputError, match=r"checkpoints: a checkpoint cannot be written: .*No space left on device; earlier"):
+        save(checkpoints, 2)
+    monkeypatch.undo()
+    assert checkpoints.steps() == [1]
+    checkpoints.close()
+
+
+def test_a_run_is_loaded_by_best_last_or_step(tmp_path):
+    config, _ = resolve(get_config())
+    model = build_model(config.model)
+    checkpoints = open_workdir(config, tmp_path)
+    states = {}
+    for step, ap50 in ((1, 0.9), (2, 0.3), (3, None)):
+        variables = jax.tree.map(jnp.asarray, initialize(model, step))
+        states[step] = variables
+        metrics = {} if ap50 is None else {"ap50": ap50}
+        checkpoints.save(step, {"ema": variables, "params": jnp.zeros(())}, make_meta(config, metrics, []))
+    checkpoints.close()
+    for wanted, step in (("best", 1), ("last", 3), ("2", 2), (2, 2)):
+        run = load_run(tmp_path, wanted)
+        assert run.step == step and run.config == config and run.grid.size == (64, 64)
+        assert all(map(np.array_equal, jax.tree.leaves(run.variables), jax.tree.leaves(states[step])))
+    with pytest.raises(InputError, match="no checkpoint '7': best, last, 1, 2, 3"):
+        load_run(tmp_path, "7")
+
+
+def test_workdirs_without_a_run_are_refused(tmp_path):
+    with pytest.raises(InputError, match=r"config.json does not exist; train first"):
+        load_run(tmp_path / "nothing")
+    assert not (tmp_path / "nothing").exists()
+    (tmp_path / "config.json").write_text(json.dumps(to_dict(resolve(get_config())[0])))
+    with pytest.raises(InputError, match="has no checkpoint yet; train first"):
+        load_run(tmp_path)
+    (tmp_path / "config.json").write_text("{")
+    with pytest.raises(InputError, match=r"config.json cannot be read"):
+        read_config(tmp_path)
+    (tmp_path / "config.json").write_text('{"sed": 1}')
+    with pytest.raises(InputError, match=r"config.sed does not exist"):
+        read_config(tmp_path)
+
+
+def test_another_configuration_in_the_workdir_is_refused_by_its_fields(tmp_path):
+    config, _ = resolve(get_config())
+    checkpoints = open_workdir(config, tmp_path)
+    checkpoints.save(1, STATE, make_meta(config, {}, []))
+    checkpoints.close()
+    before = (tmp_path / "config.json").read_bytes()
+    other = get_config()
+    other.optimizer.learning_rate = 0.5
+    other.data.size = (96, 64)
+    with pytest.raises(InputError) as error:
+        open_workdir(resolve(other)[0], tmp_path)
+    assert "data.size: [64, 64] -> [96, 64]; optimizer.learning_rate: 0.001 -> 0.5" in str(error.value)
+    assert (tmp_path / "config.json").read_bytes() == before
+    open_workdir(resolve(get_config())[0], tmp_path).close()
+
+
+def test_a_workdir_without_a_checkpoint_takes_another_configuration(tmp_path):
+    open_workdir(resolve(get_config())[0], tmp_path).close()
+    other = get_config()
+    other.seed = 5
+    open_workdir(resolve(other)[0], tmp_path).close()
+    assert read_config(tmp_path).seed == 5
+
+
+def test_the_training_annotations_are_read_once(tmp_path, monkeypatch):
+    config = write_list(tmp_path)
+    convert([config.data.train], "coco", tmp_path / "coco", names=NAMES)
+    config.data.train, config.data.class_names = str(tmp_path / "coco/list.json"), ()
+    read = []
+    monkeypatch.setattr(sources, "read_annotations", lambda *given: read.append(given) or read_annotations(*given))
+    resolved, source = resolve(config)
+    assert len(read) == 1 and len(source) == len(PICTURES) and resolved.data.class_names == source.names == NAMES

@@ -1,0 +1,47 @@
+"""Files that are written whole or not at all."""
+
+import json
+import math
+import os
+
+import numpy as np
+import pytest
+
+from tests.helpers.hand_made import FOUND, NAMES, TRUTHS
+from yolojax.evaluation import summarize
+from yolojax.runtime.files import write_json
+
+
+def test_json_is_strict_whole_and_replaces_the_old(tmp_path):
+    path = tmp_path / "eval" / "val" / "metrics.json"
+    value = {"ap": float("nan"), "a": [np.float32(0.5), (np.int64(3), -math.inf)], "é": {"n": None, "t": True}}
+    write_json(path, {"old": 1})
+    write_json(path, value)
+
+    def refuse(name):
+        raise AssertionError(name)
+
+    text = path.read_text(encoding="utf-8")
+    expected = {"ap": None, "a": [0.5, [3, None]], "é": {"n": None, "t": True}}
+    assert json.loads(text, parse_constant=refuse) == expected
+    assert [entry.name for entry in path.parent.iterdir()] == ["metrics.json"]
+    write_json(path, [value, value])
+    assert json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse) == [expected, expected]
+    write_json(path, [])
+    assert json.loads(path.read_text(encoding="utf-8")) == []
+    write_json(path, summarize(FOUND, TRUTHS, NAMES))
+    assert json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)["per_class"]["unicorn"]["ap50"] is None
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
+    path = tmp_path / "metrics.json"
+    write_json(path, {"old": 1})
+
+    def fail(*_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(OSError, match="disk full"):
+        write_json(path, {"new": 2})
+    assert json.loads(path.read_text()) == {"old": 1}
+    assert list(tmp_path.iterdir()) == [path]

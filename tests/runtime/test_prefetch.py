@@ -1,0 +1,180 @@
+"""Pictures through a detector in threads: order, errors, pictures as they come, bounded memory, and a clean end."""
+
+import queue
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from yolojax.errors import InputError
+from yolojax.runtime.prefetch import detect_prefetched
+
+
+def picture(number):
+    return np.full((2, 2, 3), number, np.uint8)
+
+
+def double(pictures):
+    return [2 * int(image[0, 0, 0]) for image in pictures]
+
+
+def own_threads():
+    return [thread for thread in threading.enumerate() if thread.name.startswith("yolojax-")]
+
+
+def until(condition):
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("eager", [False, True])
+@pytest.mark.parametrize("count", [0, 1, 8, 29])
+def test_every_item_comes_out_in_order(count, eager):
+    sizes = []
+
+    def detect(pictures):
+        sizes.append(len(pictures))
+        return double(pictures)
+
+    def read(number):
+        time.sleep(0.001 * (number % 3))  # the first to begin is not the first to end
+        return picture(number)
+
+    results = [(item, int(image[0, 0, 0]), found) for item, image, found in detect_prefetched(
+        detect, read, iter(range(count)), batch=8, eager=eager
+    )]  # fmt: skip
+    assert results == [(n, n, 2 * n) for n in range(count)]
+    if not eager:
+        assert sorted(sizes) == sorted([8] * (count // 8) + [count % 8] * (count % 8 > 0))
+    assert not own_threads()
+
+
+def test_what_cannot_be_read_keeps_its_place():
+    def read(number):
+        if number % 3 == 1:
+            raise InputError(f"no {number}")
+        return picture(number)
+
+    results = list(detect_prefetched(double, read, range(11), batch=4))
+    assert [item for item, *_ in results] == list(range(11))
+    for number, image, found in results:
+        if number % 3 == 1:
+            assert isinstance(image, InputError) and str(image) == f"no {number}" and found is None
+        else:
+            assert found == 2 * number
+
+
+def test_a_picture_is_handled_before_the_next_one_comes():
+    coming, handled = queue.Queue(), []
+
+    def work():
+        for item, _, found in detect_prefetched(double, picture, iter(coming.get, None), batch=8, eager=True):
+            handled.append((item, found))
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    for number in range(3):
+        coming.put(number)
+        until(lambda number=number: handled[number:] == [(number, 2 * number)])
+    coming.put(None)
+    worker.join(20)
+    assert not worker.is_alive()
+
+
+def test_only_a_few_batches_are_in_memory():
+    taken = []
+
+    def items():
+        for number in range(200):
+            taken.append(number)
+            yield number
+
+    for done, _ in enumerate(detect_prefetched(double, picture, items(), batch=4), start=1):
+        time.sleep(0.002)  # a slow consumer
+        # Two batches wait, one is gathered or handed out, two are computed; one item more waits for its place.
+        assert len(taken) - done <= 5 * 4 + 1
+    assert done == 200
+
+
+def test_while_one_batch_is_computed_the_next_ones_are_read():
+    read_while_busy, busy = threading.Event(), threading.Event()
+
+    def detect(pictures):
+        busy.set()
+        assert read_while_busy.wait(20)
+        return double(pictures)
+
+    def read(number):
+        if number >= 8 and busy.is_set():
+            read_while_busy.set()
+        return picture(number)
+
+    def items():
+        for number in range(16):
+            if number == 8:
+                assert busy.wait(20)
+            yield number
+
+    assert len(list(detect_prefetched(detect, read, items(), batch=8))) == 16
+
+
+def test_an_error_of_the_items_comes_after_those_before_it():
+    def items():
+        yield from range(5)
+        raise InputError("the sixth")
+
+    seen = []
+    with pytest.raises(InputError, match="the sixth"):
+        for item, *_ in detect_prefetched(double, picture, items(), batch=2):
+            seen.append(item)
+    assert seen == [0, 1, 2, 3, 4] and not own_threads()
+
+
+def test_an_error_of_the_detector_is_raised():
+    def detect(pictures):
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        list(detect_prefetched(detect, picture, iter(int, 1), batch=2))
+    assert not own_threads()
+
+
+def test_a_consumer_that_stops_ends_the_threads_and_closes_the_items():
+    closed = threading.Event()
+
+    def items():
+        try:
+            number = 0
+            while True:
+                yield number % 100
+                number += 1
+        finally:
+            closed.set()
+
+    results = detect_prefetched(double, picture, items(), batch=4)
+    assert [next(results)[0] for _ in range(3)] == [0, 1, 2]
+    results.close()
+    assert closed.is_set() and not own_threads()
+
+
+def test_where_the_time_went():
+    waited = {"reading": 0, "network": 0}
+
+    def slow(pictures):
+        time.sleep(0.1)
+        return double(pictures)
+
+    list(detect_prefetched(slow, picture, range(8), batch=2, waited=waited))
+    assert waited["network"] > 0.1 > 2 * waited["reading"]
+    waited = {"reading": 0, "network": 0}
+
+    def items():
+        for number in range(8):
+            time.sleep(0.04)
+            yield number
+
+    list(detect_prefetched(double, picture, items(), batch=2, waited=waited))
+    assert waited["reading"] > 0.2 > 2 * waited["network"]

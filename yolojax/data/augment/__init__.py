@@ -1,0 +1,29 @@
+"""Augmentation of one picture and its boxes: its configuration, and all of it in order.
+
+Each function that is composed here takes a random generator first and is pure. What it returns may share memory with its input
+(a crop is a view), so treat both as read-only.
+"""
+
+from yolojax.data.augment.config import AugmentConfig
+from yolojax.data.augment.geometry import crop, flip_horizontal, iou_crop, scale, translate
+from yolojax.data.augment.mixing import mixup, mosaic
+from yolojax.data.augment.order import augment
+from yolojax.data.augment.photometric import blur, hsv, noise
+from yolojax.data.example import Example, clip_boxes
+
+__all__ = [
+    "AugmentConfig",
+    "Example",
+    "augment",
+    "blur",
+    "clip_boxes",
+    "crop",
+    "flip_horizontal",
+    "hsv",
+    "iou_crop",
+    "mixup",
+    "mosaic",
+    "noise",
+    "scale",
+    "translate",
+]

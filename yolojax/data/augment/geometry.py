@@ -1,0 +1,182 @@
+"""Augmentation that moves what is in a picture: flip, crops, shift, zoom and stretch.
+
+Each takes a random generator first, applies itself with a probability, and never writes into what it was given. What it
+returns may share memory with its input (a crop is a view), so treat both as read-only.
+
+Coordinates are continuous: pixel i covers [i, i + 1).
+"""
+
+import numpy as np
+
+from yolojax.boxes import pairwise_iou
+from yolojax.data.example import Example, place_boxes
+from yolojax.data.images import GREY
+from yolojax.runtime.opencv import cv2
+
+# How far a picture without boxes may be cropped and shifted, as a part of its width and height.
+FREE_CROP = 0.5
+FREE_SHIFT = 0.25
+
+# Of the overlap-constrained crop (Liu et al. 2016, section 2.2); 0 is no constraint.
+OVERLAPS = (0.0, 0.1, 0.3, 0.5, 0.7, 0.9)
+CROP_ASPECT = 2.0
+CROP_TRIES = 50
+
+
+def flip_horizontal(rng: np.random.Generator, example: Example, *, probability: float = 0.5) -> Example:
+    """Mirror the picture and its boxes left to right."""
+    if rng.random() >= probability:
+        return example
+    image, boxes, classes = example
+    mirrored = boxes.copy()
+    mirrored[:, [0, 2]] = image.shape[1] - boxes[:, [2, 0]]
+    return Example(cv2.flip(image, 1), mirrored, classes)
+
+
+def crop(rng: np.random.Generator, example: Example, *, probability: float = 0.5) -> Example:
+    """Cut the picture at whole pixels, each side uniform between the picture's edge and the outermost box.
+
+    A picture without boxes keeps at least half of its width and height.
+    """
+    if rng.random() >= probability:
+        return example
+    image, boxes, classes = example
+    (left, right), (top, bottom) = (
+        _crop_interval(rng, length, boxes[:, axis], boxes[:, axis + 2])
+        for axis, length in enumerate((image.shape[1], image.shape[0]))
+    )
+    return Example(image[top:bottom, left:right], boxes - np.array([[left, top, left, top]], np.float32), classes)
+
+
+def translate(rng: np.random.Generator, example: Example, *, probability: float = 0.5) -> Example:
+    """Shift the picture by whole pixels, uniform over the shifts that keep every box inside; the rest is grey 128.
+
+    A picture without boxes moves by at most a quarter of its width and height.
+    """
+    if rng.random() >= probability:
+        return example
+    image, boxes, classes = example
+    height, width = image.shape[:2]
+    dx = _shift(rng, width, boxes[:, 0], boxes[:, 2])
+    dy = _shift(rng, height, boxes[:, 1], boxes[:, 3])
+    shifted = np.full_like(image, GREY)
+    shifted[max(dy, 0) : height + min(dy, 0), max(dx, 0) : width + min(dx, 0)] = image[
+        max(-dy, 0) : height + min(-dy, 0), max(-dx, 0) : width + min(-dx, 0)
+    ]
+    return Example(shifted, boxes + np.array([[dx, dy, dx, dy]], np.float32), classes)
+
+
+def iou_crop(
+    rng: np.random.Generator,
+    example: Example,
+    *,
+    probability: float = 0.5,
+    smallest: float = 0.3,
+    overlaps: tuple[float, ...] = OVERLAPS,
+    min_visible: float = 0.3,
+) -> Example:
+    """Cut out a window with the boxes whose centre lies in it, one of which at least has a random minimal IoU with the window.
+
+    Liu et al. 2016 (SSD, arXiv:1512.02325), section 2.2. Each side of the window is uniform between `smallest` and 1 of the
+    picture's, its width between 1/2 and 2 of its height, its place uniform, all in whole pixels. Of 50 such windows the first
+    that fits is taken; where none does, the picture stays as it is.
+
+    overlaps: the minimal IoUs, one of which is drawn; 0 is no constraint. At least one box is kept of a picture that has some.
+    min_visible: the share, 0..1, of its area that a kept box has in the window; the boxes are clipped to it.
+    """
+    if not probability or rng.random() >= probability:
+        return example
+    image, boxes, classes = example
+    height, width = image.shape[:2]
+    overlap = overlaps[rng.integers(len(overlaps))]
+    sides = np.maximum(1, np.rint(rng.uniform(smallest, 1, (CROP_TRIES, 2)) * [[width, height]]))
+    start = np.floor(rng.random((CROP_TRIES, 2)) * ([[width, height]] - sides + 1))
+    windows = np.concatenate([start, start + sides], axis=1)
+    fits = np.abs(np.log(sides[:, 0] / sides[:, 1])) <= np.log(CROP_ASPECT)
+    inside = np.clip(boxes.astype(np.float64), 0, [[width, height] * 2])
+    centres = (inside[:, :2] + inside[:, 2:]) / 2
+    centred = np.all((centres >= windows[:, None, :2]) & (centres < windows[:, None, 2:]), axis=2)
+    if len(boxes):
+        fits &= np.where(centred, pairwise_iou(windows, inside), -1).max(axis=1) >= overlap
+    for place in np.flatnonzero(fits):
+        left, top, right, bottom = (int(side) for side in windows[place])
+        part = Example(image, boxes[centred[place]], classes[centred[place]])
+        kept = place_boxes(part, (1, 1), (-left, -top), (0, 0, right - left, bottom - top), min_visible)
+        if len(kept[0]) or not len(boxes):
+            return Example(image[top:bottom, left:right], *kept)
+    return example
+
+
+def scale(
+    rng: np.random.Generator,
+    example: Example,
+    *,
+    probability: float = 0.5,
+    smallest: float = 0.5,
+    largest: float = 1.5,
+    aspect: float = 1.3,
+    min_visible: float = 0.3,
+) -> Example:
+    """Zoom and stretch the picture about a random place of it; its size stays, and what is uncovered is grey 128.
+
+    smallest, largest: the factors on lengths that the zoom lies between, log-uniform.
+    aspect: the largest factor, >= 1, on width : height; log-uniform, and inverted as often.
+    min_visible: the share, 0..1, of its area that a box must keep inside the picture; the boxes are clipped to it.
+    """
+    if not probability or rng.random() >= probability:
+        return example
+    height, width = example.image.shape[:2]
+    zoom = log_uniform(rng, smallest, largest)
+    stretch = log_uniform(rng, 1 / aspect, aspect) ** 0.5
+    factors = (zoom * stretch, zoom / stretch)
+    # About the place (u w, v h), which stays where it is: x' = factor * (x - u w) + u w.
+    offsets = tuple(
+        float(rng.random() * length * (1 - factor)) for factor, length in zip(factors, (width, height), strict=True)
+    )
+    window = (0, 0, width, height)
+    return Example(warp(example.image, factors, offsets, window), *place_boxes(example, factors, offsets, window, min_visible))
+
+
+def warp(
+    image: np.ndarray, factors: tuple[float, float], offsets: tuple[float, float], window: tuple[int, int, int, int]
+) -> np.ndarray:
+    """A window of a picture that is scaled about its origin and then shifted, on grey 128; bilinear, right to the sub-pixel.
+
+    image: (h, w, 3) uint8; factors, offsets: (x, y), x' = factor * x + offset; window: xyxy, whole pixels after that.
+    """
+    left, top, right, bottom = window
+    # OpenCV counts from the centre of the first pixel, which is at 0.5 here.
+    shifts = [factor * 0.5 + offset - start - 0.5 for factor, offset, start in zip(factors, offsets, (left, top), strict=True)]
+    matrix = np.array([[factors[0], 0, shifts[0]], [0, factors[1], shifts[1]]])
+    return cv2.warpAffine(
+        image,
+        matrix,
+        (right - left, bottom - top),
+        flags=cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=(GREY, GREY, GREY),
+    )
+
+
+def log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
+    """A number between two positive ones whose logarithm is uniform."""
+    return float(np.exp(rng.uniform(np.log(low), np.log(high))))
+
+
+def _crop_interval(rng, length, low, high):
+    """First and one-past-last pixel, along one axis, of a crop that keeps every box from low to high whole."""
+    if len(low) == 0:
+        kept = int(np.ceil(rng.uniform(FREE_CROP, 1) * length))
+        start = int(rng.integers(length - kept + 1))
+        return start, start + kept
+    start = int(rng.uniform(0, np.clip(low.min(), 0, length - 1)))
+    return start, int(np.ceil(rng.uniform(np.clip(high.max(), start + 1, length), length)))
+
+
+def _shift(rng, length, low, high):
+    """A shift along one axis, in whole pixels, that keeps every box from low to high inside."""
+    if len(low) == 0:
+        free = int(FREE_SHIFT * length)
+        return int(rng.integers(-free, free + 1))
+    # A box that overhangs the picture already is not pushed further out.
+    return int(rng.integers(-int(np.clip(low.min(), 0, length)), int(length - np.clip(high.max(), 0, length)) + 1))

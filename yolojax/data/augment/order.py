@@ -1,0 +1,97 @@
+"""All augmentation of one image and its boxes, in order."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from yolojax.data.augment.config import AugmentConfig
+from yolojax.data.augment.geometry import crop, flip_horizontal, iou_crop, scale, translate, warp
+from yolojax.data.augment.mixing import mixup, mosaic
+from yolojax.data.augment.photometric import blur, hsv, noise
+from yolojax.data.example import Example, place_boxes
+from yolojax.data.images import letterbox_transform
+
+
+def augment(
+    rng: np.random.Generator,
+    example: Example,
+    config: AugmentConfig,
+    *,
+    size: tuple[int, int] | None = None,
+    draw_other: Callable[[np.random.Generator], Example] | None = None,
+) -> Example:
+    """Vary an example in all ways of `config`, each with its probability.
+
+    In order: mosaic; flip, IoU crop, crop, translate, scale; mixup; colours, blur, noise. A mosaic comes first: it takes
+    pictures as they are, and is moved as one. Mixup comes after what moves things, so that the other picture moves
+    independently; it goes through the same up to there, and is fitted into this one's size. The looks come last: a camera's
+    noise is not resampled, and does not end where two pictures meet. With probability 0 only flip, crop, translate and colours
+    draw a random number.
+
+    size: (height, width) of a mosaic, the network's input; None: that of the example's picture.
+    draw_other: a function of rng to another Example, as it was read; None: no mosaic and no mixup.
+    Returns: an example whose picture may have another size; its boxes are in the new picture's pixels.
+    """
+    moved = _move(rng, example, config, size, draw_other)
+    if draw_other and _happens(rng, config.mixup_probability):
+        other = _move(rng, draw_other(rng), config, size, draw_other)
+        moved = mixup(rng, moved, _fit(other, moved.image.shape[:2]), alpha=config.mixup_alpha)
+    coloured = hsv(
+        rng,
+        moved,
+        probability=config.hsv_probability,
+        hue=config.hue,
+        saturation=config.saturation,
+        value=config.value,
+    )
+    blurred = blur(rng, coloured, probability=config.blur_probability, sigma=config.blur_sigma)
+    return noise(rng, blurred, probability=config.noise_probability, deviation=config.noise_deviation)
+
+
+def _move(rng, example, config, size, draw_other):
+    """The part of `augment` that changes where things are: mosaic, flip, crops, translate and scale."""
+    if draw_other and _happens(rng, config.mosaic_probability):
+        example = mosaic(
+            rng,
+            example,
+            [draw_other(rng) for _ in range(3)],
+            size=size or example.image.shape[:2],
+            smallest=config.mosaic_smallest,
+            largest=config.mosaic_largest,
+            min_visible=config.min_visible,
+        )
+    example = flip_horizontal(rng, example, probability=config.flip_probability)
+    example = iou_crop(
+        rng,
+        example,
+        probability=config.iou_crop_probability,
+        smallest=config.iou_crop_smallest,
+        min_visible=config.min_visible,
+    )
+    example = crop(rng, example, probability=config.crop_probability)
+    example = translate(rng, example, probability=config.translate_probability)
+    return scale(
+        rng,
+        example,
+        probability=config.scale_probability,
+        smallest=config.scale_smallest,
+        largest=config.scale_largest,
+        aspect=config.scale_aspect,
+        min_visible=config.min_visible,
+    )
+
+
+def _fit(example, size):
+    """The example as large as fits an image of `size` (height, width), centred to the sub-pixel (`letterbox` rounds)."""
+    height, width = example.image.shape[:2]
+    if (height, width) == size:
+        return example
+    factor = letterbox_transform((height, width), size).scale
+    offsets = ((size[1] - factor * width) / 2, (size[0] - factor * height) / 2)
+    window = (0, 0, size[1], size[0])
+    placed = place_boxes(example, (factor, factor), offsets, window, min_visible=0)
+    return Example(warp(example.image, (factor, factor), offsets, window), *placed)
+
+
+def _happens(rng, probability):
+    return probability > 0 and rng.random() < probability

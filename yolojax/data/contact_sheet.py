@@ -1,0 +1,67 @@
+"""A contact sheet of annotated pictures: what the network meets, and the slots that answer for each box."""
+
+import os
+
+import numpy as np
+
+from yolojax.data.augment import clip_boxes
+from yolojax.data.images import letterbox, letterbox_boxes
+from yolojax.draw import class_color, draw_detections, side_by_side
+from yolojax.runtime.opencv import cv2
+from yolojax.targets import assign
+
+
+def contact_sheet(pictures, names, grid):
+    """Pictures in rows: letterboxed with their boxes, then scale by scale the slots that answer for them.
+
+    A slot is a tinted cell and the outline of its anchor, in the colour of the box's class, found by `assign`.
+
+    Args:
+        pictures: a list of (Record, (h, w, 3) uint8 RGB), at least one.
+        names: the names of the classes.
+        grid: AnchorGrid.
+
+    Returns:
+        (H, W, 3) uint8, RGB.
+    """
+    rows = []
+    for record, original in pictures:
+        image, transform = letterbox(original, grid.size)
+        boxes, classes, _ = clip_boxes(record.boxes, record.classes, *original.shape[:2])
+        boxes = letterbox_boxes(boxes, transform)
+        targets = assign(boxes, classes, grid, max_boxes=max(1, len(boxes)))
+        height, width = grid.size
+        # Labels are readable on the enlarged picture that draw_detections makes, and still so at half the size.
+        drawn = cv2.resize(draw_detections(image, boxes, classes, names), (width, height), interpolation=cv2.INTER_AREA)
+        panels = [drawn, *(_slots(image, targets, grid, scale) for scale in range(grid.num_scales))]
+        name = os.path.basename(record.path).encode("ascii", "replace").decode()
+        titles = [f"{name}: {len(boxes)} boxes"]
+        for scale, stride in enumerate(grid.strides):
+            titles.append(f"slots of stride {stride}: {len(_slots_of_scale(targets, grid, scale)[1])}")
+        rows.append(side_by_side(panels, titles))
+    return np.concatenate(rows)
+
+
+def _slots_of_scale(targets, grid, scale):
+    """The boxes, as rows of the targets, and their slots on one scale."""
+    owner, entry = np.nonzero(targets.slots < grid.num_slots)
+    there = entry // grid.anchors_per_scale == scale
+    return owner[there], targets.slots[owner[there], entry[there]]
+
+
+def _slots(image, targets, grid, scale):
+    rows, slots = _slots_of_scale(targets, grid, scale)
+    geometry = grid.slot_geometry[slots]
+    stride = grid.strides[scale]
+    colors = [class_color(int(targets.classes[row])) for row in rows]
+    tinted = image.copy()
+    for (column, line), color in zip(geometry[:, :2].astype(int).tolist(), colors, strict=True):
+        corner = column * stride, line * stride
+        cv2.rectangle(tinted, corner, (corner[0] + stride - 1, corner[1] + stride - 1), color, cv2.FILLED)
+    canvas = cv2.addWeighted(tinted, 0.6, image, 0.4, 0)
+    for (column, line, _, width, height), color in zip(geometry.tolist(), colors, strict=True):
+        centre = np.array([column + 0.5, line + 0.5]) * stride
+        half = np.array([width, height]) / 2
+        low, high = np.round(centre - half).astype(int), np.round(centre + half).astype(int) - 1
+        cv2.rectangle(canvas, low.tolist(), high.tolist(), color, 1)
+    return canvas

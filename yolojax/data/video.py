@@ -1,0 +1,105 @@
+"""Videos and cameras as RGB frames, and frames as a video, by OpenCV."""
+
+import os
+from pathlib import Path
+
+from yolojax.errors import InputError
+from yolojax.runtime.opencv import cv2
+
+# FFmpeg's own lines about a broken file name neither it nor what to do; this is read when the first video is opened.
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+
+ENDINGS = frozenset({".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv"})
+USUAL_FPS = 25.0
+
+
+def open_video(source):
+    """Opens a video file or a camera.
+
+    Args:
+        source: path of a video file, or the number of a camera, from 0.
+
+    Returns:
+        cv2.VideoCapture, open; `frames` releases it.
+
+    Raises:
+        InputError: a camera or a file that cannot be opened.
+    """
+    if isinstance(source, int):
+        capture = cv2.VideoCapture(source)
+        problem = f"camera {source} cannot be opened; see that it is connected and that no other program uses it"
+    else:
+        if not os.path.isfile(source):
+            raise InputError(f"{source}: there is no such video")
+        capture = cv2.VideoCapture(os.fspath(source))
+        problem = f"{source}: not a video that OpenCV can read, or damaged; convert it to H.264 in .mp4"
+    if not capture.isOpened():
+        capture.release()
+        raise InputError(problem)
+    return capture
+
+
+def frames(capture, source):
+    """Yields (index, (H, W, 3) uint8 RGB) for one frame after another of an open video, and releases it at the end.
+
+    Args:
+        capture: of `open_video`.
+        source: its name in errors.
+
+    Raises:
+        InputError: a video without any frame.
+    """
+    index = 0
+    try:
+        while True:
+            there, frame = capture.read()
+            if not there:
+                break
+            yield index, cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
+            index += 1
+    finally:
+        capture.release()
+    if not index:
+        raise InputError(f"{source}: no frame could be read")
+
+
+def properties(capture):
+    """Frames a second and the number of frames of an open video; 25 and None where it does not say."""
+    rate, count = capture.get(cv2.CAP_PROP_FPS), capture.get(cv2.CAP_PROP_FRAME_COUNT)
+    return rate if 0 < rate <= 1000 else USUAL_FPS, int(count) if 0 < count < 2**31 else None
+
+
+class VideoFile:
+    """An .mp4 (MPEG-4 part 2) that is written frame by frame, and has its name once it is whole."""
+
+    def __init__(self, path, fps):
+        self.path, self._fps, self._writer = Path(path), fps, None
+        self._draft = self.path.with_name(f".{self.path.stem}.{os.getpid()}.tmp.mp4")
+
+    def write(self, image_rgb):
+        """Adds a frame, (H, W, 3) uint8 RGB, of the size of the first.
+
+        Raises:
+            InputError: this OpenCV cannot encode the video, or the file cannot be written.
+        """
+        if self._writer is None:
+            height, width = image_rgb.shape[:2]
+            self._writer = cv2.VideoWriter(os.fspath(self._draft), cv2.VideoWriter_fourcc(*"mp4v"), self._fps, (width, height))
+            if not self._writer.isOpened():
+                self._draft.unlink(missing_ok=True)
+                raise InputError(
+                    f"{self.path}: the video cannot be written: no MPEG-4 encoder in this OpenCV, or the folder is read-only; "
+                    "--nodraw goes without"
+                )
+        self._writer.write(cv2.cvtColor(image_rgb, cv2.COLOR_RGB2BGR))
+
+    def close(self, keep=True):
+        """Ends the file and gives it its name, or removes it."""
+        if self._writer is None:
+            return
+        self._writer.release()
+        self._writer = None
+        if keep:
+            os.replace(self._draft, self.path)
+        else:
+            self._draft.unlink(missing_ok=True)

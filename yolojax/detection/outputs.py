@@ -1,0 +1,228 @@
+"""What detect.py leaves: drawn pictures and videos, detections.json, YOLO labels and crops, written by threads."""
+
+import collections
+import concurrent.futures
+import contextlib
+import json
+import os
+import re
+from pathlib import Path
+
+import numpy as np
+
+from yolojax.data.formats.yolo import label_path
+from yolojax.data.images import ENDINGS, write_image
+from yolojax.data.video import VideoFile
+from yolojax.draw import draw_detections
+from yolojax.errors import InputError
+from yolojax.runtime.threads import thread_pool, worker_count
+
+WAITING = 8  # pictures that wait to be drawn and written, at most
+
+
+class Outputs:
+    """The outputs of one run; in a `with` block, which completes detections.json, or removes it where the block fails.
+
+    Attributes:
+        pictures, detections: how many there were so far.
+        complete: whether everything is written.
+    """
+
+    def __init__(self, out, *, draw=True, json=True, txt=False, crops=False):
+        self.out, self.pictures, self.detections, self.complete = Path(out), 0, 0, False
+        self._draw, self._json, self._txt, self._crops = draw, json, txt, crops
+        self._taken, self._originals, self._names = set(), set(), {}
+
+    def protect(self, path):
+        """Remembers a source and its YOLO labels, which no output may overwrite."""
+        for original in (path, Path(label_path(path))):
+            with contextlib.suppress(OSError):
+                self._originals.add(_identity(original))
+
+    def name(self, path, ending=None):
+        """Where a source's drawing goes: its own name, with a number where two are alike, as PNG where its format is rare.
+
+        Args:
+            path: of the picture, or of the video when `ending` says how its drawing ends.
+
+        Raises:
+            InputError: there lies one of the sources.
+        """
+        if path not in self._names:
+            usual = ending or path.suffix.lower() in ENDINGS
+            stem, suffix = (path.stem, ending or path.suffix) if usual else (path.name, ".png")
+            drawn = self._free(self.out, stem, suffix) if self._draw else None
+            # Of a.jpg and a.png, both with labels in a.txt, one gets another name.
+            labels = self._free(self.out / "labels", stem, ".txt") if self._txt or self._crops else None
+            self._names[path] = drawn, labels
+        return self._names[path]
+
+    def __enter__(self):
+        try:
+            self.out.mkdir(parents=True, exist_ok=True)
+            self._file, self._draft = None, self.out / f".detections.json.{os.getpid()}.tmp"
+            if self._json:
+                self._file = self._draft.open("w", encoding="utf-8")
+                self._file.write("[\n")
+        except OSError as error:
+            raise InputError(f"{self.out}: the folder cannot be made: {error.strerror}") from error
+        self._pool = thread_pool(worker_count(), "yolojax-write")
+        self._encoder = concurrent.futures.ThreadPoolExecutor(1, "yolojax-encode")  # frames in their order
+        self._waiting = collections.deque()
+        return self
+
+    def __exit__(self, kind, *_):
+        try:
+            # Ctrl-C is how a camera ends.
+            if kind is None or issubclass(kind, KeyboardInterrupt):
+                self.wait(0)
+                if self._file:
+                    self._file.write("\n]\n")
+                    self._file.close()
+                    os.replace(self._draft, self.out / "detections.json")
+                self.complete = True
+        except OSError as error:
+            raise InputError(f"{self.out / 'detections.json'}: the file cannot be written: {error.strerror}") from error
+        finally:
+            self._pool.shutdown(cancel_futures=True)
+            self._encoder.shutdown(cancel_futures=True)
+            if self._file:
+                with contextlib.suppress(OSError):  # of a disk that is full, once more
+                    self._file.close()
+                self._draft.unlink(missing_ok=True)
+
+    def summary(self):
+        """One line: how much was found, and what is where."""
+        made = {"drawn pictures": self._draw, "detections.json": self._json, "labels": self._txt, "crops": self._crops}
+        made = [what for what, there in made.items() if there]
+        made = " and ".join([", ".join(made[:-1])] * (len(made) > 1) + made[-1:])
+        return f"{self.detections} detections in {self.pictures} pictures: {made} are in {self.out}"
+
+    @contextlib.contextmanager
+    def video(self, path, fps):
+        """In a `with` block the drawn video of a source, to hand to `add`; None where nothing is drawn."""
+        drawn, _ = self.name(path, ".mp4")
+        video, keep = VideoFile(drawn, fps) if drawn else None, False
+        try:
+            yield video
+            keep = True
+        except KeyboardInterrupt:
+            keep = True
+            raise
+        finally:
+            try:
+                if keep:
+                    self.wait(0)
+            except BaseException:
+                keep = False
+                raise
+            finally:
+                # Whatever frame still waits would open the file again.
+                for write in self._waiting:
+                    write.cancel()
+                concurrent.futures.wait(self._waiting)
+                if video:
+                    video.close(keep)
+
+    def add(self, path, image, detection, *, frame=None, video=None):
+        """Takes over what was found in a picture, or in a frame of a video; waits while too much is still to be written.
+
+        Args:
+            path: of the source.
+            image: (H, W, 3) uint8 RGB.
+            detection: Detection.
+            frame: number of the frame.
+            video: of `video`, where the frame is drawn.
+
+        Raises:
+            InputError: what was handed over before could not be written.
+        """
+        self.pictures += 1
+        self.detections += len(detection.boxes)
+        drawn, labels = self.name(path, None if frame is None else ".mp4")
+        if self._file:
+            try:
+                self._file.write(",\n" * (self.pictures > 1) + _as_json(path, image, detection, frame))
+            except OSError as error:
+                raise InputError(f"{self.out / 'detections.json'}: the file cannot be written: {error.strerror}") from error
+        if video:
+            self._waiting.append(self._encoder.submit(_draw, video.write, image, detection))
+        elif drawn and frame is None:
+            self._waiting.append(self._pool.submit(_draw, lambda picture: write_image(drawn, picture), image, detection))
+        if labels:
+            stem = labels.stem if frame is None else f"{labels.stem}-{frame:06}"
+            if self._txt:
+                self._waiting.append(self._pool.submit(_write_labels, labels.with_name(f"{stem}.txt"), image, detection))
+            if self._crops:
+                self._waiting.append(self._pool.submit(self._write_crops, stem, image, detection))
+        self.wait(WAITING)
+
+    def wait(self, allowed):
+        """Waits until at most so many writes are left; their errors are raised here."""
+        while len(self._waiting) > allowed:
+            self._waiting.popleft().result()
+
+    def _write_crops(self, stem, image, detection):
+        """CLASS/STEM-NUMBER.png for each detection: the pixels that its box touches."""
+        for number, (box, class_id) in enumerate(zip(detection.boxes, detection.classes, strict=True)):
+            # A name may hold what no folder's can.
+            target = self.out / "crops" / (re.sub(r"[^\w .+-]", "_", detection.names[class_id]).strip(" .") or str(class_id))
+            left, top = np.floor(box[:2]).astype(int)
+            right, bottom = np.ceil(box[2:]).astype(int)
+            try:
+                target.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise InputError(f"{target}: the folder cannot be made: {error.strerror}") from error
+            write_image(self._allowed(target / f"{stem}-{number}.png"), image[top:bottom, left:right])
+
+    def _free(self, folder, stem, ending):
+        name, number = stem + ending, 1
+        while (folder, name.lower()) in self._taken:
+            number += 1
+            name = f"{stem}-{number}{ending}"
+        self._taken.add((folder, name.lower()))
+        return self._allowed(folder / name)
+
+    def _allowed(self, target):
+        """The path of an output, unless a source or its labels lie there."""
+        if target.exists() and _identity(target) in self._originals:
+            raise InputError(f"{target} is a source, or the labels of one, and would be overwritten; name another --out")
+        return target
+
+
+def _identity(path):
+    """The file itself: links and letter case give one file many names."""
+    status = path.stat()
+    return status.st_dev, status.st_ino
+
+
+def text_of(value):
+    """A path or a message about it; bytes of a file name that are no UTF-8, which could not be printed, become U+FFFD."""
+    return os.fsencode(str(value)).decode("utf-8", "replace")
+
+
+def _as_json(path, image, detection, frame):
+    entry = {"file": text_of(path)} | ({} if frame is None else {"frame": frame})
+    entry |= {"width": image.shape[1], "height": image.shape[0]}
+    entry["detections"] = [
+        {"class": int(c), "name": detection.names[c], "score": round(float(s), 4), "box": [round(float(v), 2) for v in box]}
+        for box, s, c in zip(detection.boxes, detection.scores, detection.classes, strict=True)
+    ]
+    return json.dumps(entry, allow_nan=False, ensure_ascii=False)
+
+
+def _draw(write, image, detection):
+    write(draw_detections(image, detection.boxes, detection.classes, detection.names, detection.scores))
+
+
+def _write_labels(path, image, detection):
+    """One line a detection: class, and the box as cx cy w h in parts of the picture's width and height."""
+    height, width = image.shape[:2]
+    low, high = np.split(detection.boxes.astype(np.float64) / (width, height, width, height), 2, axis=1)
+    rows = np.concatenate([(low + high) / 2, high - low], axis=1)
+    lines = [f"{c} " + " ".join(f"{v:.6f}" for v in row) + "\n" for c, row in zip(detection.classes, rows, strict=True)]
+    try:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("".join(lines))
+    except OSError as error:
+        raise InputError(f"{path}: the labels cannot be written: {error.strerror}") from error

@@ -1,0 +1,56 @@
+"""Darknet's files to a workdir and back: what `python -m yolojax import` and `export --to darknet` call."""
+
+import dataclasses
+from pathlib import Path
+
+import jax.numpy as jnp
+
+from yolojax.darknet.describe import cfg_text
+from yolojax.darknet.detector import DARKNET_FITS, darknet_parts
+from yolojax.darknet.weights import Header, write_weights
+from yolojax.errors import InputError
+from yolojax.export.agreement import THRESHOLDS, agree
+
+
+def export_darknet(run, path, images):
+    """Writes the network of a run as Darknet's files and compares what `Detector.from_darknet` finds with them.
+
+    Args:
+        run: Run.
+        path: of the .cfg; .weights and .names of the same name are written beside it.
+        images: list of RGB uint8 (h, w, 3), at least one.
+
+    Returns:
+        A line that says what was written.
+
+    Raises:
+        InputError: a network that Darknet cannot compute, or files that find something else than the network.
+    """
+    from yolojax.predict import Detector  # here, not above: it reads Darknet's files too
+
+    if run.config.loss.class_scores != "sigmoid":
+        raise InputError("config.loss.class_scores is softmax, which [yolo] of Darknet does not compute")
+    for name in run.config.data.class_names:
+        if name.split("\n") != [name.strip()] or not name:
+            raise InputError(f"the class name {name!r} cannot be a line of a .names file; change it in config.json")
+    cfg, weights, names = (Path(path).with_suffix(f".{ending}") for ending in ("cfg", "weights", "names"))
+    cfg.write_text(cfg_text(run.config.model, run.config.data.size), encoding="utf-8")
+    names.write_text("".join(f"{name}\n" for name in run.config.data.class_names), encoding="utf-8")
+    write_weights(weights, run.model, run.variables, Header(seen=run.step * run.config.train.batch_size))
+
+    fit = run.config.data.fit if run.config.data.fit in DARKNET_FITS.values() else DARKNET_FITS["letterbox"]
+    config = dataclasses.replace(run.config, data=dataclasses.replace(run.config.data, fit=fit))
+    network = Detector.from_run(run._replace(config=config, model=run.model.clone(dtype=jnp.float32)))
+    written = Detector(**darknet_parts(cfg, weights, names, fit.removeprefix("darknet_")))
+    for thresholds in THRESHOLDS:
+        pairs = zip(network(images, *thresholds), written(images, *thresholds), strict=True)
+        for number, (expected, found) in enumerate(pairs, start=1):
+            if not agree(found[:3], expected[:3], max(images[number - 1].shape), cut_short=thresholds[0] == 0):
+                raise InputError(
+                    f"what was written differs from the network on picture {number}, with {len(found.scores)} and "
+                    f"{len(expected.scores)} detections at thresholds {thresholds[0]} and {thresholds[1]}; nothing was left"
+                )
+    return (
+        f"{cfg.name}, {weights.name} ({weights.stat().st_size / 1e6:.1f} MB) and {names.name}; read again as Darknet's, they "
+        f"find in {len(images)} pictures what the network finds"
+    )

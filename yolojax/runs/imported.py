@@ -1,0 +1,114 @@
+"""Workdirs into which a network was imported: one checkpoint, of step 0, from which a training can start."""
+
+import os
+from pathlib import Path
+
+import jax
+
+from yolojax.config import Config, ModelConfig, to_dict
+from yolojax.darknet.cfg import read_cfg
+from yolojax.darknet.describe import recognise
+from yolojax.darknet.detector import class_names, config_fit, finite
+from yolojax.darknet.layers import build_layers
+from yolojax.darknet.network import build_network
+from yolojax.darknet.weights import read_weights
+from yolojax.errors import InputError
+from yolojax.models import build_model
+from yolojax.runs.workdir import IMPORTED, make_meta, read_config, restore_variables
+from yolojax.runtime.files import write_json
+
+
+def save_import(workdir, config, variables):
+    """Makes a workdir of a network that was not trained here.
+
+    Args:
+        workdir: folder; made where it is missing, and must have neither configuration nor checkpoint.
+        config: Config whose model and class names are those of the network.
+        variables: {"params", "batch_stats"}.
+
+    Raises:
+        InputError: the folder holds a run or cannot be written.
+    """
+    from yolojax.runs.checkpoints import Checkpoints
+
+    folder = Path(workdir)
+    if (folder / "config.json").exists() or (folder / "checkpoints").exists():
+        raise InputError(f"{workdir} holds a run already; name another --workdir")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(folder / "config.json", to_dict(config))
+    except OSError as error:
+        raise InputError(f"{workdir} cannot be written: {error.strerror or error}") from error
+    with Checkpoints(workdir) as checkpoints:
+        checkpoints.save(IMPORTED, jax.tree.map(jax.numpy.asarray, variables), make_meta(config, {}, []))
+
+
+def adopt_model(config, workdir):
+    """The configuration with the network of the workdir, where one was imported there and no training replaced it yet.
+
+    Args:
+        config: Config; it is changed. Anchors that it sets stay.
+        workdir: of `train_and_evaluate`.
+
+    Raises:
+        InputError: a field that shapes the network and is neither at its default nor that of the imported one.
+    """
+    # A folder that may not be looked into is none here; `Checkpoints` refuses it.
+    if not os.path.isdir(os.path.join(workdir, "checkpoints", str(IMPORTED))):
+        return config
+    imported, default = read_config(workdir).model, type(config.model)()
+    for name in ("name", "num_classes", "width", "cfg"):
+        ours, theirs = getattr(config.model, name), getattr(imported, name)
+        if ours not in (theirs, getattr(default, name)):
+            raise InputError(f"config.model.{name} is {ours!r}, but the network in {workdir} has {theirs!r}; leave it out")
+        setattr(config.model, name, theirs)
+    config.model.anchors = config.model.anchors or imported.anchors
+    return config
+
+
+def imported_variables(checkpoints, config, model):
+    """{"params", "batch_stats"} of an imported network that no training has gone on from yet; None where there is none."""
+    if checkpoints.steps() != [IMPORTED]:
+        return None
+    here = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+    return restore_variables(checkpoints, IMPORTED, config, model, here)
+
+
+def import_weights(weights, cfg, workdir, names=None, fit="letterbox"):
+    """Makes a workdir for eval.py, detect.py and train.py of a Darknet network.
+
+    Args:
+        weights: path of the .weights.
+        cfg: path of the .cfg. One of YOLOv3, YOLOv3-SPP or YOLOv3-tiny becomes that network of ours; of any other the text
+            goes into config.model.cfg.
+        workdir: folder to make; it must not hold a run.
+        names: path of a file with one class name a line; by default classes are called by their numbers.
+        fit: "letterbox" or "stretch", how Darknet fits the pictures that the network sees; goes into config.data.fit.
+
+    Returns:
+        The Config of the workdir.
+
+    Raises:
+        InputError: files that cannot be read or honoured, or do not fit each other; a workdir that is taken.
+    """
+    sections = read_cfg(cfg)
+    size, layers = build_layers(sections)
+    model, grid = build_network(sections)
+    config = Config()
+    config.data.fit = config_fit(fit)
+    config.model = recognise(size, layers, grid, model.num_classes) or ModelConfig(
+        name="darknet", num_classes=model.num_classes, cfg=_plain_text(sections)
+    )
+    config.data.size = size
+    config.data.class_names = class_names(names, cfg, model.num_classes)
+    save_import(workdir, config, finite(weights, read_weights(weights, build_model(config.model))).variables)
+    return config
+
+
+def _plain_text(sections):
+    """A cfg again, without its comments, whose line numbers are its own."""
+    blocks = [
+        "\n".join([f"[{section.name}]", *(f"{name}={option.text}" for name, option in section.options.items())])
+        for section in sections
+    ]
+    return "\n\n".join(blocks) + "\n"

@@ -1,0 +1,159 @@
+"""What a workdir says of its run: configuration, the values beside its checkpoints, and the trained network read back."""
+
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+import flax.linen as nn
+import jax
+
+from yolojax.config import Config, checked, differences, to_dict
+from yolojax.errors import InputError, first_line
+from yolojax.grid import AnchorGrid
+from yolojax.models import abstract_variables, build_grid, build_model
+from yolojax.runtime.files import write_json
+from yolojax.runtime.hosts import check_same_on_all_hosts, is_first
+
+# The step of a checkpoint that no training made: the variables alone of a network that was imported.
+IMPORTED = 0
+
+
+class Run(NamedTuple):
+    """A trained network as it is read back from a workdir.
+
+    Attributes:
+        config: the resolved Config.
+        model: the network.
+        grid: AnchorGrid of the configured input size.
+        variables: {"params", "batch_stats"} to evaluate, the averaged ones where the run averages.
+        step: of the checkpoint.
+    """
+
+    config: Config
+    model: nn.Module
+    grid: AnchorGrid
+    variables: dict
+    step: int
+
+
+def read_config(workdir):
+    """Reads WORKDIR/config.json.
+
+    Raises:
+        InputError: it is missing or not a configuration.
+    """
+    path = Path(workdir) / "config.json"
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist; train first: python train.py --workdir {workdir}") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"{path} cannot be read: {first_line(error)}") from error
+    return checked(values)
+
+
+def load_run(workdir, checkpoint="best", sharding=None):
+    """Reads a trained network from a workdir.
+
+    Args:
+        workdir: as `train_and_evaluate` leaves it.
+        checkpoint: "best" (by `config.train.save_best_by`; the last one where none was evaluated), "last", or a step.
+        sharding: of the variables; one device by default.
+
+    Returns:
+        Run.
+
+    Raises:
+        InputError: no run there, no such checkpoint, or one that cannot be read.
+    """
+    from yolojax.runs.checkpoints import Checkpoints
+
+    config = read_config(workdir)
+    checkpoints = Checkpoints(workdir, best_by=config.train.save_best_by, read_only=True)
+    step = _find_step(checkpoints, checkpoint)
+    model = build_model(config.model)
+    sharding = sharding or jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+    variables = restore_variables(checkpoints, step, config, model, sharding)
+    checkpoints.close()
+    return Run(config, model, build_grid(config.model, config.data.size), variables, step)
+
+
+def restore_variables(checkpoints, step, config, model, sharding):
+    """Reads the variables to evaluate, {"params", "batch_stats"}: the averaged ones where the run averages."""
+    abstract = abstract_arrays(abstract_variables(model), sharding)
+    if config.optimizer.ema_decay and step != IMPORTED:
+        return checkpoints.restore(step, {"ema": abstract})["ema"]
+    return checkpoints.restore(step, abstract)
+
+
+def make_meta(config, metrics, pending, scores=(), data=None, skipped=0):
+    """What goes beside the arrays of a checkpoint: configuration, classes and anchors, and the following.
+
+    Args:
+        config: resolved Config.
+        metrics: numbers of the validation at this step, {} where there was none.
+        pending: metrics of the steps since the last line of the log.
+        scores: of all validations of the run so far, by `selection.score`.
+        data: {split: fingerprint of its records, or None}.
+        skipped: updates that were not made, their loss or gradient not being finite.
+    """
+    return {
+        "config": to_dict(config),
+        "class_names": list(config.data.class_names),
+        "anchors": [list(map(list, scale)) for scale in build_grid(config.model, config.data.size).anchors],
+        "metrics": metrics,
+        "pending": pending,
+        "scores": list(scores),
+        "data": data or {},
+        "skipped": skipped,
+    }
+
+
+def abstract_arrays(tree, sharding):
+    """Shapes and types of a tree, each with the sharding."""
+    return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding), tree)
+
+
+def _find_step(checkpoints, wanted):
+    steps = checkpoints.steps()
+    if not steps:
+        raise InputError(f"{checkpoints.folder} has no checkpoint yet; train first")
+    if wanted == "last":
+        return steps[-1]
+    if wanted == "best":
+        return checkpoints.best_step() or steps[-1]
+    if not str(wanted).isdigit() or int(wanted) not in steps:
+        raise InputError(f"{checkpoints.folder} has no checkpoint {wanted!r}: best, last, {', '.join(map(str, steps))}")
+    return int(wanted)
+
+
+def open_workdir(config, workdir):
+    """Makes a workdir, or opens one again; returns its Checkpoints.
+
+    Raises:
+        InputError: it cannot be written, or its checkpoints were made by another configuration.
+    """
+    from yolojax.runs.checkpoints import Checkpoints
+
+    try:
+        if is_first():
+            Path(workdir).mkdir(parents=True, exist_ok=True)
+        checkpoints = Checkpoints(workdir, best_by=config.train.save_best_by)
+        begun = checkpoints.steps() not in ([], [IMPORTED])
+        if is_first() and not begun:
+            write_json(Path(workdir) / "config.json", to_dict(config))
+    except OSError as error:
+        raise InputError(f"{workdir} cannot be written: {error.strerror or error}") from error
+    # No process comes past this line before the first has written.
+    check_same_on_all_hosts({"the checkpoints that they see in the workdir": checkpoints.steps()})
+    if not (Path(workdir) / "config.json").exists():
+        raise InputError(f"{workdir} is not that of process 0; several hosts need a workdir that all of them see")
+    if not begun:
+        return checkpoints
+    changed = differences(read_config(workdir), config)
+    if changed:
+        raise InputError(
+            f"{workdir} holds a run of another configuration ({'; '.join(changed)}); "
+            "name another --workdir, or leave the configuration as it was to resume this run"
+        )
+    return checkpoints
