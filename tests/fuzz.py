@@ -180,10 +180,13 @@ def meta(folder):
 def about(folder):
     import jax
 
+    from yolojax.grid import AnchorGrid
+    from yolojax.inference import Recipe
     from yolojax.runs.exported import ABOUT, KIND, PROGRAM, VERSION, load_exported
 
     program = jax.export.export(jax.jit(lambda x: x + 1))(jax.ShapeDtypeStruct((2,), "float32")).serialize()
-    whole = {"format": KIND, "version": VERSION, "names": ["cat", "dog"], "size": [64, 96], "jax": jax.__version__}
+    recipe = Recipe(AnchorGrid((64, 96)), ("cat", "dog"))
+    whole = {"format": KIND, "version": VERSION, **recipe.to_dict(), "jax": jax.__version__}
 
     def read():
         data = (folder / "about.json").read_bytes()

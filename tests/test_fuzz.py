@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tests.helpers.cfgs import ZOO, random_floats
-from yolojax.darknet.detector import darknet_parts
+from yolojax.darknet.detector import read_darknet
 from yolojax.darknet.network import network_from_cfg
 from yolojax.darknet.weights import places
 from yolojax.errors import InputError
@@ -80,7 +80,7 @@ def test_weights_that_are_not_finite_are_refused(tmp_path, value):
     floats[41] = value
     (tmp_path / "a.weights").write_bytes(struct.pack("<iiiq", 0, 2, 0, 0) + floats.tobytes())
     with pytest.raises(InputError, match=rf"a\.weights: .* holds {value}: the file is damaged"):
-        darknet_parts(tmp_path / "a.cfg", tmp_path / "a.weights")
+        read_darknet(tmp_path / "a.cfg", tmp_path / "a.weights")
 
 
 @pytest.mark.parametrize(
@@ -99,8 +99,8 @@ def test_numbers_of_a_cfg_that_no_network_has(tmp_path, change, message):
 @pytest.mark.parametrize(
     "change, message",
     [
-        ({"names": "cats"}, "its names are no list of names"),
-        ({"names": [1, 2]}, "its names are no list of names"),
+        ({"names": "cats"}, "its names are not a list of names"),
+        ({"names": [1, 2]}, "its names are not a list of names"),
         ({"size": [64]}, r"its size is not \(height, width\)"),
         ({"size": [64, -96]}, r"its size is not \(height, width\)"),
     ],

@@ -1,25 +1,298 @@
-"""How an image becomes detections with a network."""
+"""How images become detections with a network: one recipe, and the compiled program that follows it."""
 
+import dataclasses
+import functools
+import threading
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+import jax
+import jax.numpy as jnp
 import numpy as np
 
-from yolojax.data.images import unletterbox_boxes
+from yolojax.data.darknet_fit import FITS, multi_label
+from yolojax.data.images import ImageTransform, fitted_aspect, unletterbox_boxes
+from yolojax.decode import Predictions, decode
+from yolojax.grid import AnchorGrid
+from yolojax.nms import CLASS_SCORES, Detections, distance_power, postprocess
+
+if TYPE_CHECKING:
+    import flax.linen as nn
+
+    from yolojax.config import Config
+
+ImageDetections = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Boxes (k, 4) float32 xyxy in pixels of the image, scores (k,) float32 and classes (k,) int32 of one image."""
 
 
-def to_original(found, row, transform, original_size):
-    """The detections of one picture of a batch in pixels of the original, clipped to it; those outside it are left out.
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """Everything that turns images into detections with a network, but for the network itself and the thresholds.
+
+    A run, a Darknet file and an exported file each make it once. It is hashable, so that it can be a static argument of a
+    compiled function.
+
+    Attributes:
+        grid: slots of the network's input.
+        names: class names.
+        fit: how an image is fitted into the input: "letterbox", "darknet_letterbox" or "darknet_stretch" (`FITS`).
+        multi_label: whether a slot may be detected as every class over the threshold, or only as its best class.
+        class_scores: "sigmoid" or "softmax", as the network was trained; see `postprocess`.
+        distance_power: of suppression, see `postprocess`; None for plain IoU.
+
+    Raises:
+        ValueError: an unknown `fit` or `class_scores`.
+    """
+
+    grid: AnchorGrid
+    names: tuple[str, ...]
+    fit: str = "letterbox"
+    multi_label: bool = False
+    class_scores: str = "sigmoid"
+    distance_power: float | None = None
+
+    def __post_init__(self):
+        for name, known in (("fit", FITS), ("class_scores", CLASS_SCORES)):
+            if getattr(self, name) not in known:
+                raise ValueError(f"unknown {name} {getattr(self, name)!r}: one of {', '.join(known)}")
+
+    @classmethod
+    def from_config(cls, config: "Config", grid: AnchorGrid, model: "nn.Module") -> Self:
+        """The recipe of a trained network.
+
+        Args:
+            config: resolved configuration of its run.
+            grid: slots of its input.
+            model: the network, which may ask for a suppression of its own.
+        """
+        fit = config.data.fit
+        names = tuple(config.data.class_names)
+        return cls(grid, names, fit, multi_label(fit), config.loss.class_scores, distance_power(model))
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """The recipe that `to_dict` wrote; files of early versions lack what was the same in all of them.
+
+        Raises:
+            KeyError, TypeError, ValueError: values that are missing or cannot be used.
+        """
+        grid = AnchorGrid(
+            values["size"],
+            values["strides"],
+            values["anchors"],
+            values.get("xy_scales", ()),
+            bool(values.get("squared_sizes", False)),
+        )
+        return cls(
+            grid,
+            tuple(values["names"]),
+            fit=values.get("fit", "letterbox"),
+            multi_label=bool(values.get("multi_label", False)),
+            class_scores=values["class_scores"],
+            distance_power=values.get("distance_power"),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """The recipe as plain JSON values; anchors are in pixels of the input."""
+        return {
+            "names": list(self.names),
+            "size": list(self.grid.size),
+            "strides": list(self.grid.strides),
+            "anchors": [[list(anchor) for anchor in scale] for scale in self.grid.anchors],
+            "xy_scales": list(self.grid.xy_scales),
+            "squared_sizes": self.grid.squared_sizes,
+            "distance_power": self.distance_power,
+            "class_scores": self.class_scores,
+            "fit": self.fit,
+            "multi_label": self.multi_label,
+        }
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) of the network's input in pixels."""
+        return self.grid.size
+
+    def fit_image(self, image: np.ndarray) -> tuple[np.ndarray, ImageTransform]:
+        """Fits an image into the network's input.
+
+        Args:
+            image: (h, w, 3) uint8 RGB.
+
+        Returns:
+            (H, W, 3), uint8 or float32 in [0, 1], and how the image lies in it.
+        """
+        return FITS[self.fit](image, self.size)
+
+    def suppress(
+        self,
+        predictions: Predictions,
+        *,
+        score_threshold: jax.typing.ArrayLike,
+        iou_threshold: jax.typing.ArrayLike,
+        aspects: jax.Array | None = None,
+        **options: Any,
+    ) -> Detections:
+        """`postprocess` as this network needs it.
+
+        Args:
+            predictions: decoded heads, batched.
+            score_threshold: detections score more than this.
+            iou_threshold: IoU over which the lower-scoring box of a class is removed.
+            aspects: (B,), height over width of the images in the input.
+            options: other arguments of `postprocess`; they take precedence over the recipe.
+        """
+        own = {
+            "multi_label": self.multi_label,
+            "class_scores": self.class_scores,
+            "distance_power": self.distance_power,
+        }
+        return postprocess(
+            predictions, score_threshold=score_threshold, iou_threshold=iou_threshold, aspects=aspects, **(own | options)
+        )
+
+
+class Backend(Protocol):
+    """What finds the objects of a `Detector`: a network in this process, or the program of an exported file."""
+
+    recipe: Recipe
+
+    def detect(
+        self,
+        images: Sequence[np.ndarray],
+        score_threshold: np.float32,
+        iou_threshold: np.float32,
+        wanted: np.ndarray,
+        *,
+        augment: bool,
+        class_agnostic: bool,
+        method: str,
+    ) -> list[ImageDetections]:
+        """Finds the objects in a few images.
+
+        Args:
+            images: (h, w, 3) uint8 RGB each, of any sizes, at least one.
+            score_threshold: detections score more than this.
+            iou_threshold: IoU over which the lower-scoring box is removed.
+            wanted: (C,) bool, the classes to find.
+            augment: look at the mirrored images too.
+            class_agnostic: boxes of different classes suppress each other.
+            method: "hard" or "soft" suppression.
+
+        Returns:
+            Detections of each image, in pixels of that image.
+        """
+        ...
+
+
+class NetworkBackend:
+    """A network and its variables, which are put on the device once; compiled for each batch size and choice of options.
+
+    Any number of threads may call it at once.
+
+    Attributes:
+        recipe: what turns images into detections with the network.
+    """
+
+    def __init__(self, model: "nn.Module", variables: Mapping[str, Any], recipe: Recipe):
+        self.recipe = recipe
+        self._variables = jax.device_put(variables)
+        self._compute = functools.partial(_detect, model=model, recipe=recipe)
+        self._programs: dict[tuple, jax.stages.Compiled] = {}
+        self._compiling = threading.Lock()
+
+    def detect(
+        self,
+        images: Sequence[np.ndarray],
+        score_threshold: np.float32,
+        iou_threshold: np.float32,
+        wanted: np.ndarray,
+        **options: Any,
+    ) -> list[ImageDetections]:
+        """See `Backend.detect`."""
+        fitted, transforms = zip(*map(self.recipe.fit_image, images), strict=True)
+        aspects = [fitted_aspect(image, transform) for image, transform in zip(images, transforms, strict=True)]
+        arguments = stack_padded(fitted), stack_padded(aspects), score_threshold, iou_threshold, wanted
+        program = self._program(arguments, **options)
+        detections = jax.device_get(program(self._variables, *arguments))
+        return [
+            to_original(detections, row, transform, image.shape[:2])
+            for row, (image, transform) in enumerate(zip(images, transforms, strict=True))
+        ]
+
+    def _program(self, arguments: tuple, **options: Any) -> jax.stages.Compiled:
+        key = len(arguments[0]), *options.values()
+        if key not in self._programs:
+            # Of threads that need the same program one compiles it, and the others wait.
+            with self._compiling:
+                if key not in self._programs:
+                    compute = jax.jit(functools.partial(self._compute, **options))
+                    self._programs[key] = compute.lower(self._variables, *arguments).compile()
+        return self._programs[key]
+
+
+def _detect(
+    variables,
+    images,
+    aspects,
+    score_threshold,
+    iou_threshold,
+    wanted,
+    *,
+    model,
+    recipe,
+    augment,
+    class_agnostic,
+    method,
+):
+    """Detections of a batch of images, (B, H, W, 3), of `aspects` (B,); wanted (C,) bool are the classes to find."""
+    views = jnp.concatenate([images, images[:, :, ::-1]]) if augment else images
+    predictions = decode(model.apply(variables, views, train=False), recipe.grid)
+    if augment:
+        predictions = _merge_mirrored(predictions, recipe.size[1])
+    if recipe.multi_label:
+        predictions = predictions._replace(class_logits=jnp.where(wanted, predictions.class_logits, -jnp.inf))
+    else:
+        unwanted = jnp.where(wanted[predictions.class_logits.argmax(-1)], 0, -jnp.inf)
+        predictions = predictions._replace(objectness_logits=predictions.objectness_logits + unwanted)
+    return recipe.suppress(
+        predictions,
+        score_threshold=score_threshold,
+        iou_threshold=iou_threshold,
+        aspects=aspects,
+        class_agnostic=class_agnostic,
+        method=method,
+    )
+
+
+def _merge_mirrored(predictions: Predictions, width: int) -> Predictions:
+    """Predictions of images and then of the same images mirrored, (2B, N, ...), as those of the images, (B, 2N, ...)."""
+    plain, mirrored = (Predictions(*half) for half in zip(*(jnp.split(member, 2) for member in predictions), strict=True))
+    boxes = mirrored.boxes.at[..., 0].set(width - mirrored.boxes[..., 0])
+    merged = zip(plain, mirrored._replace(boxes=boxes), strict=True)
+    return Predictions(*(jnp.concatenate(pair, axis=1) for pair in merged))
+
+
+def stack_padded(arrays: Sequence[np.ndarray]) -> np.ndarray:
+    """Stacks arrays, filled up with copies to a power of two: few batch sizes, so few programs to compile."""
+    padding = (1 << (len(arrays) - 1).bit_length()) - len(arrays)
+    return np.stack([*arrays, *[arrays[-1]] * padding])
+
+
+def to_original(detections: Detections, row: int, transform: ImageTransform, original_size: tuple[int, int]) -> ImageDetections:
+    """The detections of one image of a batch in pixels of the original, clipped to it; those outside it are left out.
 
     Args:
-        found: Detections, NumPy arrays.
-        row: which picture.
-        transform: its ImageTransform.
-        original_size: (height, width).
+        detections: of the batch, NumPy arrays.
+        row: place of the image in the batch.
+        transform: how the image lies in the network's input.
+        original_size: (height, width) of the image in pixels.
 
     Returns:
-        (boxes_xyxy (k, 4) float32, scores (k,) float32, classes (k,) int32).
+        Boxes (k, 4) float32 xyxy, scores (k,) float32, classes (k,) int32.
     """
     height, width = original_size
-    boxes = unletterbox_boxes(found.boxes[row], transform)
+    boxes = unletterbox_boxes(detections.boxes[row], transform)
     boxes = np.clip(boxes, 0, np.array([[width, height, width, height]], np.float32))
-    # What was found in the grey margin alone has no area left.
-    kept = found.valid[row] & (boxes[:, 2:] > boxes[:, :2]).all(1)
-    return boxes[kept], found.scores[row][kept], found.classes[row][kept]
+    # A box in the grey margin alone has no area left.
+    kept = detections.valid[row] & (boxes[:, 2:] > boxes[:, :2]).all(1)
+    return boxes[kept], detections.scores[row][kept], detections.classes[row][kept]

@@ -9,10 +9,9 @@ import pytest
 from tests.helpers.cfgs import FACE, random_variables
 from yolojax.boxes import cxcywh_to_xyxy
 from yolojax.darknet.cfg import parse_cfg
-from yolojax.darknet.detector import darknet_parts
+from yolojax.darknet.detector import read_darknet
 from yolojax.darknet.network import build_network
 from yolojax.darknet.weights import write_weights
-from yolojax.data.darknet_fit import FITS
 from yolojax.data.images import read_image
 from yolojax.errors import InputError
 from yolojax.models import abstract_variables
@@ -34,7 +33,7 @@ def test_every_detection_of_the_reference_is_found_and_no_other(name, golden, re
     files = [real_data / f"darknet/weights/{name}.{ending}" for ending in ("cfg", "weights")]
     detector = Detector.from_darknet(*files)
     stretched = Detector.from_darknet(*files, fit="stretch")
-    stretched._programs = detector._programs  # compiled once
+    stretched._backend._programs = detector._backend._programs  # compiled once
     seen = 0
     for mode, one in (("alexeyab.letter0", stretched), ("alexeyab.letter1", detector)):
         found = one(pictures(real_data / "darknet"), score_threshold=0.1, iou_threshold=0.45)
@@ -66,10 +65,10 @@ def face(tmp_path):
 
 def test_names_and_fits(face):
     files = face / "face.cfg", face / "face.weights"
-    parts = darknet_parts(*files, names=face / "face.names", fit="stretch")
-    assert parts["names"][3] == "digit 3" and parts["fit"] is FITS["darknet_stretch"]
-    parts = darknet_parts(*files)
-    assert parts["names"] == tuple("0123456789") and parts["fit"] is FITS["darknet_letterbox"]
+    recipe = read_darknet(*files, names=face / "face.names", fit="stretch").recipe
+    assert recipe.names[3] == "digit 3" and recipe.fit == "darknet_stretch"
+    recipe = read_darknet(*files).recipe
+    assert recipe.names == tuple("0123456789") and recipe.fit == "darknet_letterbox"
     with pytest.raises(InputError, match="fit must be one of letterbox, stretch, not 'crop'"):
         Detector.from_darknet(*files, fit="crop")
     (face / "few.names").write_text("one\ntwo\n")

@@ -9,7 +9,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from yolojax.inference import to_original
 
 from yolojax.boxes import cxcywh_to_xyxy
 from yolojax.config import Config, EvalConfig
@@ -23,6 +22,7 @@ from yolojax.evaluation.evaluate import compile_eval_step, evaluate
 from yolojax.evaluation.metrics.coco import coco_results
 from yolojax.evaluation.report.tables import format_table
 from yolojax.grid import AnchorGrid
+from yolojax.inference import Recipe, to_original
 from yolojax.loss import LossTerms, yolo_loss
 from yolojax.nms import Detections
 from yolojax.runtime.devices import make_mesh, shardings
@@ -244,6 +244,7 @@ def test_detections_in_pixels_of_the_original():
 
 
 PAIR = AnchorGrid((64, 96), (32,), (((32, 32), (32, 24)),))
+RECIPE = Recipe(PAIR, NAMES)
 
 
 class Same(nn.Module):
@@ -270,7 +271,7 @@ def test_the_compiled_step():
     replicated, split = shardings(mesh)
     model, loss = Same(), functools.partial(yolo_loss, ignore_iou=0.4)
     config = EvalConfig(score_threshold=0.1, iou_threshold=0.8, max_candidates=3, max_detections=7)
-    step = compile_eval_step(replicated, split, model=model, grid=PAIR, loss=loss, config=config)
+    step = compile_eval_step(replicated, split, model=model, recipe=RECIPE, loss=loss, config=config)
     settings = config_of(8)
     ((batch, _, _),) = val_batches(Memory(8), settings, PAIR, 8)
     variables = {"params": {"gain": jnp.float32(0.001)}}

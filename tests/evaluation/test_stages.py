@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from tests.evaluation.test_evaluate import PAIR, Memory, config_of
+from tests.evaluation.test_evaluate import RECIPE, Memory, config_of
 from yolojax.evaluation.stages import stage_seconds
 from yolojax.runtime.devices import make_mesh, shardings
 
@@ -29,7 +29,7 @@ class Unhurried(Memory):
 
 def test_seconds_of_a_picture():
     replicated, split = shardings(make_mesh())
-    seconds = stage_seconds({}, Unhurried(20), config_of(8), PAIR, replicated, split, model=Slow())
+    seconds = stage_seconds({}, Unhurried(20), config_of(8), RECIPE, replicated, split, model=Slow())
     assert set(seconds) == {"read", "forward", "nms"}
     assert 0.02 <= seconds["read"] < 0.1  # one picture after the other: not the time that threads share
     assert seconds["forward"] > 0 and seconds["nms"] >= 0
@@ -39,12 +39,12 @@ def test_seconds_of_a_picture():
 def test_nothing_that_can_be_read():
     replicated, split = shardings(make_mesh())
     source = Memory(3, unreadable=(0, 1, 2))
-    seconds = stage_seconds({}, source, config_of(8), PAIR, replicated, split, model=Slow())
+    seconds = stage_seconds({}, source, config_of(8), RECIPE, replicated, split, model=Slow())
     assert all(math.isnan(value) for value in seconds.values())
 
 
 @pytest.mark.parametrize("length", [1, 9])
 def test_batches_are_filled(length):
     replicated, split = shardings(make_mesh())
-    seconds = stage_seconds({}, Memory(length), config_of(3), PAIR, replicated, split, model=Slow())
+    seconds = stage_seconds({}, Memory(length), config_of(3), RECIPE, replicated, split, model=Slow())
     assert all(math.isfinite(value) for value in seconds.values())

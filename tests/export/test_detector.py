@@ -41,7 +41,7 @@ def assert_same(found, expected, image, names):
 @pytest.mark.parametrize("fit", FITS)
 def test_pictures_of_several_sizes(fit, detectors, pictures, tmp_path):
     ours, theirs = detectors(fit)
-    assert ours.size == theirs.size and ours.names == theirs.names and ours.about["fit"] == fit
+    assert ours.size == theirs.size and ours.names == theirs.names and ours.recipe.fit == fit
     images = [*pictures[:2], pictures[0][:40, :50], pictures[1].repeat(2, 0), pictures[2][:40, 10:60]]
     images *= 2 if fit == "letterbox" else 1  # more than a batch
     for image, found, expected in zip(images, ours(images, 0.005), theirs(images, 0.005), strict=True):

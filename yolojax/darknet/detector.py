@@ -1,36 +1,66 @@
 """A Darknet detector, read from its files."""
 
+import os
+from typing import Any, NamedTuple
+
 import jax
 import numpy as np
 
-from yolojax.darknet.network import network_from_cfg
-from yolojax.darknet.weights import read_weights
+from yolojax.darknet.network import DarknetNetwork, network_from_cfg
+from yolojax.darknet.weights import Weights, read_weights
 from yolojax.data.annotations import read_names
-from yolojax.data.darknet_fit import FITS
 from yolojax.errors import InputError
+from yolojax.inference import Recipe
 
 DARKNET_FITS = {fit: f"darknet_{fit}" for fit in ("letterbox", "stretch")}
-"""Darknet's ways to fit a picture, and the values of config.data.fit for them."""
+"""Darknet's ways to fit an image, and the values of config.data.fit for them."""
 
 
-def darknet_parts(cfg, weights, names=None, fit="letterbox"):
-    """Reads what makes a `Detector` of Darknet's files, as its keyword arguments; see `Detector.from_darknet`."""
+class DarknetDetector(NamedTuple):
+    """A detector as Darknet's files describe it.
+
+    Attributes:
+        model: the network of the cfg.
+        variables: {"params", "batch_stats"}, float32 NumPy arrays.
+        recipe: what turns images into detections with the network.
+    """
+
+    model: DarknetNetwork
+    variables: dict[str, Any]
+    recipe: Recipe
+
+
+def read_darknet(
+    cfg: str | os.PathLike[str],
+    weights: str | os.PathLike[str],
+    names: str | os.PathLike[str] | None = None,
+    fit: str = "letterbox",
+) -> DarknetDetector:
+    """Reads a detector from Darknet's files; arguments and errors as of `Detector.from_darknet`."""
     model, grid = network_from_cfg(cfg)
-    return {
-        "model": model,
-        "variables": finite(weights, read_weights(weights, model)).variables,
-        "grid": grid,
-        "names": class_names(names, cfg, model.num_classes),
-        "fit": FITS[config_fit(fit)],
-        "multi_label": True,
-    }
+    variables = finite(weights, read_weights(weights, model)).variables
+    recipe = Recipe(
+        grid,
+        class_names(names, cfg, model.num_classes),
+        fit=config_fit(fit),
+        multi_label=True,
+        distance_power=model.distance_power,
+    )
+    return DarknetDetector(model, variables, recipe)
 
 
-def finite(path, weights):
-    """The Weights of a file that a network is to work with.
+def finite(path: str | os.PathLike[str], weights: Weights) -> Weights:
+    """Refuses weights that a network cannot compute with; reading and writing files alone keeps them, to the byte.
+
+    Args:
+        path: of the file, for the message.
+        weights: what was read from it.
+
+    Returns:
+        The same weights.
 
     Raises:
-        InputError: some are no finite numbers. Reading and writing files alone keeps them, to the byte.
+        InputError: some are not finite numbers.
     """
     for place, leaf in jax.tree_util.tree_leaves_with_path(weights.variables):
         if not np.isfinite(leaf).all():
@@ -39,18 +69,24 @@ def finite(path, weights):
     return weights
 
 
-def config_fit(fit):
-    """The value of config.data.fit of one of Darknet's ways to fit a picture.
+def config_fit(fit: str) -> str:
+    """The value of config.data.fit for one of Darknet's ways to fit an image, "letterbox" or "stretch".
 
-    Raises: InputError, for another than letterbox and stretch.
+    Raises:
+        InputError: another way.
     """
     if fit not in DARKNET_FITS:
         raise InputError(f"fit must be one of {', '.join(DARKNET_FITS)}, not {fit!r}")
     return DARKNET_FITS[fit]
 
 
-def class_names(path, cfg, number):
-    """The class names of a file, one for each of a cfg's `number` of classes; without a file the classes' numbers.
+def class_names(path: str | os.PathLike[str] | None, cfg: str | os.PathLike[str], number: int) -> tuple[str, ...]:
+    """The class names of a file; without a file the classes are called by their numbers.
+
+    Args:
+        path: of the file, one name per line; or None.
+        cfg: path of the cfg, for the message.
+        number: of classes of the cfg.
 
     Raises:
         InputError: the file cannot be read, or has another number of names.

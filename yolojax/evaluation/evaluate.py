@@ -1,120 +1,118 @@
-"""One pass over a validation split: pictures in, detections, loss and metrics out."""
+"""One pass over a validation split: images in; detections, loss and metrics out."""
 
 import functools
 import itertools
 import time
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import numpy as np
+from jax.sharding import NamedSharding
 
 from yolojax.data.pipeline import val_batches
 from yolojax.data.sources import truth
 from yolojax.decode import decode
 from yolojax.evaluation.metrics.summary import summarize
-from yolojax.inference import to_original
-from yolojax.nms import distance_power, postprocess
+from yolojax.grid import AnchorGrid
+from yolojax.inference import Recipe, to_original
+from yolojax.loss import LossTerms
+from yolojax.nms import Detections
 from yolojax.runtime.devices import fetch_rows, local_rows, put
 from yolojax.runtime.hosts import gather
+
+if TYPE_CHECKING:
+    import flax.linen as nn
+
+    from yolojax.config import Config, EvalConfig
 
 
 class Evaluation(NamedTuple):
     """The outcome of a pass over a split.
 
     Attributes:
-        summary: as `summarize` makes it, with "loss" and its terms (means over the pictures), "images_per_second" and
+        summary: as `summarize` makes it, with "loss" and its terms (means over the images), "images_per_second" and
             "unreadable".
-        detections: for each picture (boxes_xyxy (k, 4), scores (k,), classes (k,)), in pixels of the original picture.
-        truths: for each picture (boxes_xyxy (n, 4), classes (n,), ignored (n,) bool).
-        indices: the number of each picture in its split.
+        detections: for each image (boxes_xyxy (k, 4), scores (k,), classes (k,)), in pixels of the original image.
+        truths: for each image (boxes_xyxy (n, 4), classes (n,), ignored (n,) bool).
+        indices: the number of each image in its split.
     """
 
-    summary: dict
-    detections: list
-    truths: list
-    indices: list
+    summary: dict[str, Any]
+    detections: list[tuple[np.ndarray, np.ndarray, np.ndarray]]
+    truths: list[tuple[np.ndarray, np.ndarray, np.ndarray]]
+    indices: list[int]
 
 
-def compile_eval_step(replicated, split, *, model, grid, loss, config, class_scores="sigmoid"):
+def compile_eval_step(
+    replicated: NamedSharding,
+    batch_sharding: NamedSharding,
+    *,
+    model: "nn.Module",
+    recipe: Recipe,
+    loss: Callable[..., LossTerms],
+    config: "EvalConfig",
+) -> Callable[..., tuple[Detections, LossTerms]]:
     """Compiles (variables, batch) -> (Detections, LossTerms): forward pass, loss, decoding and suppression in one program.
 
     Args:
-        replicated, split: shardings of the variables and of the batch.
-        model, grid: the network and its AnchorGrid.
+        replicated: sharding of the variables.
+        batch_sharding: of the batch.
+        model: the network.
+        recipe: what turns images into detections with it.
         loss: function of (raw heads, targets, grid) to LossTerms.
-        config: EvalConfig.
-        class_scores: of `postprocess`, as the loss trains them.
+        config: thresholds and limits.
     """
-    suppress = suppression(config, class_scores, model)
+    suppress = suppression(config, recipe)
 
     def eval_step(variables, batch):
         raw = model.apply(variables, batch.images, train=False)
-        return suppress(decode(raw, grid), aspects=batch.aspects), loss(raw, batch.targets, grid)
+        detections = suppress(decode(raw, recipe.grid), aspects=batch.aspects)
+        return detections, loss(raw, batch.targets, recipe.grid)
 
-    return jax.jit(eval_step, in_shardings=(replicated, split), out_shardings=split)
+    return jax.jit(eval_step, in_shardings=(replicated, batch_sharding), out_shardings=batch_sharding)
 
 
-def suppression(config, class_scores, model):
-    """`postprocess` with the settings of an EvalConfig and of a network; every class over the threshold counts."""
+def suppression(config: "EvalConfig", recipe: Recipe) -> Callable[..., Detections]:
+    """`Recipe.suppress` with the thresholds and limits of an evaluation; every class over the threshold counts."""
     return functools.partial(
-        postprocess,
+        recipe.suppress,
         score_threshold=config.score_threshold,
         iou_threshold=config.iou_threshold,
         max_candidates=config.max_candidates,
         max_detections=config.max_detections,
         multi_label=True,
-        class_scores=class_scores,
-        distance_power=distance_power(model),
     )
 
 
-def batch_size_of(config, sharding):
-    """Pictures of an evaluation's batch: `config.eval.batch_size`, raised so that every device gets as many."""
-    return -(-config.eval.batch_size // sharding.num_devices) * sharding.num_devices
+def batch_size_of(config: "Config", batch_sharding: NamedSharding) -> int:
+    """Images in a batch of an evaluation: `config.eval.batch_size`, rounded up so that every device gets equally many."""
+    return -(-config.eval.batch_size // batch_sharding.num_devices) * batch_sharding.num_devices
 
 
-def evaluate(eval_step, variables, source, config, grid, sharding, on_progress=None):
+def evaluate(
+    eval_step: Callable[..., tuple[Detections, LossTerms]],
+    variables: Mapping[str, Any],
+    source: Any,
+    config: "Config",
+    grid: AnchorGrid,
+    batch_sharding: NamedSharding,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Evaluation:
     """Evaluates a network on a split; of several processes each reads its rows of every batch, and all get the same outcome.
 
     Args:
         eval_step: of `compile_eval_step`.
         variables: {"params", "batch_stats"}.
         source: of `open_split`.
-        config: Config.
-        grid: AnchorGrid.
-        sharding: of a batch.
-        on_progress: called with (pictures done or left out, pictures in all).
-
-    Returns:
-        Evaluation.
+        config: resolved configuration.
+        grid: slots of the network's input.
+        batch_sharding: of a batch.
+        on_progress: called with (images done or left out, images in all).
     """
     began = time.perf_counter()
-    results = []
-    running = None
-    batch_size = batch_size_of(config, sharding)
-    # None: all of them, and a batch that cannot be read at all is left out.
-    rows = None if sharding.is_fully_addressable else local_rows(sharding, batch_size)
-
-    def collect(outcome, samples, picture_indices):
-        found, losses = fetch_rows(outcome)
-        losses = np.stack(losses, axis=1).astype(np.float64)
-        for row, (index, sample) in enumerate(zip(picture_indices, samples, strict=True)):
-            detection = to_original(found, row, sample.transform, sample.original.image.shape[:2])
-            results.append([index, list(detection), list(truth(source, index, sample.original)), losses[row]])
-        if on_progress and picture_indices:
-            on_progress(picture_indices[-1] + 1, len(source))
-
-    for batch, samples, picture_indices in val_batches(source, config, grid, batch_size, rows):
-        # The device works on this batch while the host collects the one before.
-        outcome = eval_step(variables, put(batch, sharding))
-        if running:
-            collect(*running)
-        running = outcome, samples, picture_indices
-    if running:
-        collect(*running)
-    if on_progress:
-        on_progress(len(source), len(source))  # whatever was left out at the end
-    # The pictures of all processes, each once, in order.
+    results = list(_results(eval_step, variables, source, config, grid, batch_sharding, on_progress))
+    # The images of all processes, each once, in order.
     results = sorted(itertools.chain(*gather(results)), key=lambda result: result[0])
     indices, detections, truths, terms = map(list, zip(*results, strict=True)) if results else ([], [], [], [])
     detections, truths = list(map(tuple, detections)), list(map(tuple, truths))
@@ -131,3 +129,31 @@ def evaluate(eval_step, variables, source, config, grid, sharding, on_progress=N
         "unreadable": len(source) - len(indices),
     }
     return Evaluation(summary, detections, truths, indices)
+
+
+def _results(eval_step, variables, source, config, grid, batch_sharding, on_progress) -> Iterator[list]:
+    """Yields [index, detection, truth, loss terms] of each image whose rows this process holds."""
+    batch_size = batch_size_of(config, batch_sharding)
+    # None: all of them, and a batch that cannot be read at all is left out.
+    rows = None if batch_sharding.is_fully_addressable else local_rows(batch_sharding, batch_size)
+
+    def collect(outcome, samples, indices):
+        detections, losses = fetch_rows(outcome)
+        losses = np.stack(losses, axis=1).astype(np.float64)
+        for row, (index, sample) in enumerate(zip(indices, samples, strict=True)):
+            detection = to_original(detections, row, sample.transform, sample.original.image.shape[:2])
+            yield [index, list(detection), list(truth(source, index, sample.original)), losses[row]]
+        if on_progress and indices:
+            on_progress(indices[-1] + 1, len(source))
+
+    running = None
+    for batch, samples, indices in val_batches(source, config, grid, batch_size, rows):
+        # The device works on this batch while the host collects the one before.
+        outcome = eval_step(variables, put(batch, batch_sharding))
+        if running:
+            yield from collect(*running)
+        running = outcome, samples, indices
+    if running:
+        yield from collect(*running)
+    if on_progress:
+        on_progress(len(source), len(source))  # images left out at the end count as done

@@ -2,16 +2,17 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
-from yolojax.config import to_dict
+from yolojax.config import Config, to_dict
 from yolojax.data.sources import open_split
-from yolojax.evaluation.evaluate import compile_eval_step, evaluate
+from yolojax.evaluation.evaluate import Evaluation, compile_eval_step, evaluate
 from yolojax.evaluation.metrics.analysis import analyse
 from yolojax.evaluation.metrics.coco import coco_results
 from yolojax.evaluation.report.history import read_history
 from yolojax.evaluation.report.pictures import KINDS, pictures_to_show
 from yolojax.evaluation.report.samples import write_samples
-from yolojax.evaluation.report.saved import check_fits, read_evaluation
+from yolojax.evaluation.report.saved import SavedEvaluation, check_fits, read_evaluation
 from yolojax.evaluation.report.tables import format_absent, format_table
 from yolojax.evaluation.stages import stage_seconds
 from yolojax.loss import build_loss
@@ -22,21 +23,27 @@ from yolojax.runtime.files import write_json
 from yolojax.runtime.hosts import check_same_on_all_hosts, is_first
 
 
-def evaluate_workdir(workdir, checkpoint="best", split="val", data=None, compare=None):
-    """Evaluates a checkpoint of a run, prints the table and writes WORKDIR/eval/SPLIT; what eval.py calls.
+def evaluate_workdir(
+    workdir: str | os.PathLike[str],
+    checkpoint: str | int = "best",
+    split: str = "val",
+    data: str | os.PathLike[str] | None = None,
+    compare: str | os.PathLike[str] | None = None,
+) -> dict[str, Any] | None:
+    """Evaluates a checkpoint of a run, prints the table and writes WORKDIR/eval/SPLIT.
 
     Args:
-        workdir: of `train_and_evaluate`.
+        workdir: folder of the run.
         checkpoint: "best", "last" or a step.
         split: "val", "test" or "train", without augmentation.
         data: path of a data set in place of the one that the run's configuration names; the classes are those of the run.
-        compare: another workdir, or the folder of an evaluation, on the same pictures: the two are compared too.
+        compare: another workdir, or the folder of an evaluation, on the same images: the two are compared too.
 
     Returns:
-        The dict of eval/SPLIT/metrics.json, undefined numbers as NaN; None in any but the first of several processes.
+        The dict of eval/SPLIT/metrics.json, undefined numbers as NaN; None in all but the first of several processes.
 
     Raises:
-        InputError: no run there, no such checkpoint or split, data that cannot be read, or nothing to compare with.
+        InputError: there is no run, no such checkpoint or split, data that cannot be read, or nothing to compare with.
     """
     other = read_evaluation(compare, split) if compare else None
     replicated, batch_sharding = shardings(make_mesh())
@@ -52,10 +59,9 @@ def evaluate_workdir(workdir, checkpoint="best", split="val", data=None, compare
         replicated,
         batch_sharding,
         model=run.model,
-        grid=run.grid,
+        recipe=run.recipe,
         loss=build_loss(run.config.loss),
         config=run.config.eval,
-        class_scores=run.config.loss.class_scores,
     )
     progress = Progress("evaluate", 0, len(source)) if is_first() else NullOutput()
     try:
@@ -65,32 +71,42 @@ def evaluate_workdir(workdir, checkpoint="best", split="val", data=None, compare
         )
     finally:
         progress.close()
-    stages = stage_seconds(run.variables, source, run.config, run.grid, replicated, batch_sharding, model=run.model)
+    stages = stage_seconds(run.variables, source, run.config, run.recipe, replicated, batch_sharding, model=run.model)
     if not is_first():
         return None
     return write_evaluation(workdir, split, run.step, outcome, source, run.config, other, stage_seconds=stages)
 
 
-def write_evaluation(workdir, split, step, outcome, source, config, other=None, **measured):
+def write_evaluation(
+    workdir: str | os.PathLike[str],
+    split: str,
+    step: int,
+    outcome: Evaluation,
+    source: Any,
+    config: Config,
+    other: SavedEvaluation | None = None,
+    **measured: Any,
+) -> dict[str, Any]:
     """Prints the table of an evaluation and writes its files into WORKDIR/eval/SPLIT.
 
-    metrics.json (the numbers), detections.json (COCO results; image_id is the picture's number in the split, from 0),
-    report.html (`write_report`), its plots, and sample_*.png (truth and detections side by side of the pictures that the
+    metrics.json (the numbers), detections.json (COCO results; image_id is the image's number in the split, from 0),
+    report.html (`write_report`), its plots, and sample_*.png (truth and detections side by side of the images that the
     report shows).
 
     Args:
-        workdir, split: where to.
+        workdir: folder of the run.
+        split: name of the split.
         step: of the checkpoint that was evaluated.
-        outcome: Evaluation.
+        outcome: of `evaluate`.
         source: the split.
-        config: Config.
+        config: resolved configuration.
         other: of `read_evaluation`, to compare with (`write_comparison`), or None.
         measured: more entries of metrics.json.
 
     Returns:
         The dict of metrics.json, undefined numbers as NaN.
     """
-    # matplotlib takes half a second, which a training need not wait for when it starts.
+    # Importing matplotlib takes half a second, which a training need not wait for when it starts.
     from yolojax.evaluation.report.compare import format_comparison, write_comparison
     from yolojax.evaluation.report.html import write_report
 

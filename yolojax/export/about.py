@@ -1,25 +1,17 @@
 """What an exported file says about itself."""
 
-from yolojax.data.darknet_fit import multi_label
-from yolojax.nms import distance_power
+from typing import Any
+
 from yolojax.runs.exported import KIND, VERSION
+from yolojax.runs.workdir import Run
 
 
-def describe(run):
-    """What is to be known about the network of a run, as plain JSON values; anchors are in pixels of the input."""
+def describe(run: Run) -> dict[str, Any]:
+    """The network of a run and its recipe as plain JSON values; anchors are in pixels of the input."""
     return {
         "format": KIND,
         "version": VERSION,
-        "names": list(run.config.data.class_names),
-        "size": list(run.grid.size),
-        "strides": list(run.grid.strides),
-        "anchors": [[list(anchor) for anchor in scale] for scale in run.grid.anchors],
-        "xy_scales": list(run.grid.xy_scales),
-        "squared_sizes": run.grid.squared_sizes,
-        "distance_power": distance_power(run.model),
+        **run.recipe.to_dict(),
         "network": run.config.model.name,
         "step": run.step,
-        "class_scores": run.config.loss.class_scores,
-        "fit": run.config.data.fit,
-        "multi_label": multi_label(run.config.data.fit),
     }

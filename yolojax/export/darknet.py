@@ -1,24 +1,29 @@
-"""Darknet's files to a workdir and back: what `python -m yolojax import` and `export --to darknet` call."""
+"""A trained network as Darknet's files."""
 
 import dataclasses
+import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import jax.numpy as jnp
+import numpy as np
 
 from yolojax.darknet.describe import cfg_text
-from yolojax.darknet.detector import DARKNET_FITS, darknet_parts
+from yolojax.darknet.detector import DARKNET_FITS
 from yolojax.darknet.weights import Header, write_weights
 from yolojax.errors import InputError
 from yolojax.export.agreement import THRESHOLDS, agree
+from yolojax.predict import Detector
+from yolojax.runs.workdir import Run
 
 
-def export_darknet(run, path, images):
+def export_darknet(run: Run, path: str | os.PathLike[str], images: Sequence[np.ndarray]) -> str:
     """Writes the network of a run as Darknet's files and compares what `Detector.from_darknet` finds with them.
 
     Args:
-        run: Run.
+        run: the trained network.
         path: of the .cfg; .weights and .names of the same name are written beside it.
-        images: list of RGB uint8 (h, w, 3), at least one.
+        images: RGB uint8 (h, w, 3), at least one.
 
     Returns:
         A line that says what was written.
@@ -26,28 +31,26 @@ def export_darknet(run, path, images):
     Raises:
         InputError: a network that Darknet cannot compute, or files that find something else than the network.
     """
-    from yolojax.predict import Detector  # here, not above: it reads Darknet's files too
-
     if run.config.loss.class_scores != "sigmoid":
         raise InputError("config.loss.class_scores is softmax, which [yolo] of Darknet does not compute")
-    for name in run.config.data.class_names:
+    for name in run.recipe.names:
         if name.split("\n") != [name.strip()] or not name:
             raise InputError(f"the class name {name!r} cannot be a line of a .names file; change it in config.json")
     cfg, weights, names = (Path(path).with_suffix(f".{ending}") for ending in ("cfg", "weights", "names"))
     cfg.write_text(cfg_text(run.config.model, run.config.data.size), encoding="utf-8")
-    names.write_text("".join(f"{name}\n" for name in run.config.data.class_names), encoding="utf-8")
+    names.write_text("".join(f"{name}\n" for name in run.recipe.names), encoding="utf-8")
     write_weights(weights, run.model, run.variables, Header(seen=run.step * run.config.train.batch_size))
 
-    fit = run.config.data.fit if run.config.data.fit in DARKNET_FITS.values() else DARKNET_FITS["letterbox"]
+    fit = run.recipe.fit if run.recipe.fit in DARKNET_FITS.values() else DARKNET_FITS["letterbox"]
     config = dataclasses.replace(run.config, data=dataclasses.replace(run.config.data, fit=fit))
     network = Detector.from_run(run._replace(config=config, model=run.model.clone(dtype=jnp.float32)))
-    written = Detector(**darknet_parts(cfg, weights, names, fit.removeprefix("darknet_")))
+    written = Detector.from_darknet(cfg, weights, names, fit.removeprefix("darknet_"))
     for thresholds in THRESHOLDS:
         pairs = zip(network(images, *thresholds), written(images, *thresholds), strict=True)
-        for number, (expected, found) in enumerate(pairs, start=1):
-            if not agree(found[:3], expected[:3], max(images[number - 1].shape), cut_short=thresholds[0] == 0):
+        for number, (expected, actual) in enumerate(pairs, start=1):
+            if not agree(actual[:3], expected[:3], max(images[number - 1].shape), cut_short=thresholds[0] == 0):
                 raise InputError(
-                    f"what was written differs from the network on picture {number}, with {len(found.scores)} and "
+                    f"what was written differs from the network on picture {number}, with {len(actual.scores)} and "
                     f"{len(expected.scores)} detections at thresholds {thresholds[0]} and {thresholds[1]}; nothing was left"
                 )
     return (

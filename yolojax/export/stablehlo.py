@@ -7,21 +7,22 @@ runs on a CPU, a CUDA GPU and a TPU, for any number and size of pictures, withou
 import json
 import os
 import zipfile
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import export
 
-from yolojax.data.darknet_fit import multi_label
 from yolojax.data.images import letterbox as letterbox_on_host
 from yolojax.decode import decode
 from yolojax.errors import InputError
 from yolojax.export.about import describe
 from yolojax.export.agreement import THRESHOLDS, agree
 from yolojax.export.letterbox import FITS, aspect, unfit
-from yolojax.nms import distance_power, postprocess
+from yolojax.predict import Detector
 from yolojax.runs.exported import ABOUT, PROGRAM, load_exported
+from yolojax.runs.workdir import Run
 
 PLATFORMS = ("cpu", "cuda", "tpu")
 MAX_DETECTIONS = 100
@@ -74,28 +75,26 @@ def export_stablehlo(run, path, images):
     )
 
 
-def build_detect(run):
+def build_detect(run: Run) -> Callable[..., tuple[jax.Array, ...]]:
     """The program of a run: (pictures, score_threshold, iou_threshold) -> (boxes, scores, classes, valid), see `INPUTS`."""
+    recipe = run.recipe
 
     def detect(pictures, score_threshold, iou_threshold):
-        images, placement = FITS[run.config.data.fit](pictures, run.grid.size)
-        found = postprocess(
-            decode(run.model.apply(run.variables, images, train=False), run.grid),
+        images, placement = FITS[recipe.fit](pictures, recipe.size)
+        detections = recipe.suppress(
+            decode(run.model.apply(run.variables, images, train=False), recipe.grid),
             score_threshold=score_threshold,
             iou_threshold=iou_threshold,
-            max_detections=MAX_DETECTIONS,
-            multi_label=multi_label(run.config.data.fit),
-            class_scores=run.config.loss.class_scores,
-            distance_power=distance_power(run.model),
             aspects=jnp.broadcast_to(aspect(placement), pictures.shape[:1]),
+            max_detections=MAX_DETECTIONS,
         )
-        boxes = unfit(found.boxes, placement)
-        # What was found in the grey margin alone has no area left.
-        valid = found.valid & (boxes[..., 2:] > boxes[..., :2]).all(-1)
+        boxes = unfit(detections.boxes, placement)
+        # A box in the grey margin alone has no area left.
+        valid = detections.valid & (boxes[..., 2:] > boxes[..., :2]).all(-1)
         return (
             jnp.where(valid[..., None], boxes, 0),
-            jnp.where(valid, found.scores, 0),
-            jnp.where(valid, found.classes, -1),
+            jnp.where(valid, detections.scores, 0),
+            jnp.where(valid, detections.classes, -1),
             valid,
         )
 
@@ -108,8 +107,6 @@ def check(artefact, run, images):
     Raises:
         InputError: they differ.
     """
-    from yolojax.predict import Detector  # here, not above: reading a file needs no checkpoints
-
     fitted = [letterbox_on_host(image, run.grid.size)[0] for image in images]
     detector = Detector.from_run(run)
     program = jax.jit(build_detect(run))

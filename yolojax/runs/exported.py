@@ -1,67 +1,78 @@
-"""Reading an exported file: a detector as one StableHLO program, and what is to be known about it."""
+"""Reading an exported file: a detector as one StableHLO program, and its recipe."""
 
 import json
 import os
 import zipfile
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import jax
 import numpy as np
 from jax import export
 
+from yolojax.data.images import ImageTransform
 from yolojax.errors import InputError
+from yolojax.inference import ImageDetections, Recipe, stack_padded, to_original
+from yolojax.nms import METHODS, Detections
 
 KIND = "yolojax detector"
-
-
 VERSION = 1
-"""Of the exported files' layout: inputs, outputs and the keys of `describe`."""
+"""Version of the exported files' layout: inputs, outputs and the keys of about.json."""
 
 ABOUT, PROGRAM = "about.json", "detect.jax"
+UNCHANGED = ImageTransform(1.0, 0, 0)
 
 
 class Artefact:
-    """A detector read from a file: `boxes, scores, classes, valid = artefact(pictures)`.
+    """A detector read from a file: `boxes, scores, classes, valid = artefact(images)`.
 
     Attributes:
         about: the dict of about.json.
-        names: class names.
-        size: (height, width) of the network's input in pixels.
+        recipe: what turns images into detections.
     """
 
-    def __init__(self, about, exported):
-        self.about = about
-        self.names, self.size = tuple(about["names"]), tuple(about["size"])
+    def __init__(self, about: dict[str, Any], recipe: Recipe, exported: export.Exported):
+        self.about, self.recipe = about, recipe
         self._detect = jax.jit(exported.call)
 
-    def __call__(self, pictures, score_threshold=0.3, iou_threshold=0.45):
-        """Finds objects in pictures; compiled once for each (B, h, w).
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Class names."""
+        return self.recipe.names
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) of the network's input in pixels."""
+        return self.recipe.size
+
+    def __call__(
+        self, images: np.ndarray, score_threshold: float | np.float32 = 0.3, iou_threshold: float | np.float32 = 0.45
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Finds objects in images; compiled once for each (B, h, w).
 
         Args:
-            pictures: (B, h, w, 3) RGB uint8.
+            images: (B, h, w, 3) RGB uint8.
             score_threshold: detections score more than this.
             iou_threshold: of two detections of a class that overlap by more than this IoU the better one stays.
 
         Returns:
-            boxes (B, K, 4) float32 xyxy in pixels of the pictures, scores (B, K) float32, classes (B, K) int32 and
-            valid (B, K) bool, NumPy arrays.
+            boxes (B, K, 4) float32 xyxy in pixels of the images, scores (B, K) float32, classes (B, K) int32 and
+            valid (B, K) bool.
 
         Raises:
-            InputError: pictures of another shape or type.
+            InputError: images of another shape or type.
         """
-        pictures = np.asarray(pictures)
-        if pictures.ndim != 4 or pictures.shape[3] != 3 or pictures.dtype != np.uint8 or 0 in pictures.shape:
-            raise InputError(f"pictures must be RGB (B, h, w, 3) of uint8, not {pictures.shape} of {pictures.dtype}")
-        return jax.device_get(self._detect(pictures, np.float32(score_threshold), np.float32(iou_threshold)))
+        images = np.asarray(images)
+        if images.ndim != 4 or images.shape[3] != 3 or images.dtype != np.uint8 or 0 in images.shape:
+            raise InputError(f"images must be RGB (B, h, w, 3) of uint8, not {images.shape} of {images.dtype}")
+        return jax.device_get(self._detect(images, np.float32(score_threshold), np.float32(iou_threshold)))
 
 
-def load_exported(path):
-    """Reads a detector that `export_stablehlo` has written.
-
-    Returns:
-        Artefact.
+def load_exported(path: str | os.PathLike[str]) -> Artefact:
+    """Reads a detector that was exported as StableHLO.
 
     Raises:
-        InputError: a file that is missing, is none of these or is damaged, or one of another version.
+        InputError: a file that is missing, was not exported by yolojax, is damaged or of another version.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -72,17 +83,75 @@ def load_exported(path):
         kind, version = about["format"], about["version"]
         names, size = about["names"], about["size"]
         if not (isinstance(names, list) and names and all(isinstance(name, str) for name in names)):
-            raise ValueError("its names are no list of names")
+            raise ValueError("its names are not a list of names")
         if not (isinstance(size, list) and len(size) == 2 and all(type(side) is int and side > 0 for side in size)):
             raise ValueError("its size is not (height, width)")
+        recipe = Recipe.from_dict(about) if (kind, version) == (KIND, VERSION) else None
     except FileNotFoundError:
         raise InputError(f"{path}: there is no such file") from None
     except Exception as error:  # many kinds, from zipfile, zlib and json
         raise InputError(f"{path}: not a detector that yolojax has exported, or damaged ({error}); export it again") from error
-    if (kind, version) != (KIND, VERSION):
-        raise InputError(f"{path}: {kind} of version {version}, where this yolojax reads version {VERSION}; export it again")
+    if recipe is None:
+        raise InputError(f"{path}: {kind} of version {version}, but this yolojax reads version {VERSION}; export it again")
     try:
-        return Artefact(about, export.deserialize(bytearray(program)))
+        return Artefact(about, recipe, export.deserialize(bytearray(program)))
     except Exception as error:  # many kinds, from a program of a JAX too old or too new, or damaged
         written = about.get("jax")
         raise InputError(f"{path}: this JAX, {jax.__version__}, cannot read what {written} wrote: {error!r}") from error
+
+
+class ExportedBackend:
+    """Finds the objects of a `Detector` by the program of an exported file.
+
+    Attributes:
+        recipe: what turns images into detections.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]):
+        self._path, self._artefact = path, load_exported(path)
+        self.recipe = self._artefact.recipe
+
+    def detect(
+        self,
+        images: Sequence[np.ndarray],
+        score_threshold: np.float32,
+        iou_threshold: np.float32,
+        wanted: np.ndarray,
+        *,
+        augment: bool,
+        class_agnostic: bool,
+        method: str,
+    ) -> list[ImageDetections]:
+        """See `yolojax.inference.Backend.detect`.
+
+        Raises:
+            InputError: an option that the program of the file does not have.
+        """
+        if method not in METHODS:
+            raise ValueError(f"unknown suppression method {method!r}: one of {', '.join(METHODS)}")
+        for option, asked in (("augment", augment), ("class_agnostic", class_agnostic), ('method="soft"', method == "soft")):
+            if asked:
+                raise InputError(f"{self._path}: an exported file cannot do {option}; leave it out, or use the run's workdir")
+        results: dict[int, ImageDetections] = {}
+        for places, fitted, transforms in self._batches(images):
+            detections = Detections(*self._artefact(stack_padded(fitted), score_threshold, iou_threshold))
+            for row, (place, transform) in enumerate(zip(places, transforms, strict=True)):
+                boxes, scores, classes = to_original(detections, row, transform, images[place].shape[:2])
+                chosen = wanted[classes]
+                results[place] = boxes[chosen], scores[chosen], classes[chosen]
+        return [results[place] for place in range(len(images))]
+
+    def _batches(
+        self, images: Sequence[np.ndarray]
+    ) -> Iterator[tuple[Sequence[int], Sequence[np.ndarray], Sequence[ImageTransform]]]:
+        """Yields (places in the list, images of one size, their transforms), together all images."""
+        if self.recipe.fit == "letterbox":
+            # The program leaves an image of the input's size as it is, so one program does for images of all sizes.
+            fitted, transforms = zip(*map(self.recipe.fit_image, images), strict=True)
+            yield range(len(images)), fitted, transforms
+            return
+        sizes: dict[tuple[int, ...], list[int]] = {}
+        for place, image in enumerate(images):
+            sizes.setdefault(image.shape, []).append(place)
+        for places in sizes.values():
+            yield places, [images[place] for place in places], [UNCHANGED] * len(places)

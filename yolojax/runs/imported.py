@@ -1,8 +1,11 @@
 """Workdirs into which a network was imported: one checkpoint, of step 0, from which a training can start."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+import flax.linen as nn
 import jax
 
 from yolojax.config import Config, ModelConfig, to_dict
@@ -17,13 +20,16 @@ from yolojax.models import build_model
 from yolojax.runs.workdir import IMPORTED, make_meta, read_config, restore_variables
 from yolojax.runtime.files import write_json
 
+if TYPE_CHECKING:
+    from yolojax.runs.checkpoints import Checkpoints
 
-def save_import(workdir, config, variables):
+
+def save_import(workdir: str | os.PathLike[str], config: Config, variables: Mapping[str, Any]) -> None:
     """Makes a workdir of a network that was not trained here.
 
     Args:
         workdir: folder; made where it is missing, and must have neither configuration nor checkpoint.
-        config: Config whose model and class names are those of the network.
+        config: its model and class names are those of the network.
         variables: {"params", "batch_stats"}.
 
     Raises:
@@ -43,17 +49,17 @@ def save_import(workdir, config, variables):
         checkpoints.save(IMPORTED, jax.tree.map(jax.numpy.asarray, variables), make_meta(config, {}, []))
 
 
-def adopt_model(config, workdir):
-    """The configuration with the network of the workdir, where one was imported there and no training replaced it yet.
+def adopt_model(config: Config, workdir: str | os.PathLike[str]) -> Config:
+    """The configuration with the network that was imported into the workdir, if no training has replaced it yet.
 
     Args:
-        config: Config; it is changed. Anchors that it sets stay.
+        config: it is changed. Anchors that it sets stay.
         workdir: of `train_and_evaluate`.
 
     Raises:
-        InputError: a field that shapes the network and is neither at its default nor that of the imported one.
+        InputError: a field that shapes the network is neither at its default nor that of the imported network.
     """
-    # A folder that may not be looked into is none here; `Checkpoints` refuses it.
+    # A folder that may not be read counts as missing here; `Checkpoints` refuses it.
     if not os.path.isdir(os.path.join(workdir, "checkpoints", str(IMPORTED))):
         return config
     imported, default = read_config(workdir).model, type(config.model)()
@@ -66,30 +72,36 @@ def adopt_model(config, workdir):
     return config
 
 
-def imported_variables(checkpoints, config, model):
-    """{"params", "batch_stats"} of an imported network that no training has gone on from yet; None where there is none."""
+def imported_variables(checkpoints: "Checkpoints", config: Config, model: nn.Module) -> dict[str, Any] | None:
+    """{"params", "batch_stats"} of an imported network from which no training has started yet; None where there is none."""
     if checkpoints.steps() != [IMPORTED]:
         return None
     here = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
     return restore_variables(checkpoints, IMPORTED, config, model, here)
 
 
-def import_weights(weights, cfg, workdir, names=None, fit="letterbox"):
-    """Makes a workdir for eval.py, detect.py and train.py of a Darknet network.
+def import_weights(
+    weights: str | os.PathLike[str],
+    cfg: str | os.PathLike[str],
+    workdir: str | os.PathLike[str],
+    names: str | os.PathLike[str] | None = None,
+    fit: str = "letterbox",
+) -> Config:
+    """Makes a workdir of a Darknet network, for evaluation, detection and training.
 
     Args:
         weights: path of the .weights.
-        cfg: path of the .cfg. One of YOLOv3, YOLOv3-SPP or YOLOv3-tiny becomes that network of ours; of any other the text
-            goes into config.model.cfg.
+        cfg: path of the .cfg. A cfg of YOLOv3, YOLOv3-SPP or YOLOv3-tiny becomes that network; the text of any other goes
+            into config.model.cfg.
         workdir: folder to make; it must not hold a run.
-        names: path of a file with one class name a line; by default classes are called by their numbers.
-        fit: "letterbox" or "stretch", how Darknet fits the pictures that the network sees; goes into config.data.fit.
+        names: path of a file with one class name per line; by default classes are called by their numbers.
+        fit: "letterbox" or "stretch", how Darknet fits images into the input; goes into config.data.fit.
 
     Returns:
-        The Config of the workdir.
+        The configuration of the workdir.
 
     Raises:
-        InputError: files that cannot be read or honoured, or do not fit each other; a workdir that is taken.
+        InputError: files that cannot be read or honoured, or do not fit each other; a workdir that holds a run.
     """
     sections = read_cfg(cfg)
     size, layers = build_layers(sections)
@@ -106,7 +118,7 @@ def import_weights(weights, cfg, workdir, names=None, fit="letterbox"):
 
 
 def _plain_text(sections):
-    """A cfg again, without its comments, whose line numbers are its own."""
+    """The text of a cfg without its comments."""
     blocks = [
         "\n".join([f"[{section.name}]", *(f"{name}={option.text}" for name, option in section.options.items())])
         for section in sections

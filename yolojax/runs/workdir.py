@@ -1,8 +1,10 @@
 """What a workdir says of its run: configuration, the values beside its checkpoints, and the trained network read back."""
 
 import json
+import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import flax.linen as nn
 import jax
@@ -10,9 +12,13 @@ import jax
 from yolojax.config import Config, checked, differences, to_dict
 from yolojax.errors import InputError, first_line
 from yolojax.grid import AnchorGrid
+from yolojax.inference import Recipe
 from yolojax.models import abstract_variables, build_grid, build_model
 from yolojax.runtime.files import write_json
 from yolojax.runtime.hosts import check_same_on_all_hosts, is_first
+
+if TYPE_CHECKING:
+    from yolojax.runs.checkpoints import Checkpoints
 
 # The step of a checkpoint that no training made: the variables alone of a network that was imported.
 IMPORTED = 0
@@ -22,9 +28,9 @@ class Run(NamedTuple):
     """A trained network as it is read back from a workdir.
 
     Attributes:
-        config: the resolved Config.
+        config: the resolved configuration.
         model: the network.
-        grid: AnchorGrid of the configured input size.
+        grid: slots of the configured input size.
         variables: {"params", "batch_stats"} to evaluate, the averaged ones where the run averages.
         step: of the checkpoint.
     """
@@ -32,11 +38,16 @@ class Run(NamedTuple):
     config: Config
     model: nn.Module
     grid: AnchorGrid
-    variables: dict
+    variables: dict[str, Any]
     step: int
 
+    @property
+    def recipe(self) -> Recipe:
+        """What turns images into detections with the network."""
+        return Recipe.from_config(self.config, self.grid, self.model)
 
-def read_config(workdir):
+
+def read_config(workdir: str | os.PathLike[str]) -> Config:
     """Reads WORKDIR/config.json.
 
     Raises:
@@ -52,7 +63,9 @@ def read_config(workdir):
     return checked(values)
 
 
-def load_run(workdir, checkpoint="best", sharding=None):
+def load_run(
+    workdir: str | os.PathLike[str], checkpoint: str | int = "best", sharding: jax.sharding.Sharding | None = None
+) -> Run:
     """Reads a trained network from a workdir.
 
     Args:
@@ -60,11 +73,8 @@ def load_run(workdir, checkpoint="best", sharding=None):
         checkpoint: "best" (by `config.train.save_best_by`; the last one where none was evaluated), "last", or a step.
         sharding: of the variables; one device by default.
 
-    Returns:
-        Run.
-
     Raises:
-        InputError: no run there, no such checkpoint, or one that cannot be read.
+        InputError: there is no run, no such checkpoint, or one that cannot be read.
     """
     from yolojax.runs.checkpoints import Checkpoints
 
@@ -78,24 +88,41 @@ def load_run(workdir, checkpoint="best", sharding=None):
     return Run(config, model, build_grid(config.model, config.data.size), variables, step)
 
 
-def restore_variables(checkpoints, step, config, model, sharding):
-    """Reads the variables to evaluate, {"params", "batch_stats"}: the averaged ones where the run averages."""
+def restore_variables(
+    checkpoints: "Checkpoints", step: int, config: Config, model: nn.Module, sharding: jax.sharding.Sharding
+) -> dict[str, Any]:
+    """Reads the variables to evaluate, {"params", "batch_stats"}: the averaged ones where the run averages.
+
+    Args:
+        checkpoints: of the run.
+        step: of the checkpoint.
+        config: resolved configuration of the run.
+        model: its network.
+        sharding: of the variables.
+    """
     abstract = abstract_arrays(abstract_variables(model), sharding)
     if config.optimizer.ema_decay and step != IMPORTED:
         return checkpoints.restore(step, {"ema": abstract})["ema"]
     return checkpoints.restore(step, abstract)
 
 
-def make_meta(config, metrics, pending, scores=(), data=None, skipped=0):
-    """What goes beside the arrays of a checkpoint: configuration, classes and anchors, and the following.
+def make_meta(
+    config: Config,
+    metrics: Mapping[str, float],
+    pending: list[dict[str, Any]],
+    scores: Sequence[float | None] = (),
+    data: Mapping[str, Any] | None = None,
+    skipped: int = 0,
+) -> dict[str, Any]:
+    """What is saved beside the arrays of a checkpoint: configuration, class names and anchors, and the arguments.
 
     Args:
-        config: resolved Config.
+        config: resolved configuration.
         metrics: numbers of the validation at this step, {} where there was none.
         pending: metrics of the steps since the last line of the log.
         scores: of all validations of the run so far, by `selection.score`.
         data: {split: fingerprint of its records, or None}.
-        skipped: updates that were not made, their loss or gradient not being finite.
+        skipped: number of updates skipped because their loss or gradient was not finite.
     """
     return {
         "config": to_dict(config),
@@ -109,12 +136,12 @@ def make_meta(config, metrics, pending, scores=(), data=None, skipped=0):
     }
 
 
-def abstract_arrays(tree, sharding):
-    """Shapes and types of a tree, each with the sharding."""
+def abstract_arrays(tree: Any, sharding: jax.sharding.Sharding) -> Any:
+    """Shapes and types of a tree of arrays, each with the sharding."""
     return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding), tree)
 
 
-def _find_step(checkpoints, wanted):
+def _find_step(checkpoints: "Checkpoints", wanted: str | int) -> int:
     steps = checkpoints.steps()
     if not steps:
         raise InputError(f"{checkpoints.folder} has no checkpoint yet; train first")
@@ -127,8 +154,15 @@ def _find_step(checkpoints, wanted):
     return int(wanted)
 
 
-def open_workdir(config, workdir):
-    """Makes a workdir, or opens one again; returns its Checkpoints.
+def open_workdir(config: Config, workdir: str | os.PathLike[str]) -> "Checkpoints":
+    """Makes a workdir, or opens one again.
+
+    Args:
+        config: resolved configuration; written into a new workdir.
+        workdir: the folder.
+
+    Returns:
+        Its checkpoints.
 
     Raises:
         InputError: it cannot be written, or its checkpoints were made by another configuration.
