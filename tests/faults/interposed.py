@@ -86,7 +86,7 @@ def held(path):
     """Before its eleventh step the run waits until the file is there."""
     from yolojax.training import loop
 
-    feed = loop.feed
+    feed = loop.prefetch_to_devices
 
     def held_feed(*arguments):
         for step, batch in enumerate(feed(*arguments), start=1):
@@ -94,7 +94,7 @@ def held(path):
                 time.sleep(0.01)
             yield batch
 
-    loop.feed = held_feed
+    loop.prefetch_to_devices = held_feed
 
 
 def places(path):
@@ -115,14 +115,14 @@ def places(path):
 
         return call
 
-    feed = loop.feed
+    feed = loop.prefetch_to_devices
 
     def said_feed(*arguments):
         for batch in feed(*arguments):
             say("training")
             yield batch
 
-    loop.feed = said_feed
+    loop.prefetch_to_devices = said_feed
     loop.evaluate = said("evaluating", loop.evaluate)
     loop.write_evaluation = said("reporting", loop.write_evaluation)
 

@@ -1,0 +1,148 @@
+"""What a training run will do, worked out from its configuration and its data before anything is written."""
+
+import dataclasses
+import os
+from collections.abc import Callable
+from typing import Any
+
+import flax.linen as nn
+import jax
+import optax
+from jax.sharding import Mesh, NamedSharding
+
+from yolojax.config import Config, checked, flatten
+from yolojax.data.sources import open_split
+from yolojax.errors import InputError
+from yolojax.grid import AnchorGrid
+from yolojax.inference import Recipe
+from yolojax.loss import LossTerms, build_loss
+from yolojax.models import build_grid, build_model
+from yolojax.runs.imported import adopt_model
+from yolojax.runtime.allocator import keep_freed_memory
+from yolojax.runtime.devices import check_batch_size, make_mesh, shardings
+from yolojax.runtime.hosts import check_same_on_all_hosts
+from yolojax.training.optimizer import make_optimizer
+from yolojax.training.schedules import make_schedule
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """A training run before it starts.
+
+    Attributes:
+        config: the resolved configuration.
+        sources: {"train", "val"}: the splits, see `open_split`.
+        mesh: all devices.
+        model: the network.
+        recipe: what turns images into detections with it.
+        train_grids: slots of each input size that is trained on.
+        loss: function of (raw heads, targets, grid) to LossTerms.
+        schedule: step, from 1, -> learning rate.
+        optimizer: optax transformation.
+        steps_per_epoch: training images divided by the batch size; not a whole number in general.
+        total_steps: steps of the whole run.
+    """
+
+    config: Config
+    sources: dict
+    mesh: Mesh
+    model: nn.Module
+    recipe: Recipe
+    train_grids: list[AnchorGrid]
+    loss: Callable[..., LossTerms]
+    schedule: Callable
+    optimizer: optax.GradientTransformation
+    steps_per_epoch: float
+    total_steps: int
+
+    @property
+    def replicated(self) -> NamedSharding:
+        """Sharding of the state: whole on every device."""
+        return shardings(self.mesh)[0]
+
+    @property
+    def batch_sharding(self) -> NamedSharding:
+        """Sharding of a batch: split over the devices."""
+        return shardings(self.mesh)[1]
+
+    @property
+    def eval_every(self) -> int:
+        """Steps between two evaluations."""
+        return max(1, round(self.config.train.eval_epochs * self.steps_per_epoch))
+
+    @property
+    def frozen_steps(self) -> int:
+        """Steps from the start in which the layers of `config.train.freeze` are held."""
+        epochs = self.config.train.freeze_epochs
+        return max(1, round(epochs * self.steps_per_epoch)) if epochs else self.total_steps
+
+    def frozen(self, step: int) -> str:
+        """Regular expression of the layers that are held in a step, "" for none."""
+        return self.config.train.freeze if step <= self.frozen_steps else ""
+
+    def evaluates(self, step: int) -> bool:
+        """Whether the validation split is evaluated after a step."""
+        return step % self.eval_every == 0 or step == self.total_steps
+
+    def saves(self, step: int) -> bool:
+        """Whether a checkpoint is saved after a step."""
+        return self.evaluates(step) or step % self.config.train.checkpoint_steps == 0
+
+
+def plan_run(config: Config, workdir: str | os.PathLike[str]) -> Plan:
+    """Works out what a run of a configuration will do.
+
+    Args:
+        config: `Config`, or an ml_collections ConfigDict of the same fields.
+        workdir: folder of the run, whose imported network is adopted if there is one.
+
+    Raises:
+        InputError: configuration or data that cannot be used, or that differ between the processes of a distributed run.
+    """
+    config, train_source = resolve(adopt_model(checked(config), workdir))
+    mesh = make_mesh()
+    if config.train.keep_memory and jax.default_backend() == "cpu":
+        keep_freed_memory()
+    check_batch_size(config.train.batch_size, mesh, "config.train.batch_size", config.train.accumulate)
+    val_source = open_split(config, "val")
+    check_same_on_all_hosts({**flatten(config), "training pictures": len(train_source), "validation pictures": len(val_source)})
+    model, grid = build_model(config.model), build_grid(config.model, config.data.size)
+    steps_per_epoch = len(train_source) / config.train.batch_size
+    total_steps = max(1, round(config.train.epochs * steps_per_epoch))
+    schedule = make_schedule(config.optimizer, steps_per_epoch, total_steps)
+    return Plan(
+        config=config,
+        sources={"train": train_source, "val": val_source},
+        mesh=mesh,
+        model=model,
+        recipe=Recipe.from_config(config, grid, model),
+        train_grids=[build_grid(config.model, size) for size in config.data.sizes or [config.data.size]],
+        loss=build_loss(config.loss),
+        schedule=schedule,
+        optimizer=make_optimizer(config.optimizer, schedule),
+        steps_per_epoch=steps_per_epoch,
+        total_steps=total_steps,
+    )
+
+
+def resolve(config: Config) -> tuple[Config, Any]:
+    """Completes a configuration: class names and their number from the data, absolute paths.
+
+    Returns:
+        The configuration, and the source of its split "train", which was opened for the class names.
+
+    Raises:
+        InputError: fields that are wrong or do not fit each other, or data that cannot be read.
+    """
+    config = checked(config)
+    for name in ("train", "val", "test", "names"):
+        path = getattr(config.data, name)
+        setattr(config.data, name, os.path.abspath(path) if path else "")
+    config.init_from = os.path.abspath(config.init_from) if config.init_from else ""
+    source = open_split(config, "train")
+    config.data.class_names = tuple(source.names)
+    number = len(config.data.class_names)
+    if config.model.num_classes not in (0, number):
+        raise InputError(f"config.model.num_classes is {config.model.num_classes}, but the data has {number} class names")
+    config.model.num_classes = number
+    return config, source

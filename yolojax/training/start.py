@@ -1,0 +1,96 @@
+"""Where a training run starts: at step 0, or at the newest checkpoint that can be read."""
+
+import functools
+import os
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import jax
+
+from yolojax.models import abstract_variables, count_floats, initialize
+from yolojax.runs.imported import imported_variables
+from yolojax.runs.resume import check_data, restore_newest
+from yolojax.runs.workdir import abstract_arrays, make_meta
+from yolojax.runtime.console import NullOutput, Progress
+from yolojax.training.plan import Plan
+from yolojax.training.step import TrainState, create_state
+from yolojax.training.transfer import check_decay, check_freeze, initial_values
+
+if TYPE_CHECKING:
+    from yolojax.runs.checkpoints import Checkpoints
+
+
+class Start(NamedTuple):
+    """The beginning of a run, or of what is left of it.
+
+    Attributes:
+        step: steps made so far.
+        state: the state after them.
+        abstract: shapes, types and shardings of the state.
+        meta: of the checkpoint, or that of a run without any step.
+        data: {split: fingerprint of its records, or None}.
+        notes: lines for people: what was loaded, or could not be read.
+    """
+
+    step: int
+    state: TrainState
+    abstract: Any
+    meta: dict[str, Any]
+    data: dict[str, Any]
+    notes: list[str]
+
+
+def start_or_resume(plan: Plan, checkpoints: "Checkpoints", workdir: str | os.PathLike[str]) -> Start:
+    """Makes the initial state of a run, or reads that of its newest checkpoint.
+
+    The cases, in order: a workdir with a checkpoint of a training is resumed from the newest that can be read, with the same
+    data; one into which a network was imported starts at step 0 with its variables; any other starts at step 0 with variables
+    drawn anew, even if a run was begun there, and what fits of `config.init_from`.
+
+    Args:
+        plan: of the run.
+        checkpoints: of its workdir.
+        workdir: for messages.
+
+    Raises:
+        InputError: no checkpoint can be read, the data has changed, or nothing fits of `config.init_from`.
+    """
+    config = plan.config
+    make_state = functools.partial(create_state, optimizer=plan.optimizer, average=config.optimizer.ema_decay > 0)
+    abstract = abstract_arrays(jax.eval_shape(make_state, abstract_variables(plan.model)), plan.replicated)
+    data = {name: source.fingerprint() for name, source in plan.sources.items()}
+    if (checkpoints.steps() or [0])[-1]:
+        step, state, meta, notes = restore_newest(checkpoints, abstract)
+        check_data(meta, data, plan.sources, workdir, step)
+        return Start(step, state, abstract, meta, data, notes)
+    notes = []
+    variables = imported_variables(checkpoints, config, plan.model) or initialize(plan.model, config.seed)
+    if config.init_from:
+        variables, notes = initial_values(config.init_from, variables, plan.model)
+    # In one program: array by array takes a second or two longer. From the host: imported variables lie on one device.
+    state = jax.jit(make_state, out_shardings=plan.replicated)(jax.device_get(variables))
+    return Start(0, state, abstract, make_meta(config, {}, []), data, notes)
+
+
+def announce(plan: Plan, start: Start, workdir: str | os.PathLike[str], progress: Progress | NullOutput) -> None:
+    """Says what will be trained, on what, and from where.
+
+    Raises:
+        InputError: `config.train.freeze` or `config.optimizer.decay_layers` matches no layer, or too many.
+    """
+    config, grid = plan.config, plan.recipe.grid
+    variables = {"params": start.abstract.params, "batch_stats": start.abstract.batch_stats}
+    processes = f" in {jax.process_count()} processes" if jax.process_count() > 1 else ""
+    progress.say(
+        f"{config.model.name}, {len(config.data.class_names)} classes, {count_floats(variables):,} floats, "
+        f"{grid.size[0]} x {grid.size[1]} pixels; {len(plan.sources['train'])} training and "
+        f"{len(plan.sources['val'])} validation pictures; {plan.total_steps} steps of {config.train.batch_size} on "
+        f"{plan.mesh.size} {jax.devices()[0].platform.upper()} device(s){processes}"
+    )
+    notes = [*plan.sources["train"].notes("training"), *plan.sources["val"].notes("validation"), *start.notes]
+    if config.train.freeze:
+        notes.append(f"{check_freeze(config.train.freeze, variables)} for the first {plan.frozen_steps} steps")
+    if config.optimizer.decay_layers:
+        notes.append(check_decay(config.optimizer.decay_layers, variables))
+    for note in notes:
+        progress.say(note)
+    progress.say(f"resuming {workdir} at step {start.step}" if start.step else f"starting in {workdir}")
