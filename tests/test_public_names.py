@@ -1,8 +1,11 @@
 """What the package promises to importers."""
 
+import ast
 import importlib
 import subprocess
 import sys
+from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 
@@ -35,6 +38,41 @@ print({"PIL", "matplotlib", "orbax.checkpoint"} & set(sys.modules))
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_modules_that_share_the_name_of_a_function_leave_it_alone():
+    program = """
+import sys, types
+from yolojax import decode, nms, postprocess
+import yolojax.decode, yolojax.nms, yolojax.loss
+from yolojax.decode import decode_boxes
+from yolojax import decode as again, loss
+assert decode is again is yolojax.decode is sys.modules["yolojax.decode"].decode, decode
+assert nms is yolojax.nms is sys.modules["yolojax.nms"].nms
+assert isinstance(loss, types.ModuleType) and yolojax.boxes.iou is yolojax.iou
+"""
+    subprocess.run([sys.executable, "-W", "error", "-c", program], check=True)
+
+
+def test_submodules_are_attributes():
+    program = "import yolojax; print(yolojax.data.__name__, yolojax.training.__name__, yolojax.boxes.__name__)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["yolojax.data", "yolojax.training", "yolojax.boxes"]
+    assert {"data", "models", "decode", "Detector"} <= set(dir(yolojax))
+
+
+@pytest.mark.parametrize("package", [yolojax, yolojax.training])
+def test_type_checkers_see_the_names_that_are_loaded_on_demand(package):
+    tree = ast.parse(Path(package.__file__).read_text())
+    (guarded,) = (node for node in tree.body if isinstance(node, ast.If))
+    assert ast.unparse(guarded.test) == "TYPE_CHECKING"
+    seen = {alias.name: node.module for node in guarded.body for alias in node.names}
+    assert seen == {name: f"{package.__name__}.{home}" for name, home in package._HOME.items()}
+    assert sorted(package._HOME) == package.__all__
+
+
+def test_the_version_is_that_of_the_distribution():
+    assert yolojax.__version__ == version("yolojax")
 
 
 def test_the_names_of_the_package_are_those_of_its_modules():

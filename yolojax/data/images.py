@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from yolojax import moved
 from yolojax.data.headers import PNG, jpeg_size, png_size
 from yolojax.errors import InputError
 from yolojax.runtime.files import open_regular
@@ -163,3 +164,11 @@ def _is_cut_jpeg(data: bytes) -> bool:
         else:
             position += 2 + max(2, int.from_bytes(data[position + 2 : position + 4], "big"))
     return position < 0 or data.find(b"\xff\xd9", position) < 0
+
+
+__getattr__ = moved.names(
+    __name__,
+    {
+        "Letterbox": "data.images:ImageTransform",
+    },
+)

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import export
 
+from yolojax import moved
 from yolojax.data.images import letterbox as letterbox_on_host
 from yolojax.decode import decode
 from yolojax.errors import InputError
@@ -133,3 +134,12 @@ def _valid(detections):
     """The valid ones of each picture: [(boxes (k, 4), scores (k,), classes (k,)), ...]."""
     boxes, scores, classes, valid = detections
     return [(boxes[i][valid[i]], scores[i][valid[i]], classes[i][valid[i]]) for i in range(len(valid))]
+
+
+__getattr__ = moved.names(
+    __name__,
+    {
+        "Artefact": "runs.exported:Artefact",
+        "load": "runs.exported:load_exported",
+    },
+)

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from yolojax import moved
 from yolojax.loss import LossTerms
 from yolojax.models.layers import layer_matches, layer_of
 from yolojax.runtime.devices import shardings
@@ -190,3 +191,12 @@ def compile_train_step(mesh, *, remat=False, **options):
         donate_argnums=0,
         compiler_options=options_of_xla,
     )
+
+
+__getattr__ = moved.names(
+    __name__,
+    {
+        "make_mesh": "runtime.devices:make_mesh",
+        "check_batch_size": "runtime.devices:check_batch_size",
+    },
+)
