@@ -14,7 +14,7 @@ from yolojax.data.augment import AugmentConfig
 from yolojax.fields import (
     Depending,
     Required,
-    anchors,
+    anchors_per_scale,
     any_value,
     at_least,
     below_one,
@@ -25,10 +25,10 @@ from yolojax.fields import (
     given,
     input_size,
     input_sizes,
-    layer_rates,
     one_of,
     positive,
     rate_drops,
+    rates_by_layer,
     regular_expression,
     zero,
 )
@@ -88,7 +88,7 @@ class ModelConfig:
     anchors: tuple[tuple[tuple[float, float], ...], ...] = field(
         (),
         "((width, height), ...) in pixels for each scale; empty: the published ones of the network",
-        anchors,
+        anchors_per_scale,
         used_with={"name": one_of("yolov3", "yolov3_spp", "yolov3_tiny")},
     )
     cfg: str = field(
@@ -258,7 +258,7 @@ class OptimizerConfig:
         used_with={"name": one_of("adamw", "sgd")},
     )
     layer_rates: tuple[tuple[str, float], ...] = field(
-        (), "((regular expression, factor), ...) for layers with a learning rate of their own", layer_rates
+        (), "((regular expression, factor), ...) for layers with a learning rate of their own", rates_by_layer
     )
     clip_norm: float = field(0.0, "gradients with a larger global norm are scaled down to it; 0: no clipping", at_least(0))
     line_search_trials: int = field(

@@ -66,7 +66,7 @@ class Required:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Declaration:
-    """What `field` was told about a field; see there."""
+    """The arguments of `field` except the default."""
 
     doc: str
     check: Check | Depending
@@ -102,7 +102,7 @@ def field(
 
 
 class Leaf(NamedTuple):
-    """A field that is no section, with its value.
+    """A field that is not a section, with its value.
 
     Attributes:
         name: dotted name, from the whole configuration.
@@ -123,7 +123,7 @@ def leaves(config: Any, prefix: str = "") -> Iterator[Leaf]:
         prefix: put before every name.
 
     Yields:
-        Every field that is no section.
+        Every field that is not a section.
 
     Raises:
         TypeError: a field without a declaration.
@@ -235,6 +235,6 @@ def _is_layer_rates(rates):
 
 
 regular_expression = Check(_pattern_problem)
-anchors = _check(_is_anchors, "hold ((width, height), ...) in pixels for each scale")
+anchors_per_scale = _check(_is_anchors, "hold ((width, height), ...) in pixels for each scale")
 rate_drops = _check(_is_drops, "hold ((share of the run, factor), ...), the shares rising and at most 1")
-layer_rates = _check(_is_layer_rates, "hold ((regular expression, factor), ...)")
+rates_by_layer = _check(_is_layer_rates, "hold ((regular expression, factor), ...)")
