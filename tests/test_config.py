@@ -1,19 +1,16 @@
-"""The configuration: JSON and back, what is refused and by which name, and the help text."""
+"""The fields of the configuration: their ranges, which are used with which, and the help text."""
 
 import ast
 import dataclasses
 import json
 import math
-import pathlib
+import operator
 
-import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from ml_collections import ConfigDict, FrozenConfigDict
 
-from yolojax.config import Config, checked, differences, flatten, from_dict, help_text, to_dict
+from yolojax.config import Config, checked, flatten, help_text
 from yolojax.errors import InputError
+from yolojax.fields import full_name, leaves
 
 
 def valid(**data):
@@ -36,120 +33,6 @@ def with_field(name, value):
     return config
 
 
-POSITIVE = st.floats(1e-9, 1e9)
-UNIT = st.floats(0, 1)
-ANCHOR = st.tuples(st.integers(1, 500), POSITIVE)
-
-
-@st.composite
-def configs(draw):
-    config = valid()
-    config.seed = draw(st.integers(0, 2**64))
-    config.model.width = draw(POSITIVE)
-    config.model.anchors = draw(st.lists(st.lists(ANCHOR, min_size=1, max_size=3).map(tuple), max_size=3).map(tuple))
-    config.data.train = draw(st.text())
-    config.data.class_names = draw(st.lists(st.text(), unique=True, max_size=4).map(tuple))
-    config.data.size = draw(st.tuples(*[st.integers(1, 40).map(lambda n: 32 * n)] * 2))
-    config.data.augment.hue = draw(UNIT)
-    config.loss.label_smoothing = draw(UNIT)
-    config.optimizer.learning_rate = draw(POSITIVE)
-    config.train.batch_size = draw(st.integers(1, 10**6))
-    return config
-
-
-@settings(deadline=None, max_examples=50)
-@given(config=configs())
-def test_json_and_back(config):
-    text = json.dumps(to_dict(config), allow_nan=False)
-    back = from_dict(json.loads(text))
-    assert back == config
-    assert isinstance(back.data.augment, type(config.data.augment))
-    assert checked(config) == config
-    assert differences(config, back) == []
-    hash(back.model.anchors)
-
-
-def test_fields_that_are_not_named_keep_their_defaults():
-    config = from_dict({"train": {"batch_size": 3}, "seed": 5})
-    expected = Config(seed=5)
-    expected.train.batch_size = 3
-    assert config == expected
-    assert from_dict({}) == Config()
-
-
-def test_checked_gives_a_copy():
-    config = valid(class_names=["a", "b"])
-    result = checked(config)
-    assert result.data.class_names == ("a", "b")
-    result.data.augment.hue = 0.7
-    result.train.epochs = 1.0
-    assert (config.data.augment.hue, config.train.epochs) == (0.1, 30.0)
-    assert checked(to_dict(config)) == checked(config)
-
-
-@pytest.mark.parametrize("kind", [ConfigDict, FrozenConfigDict])
-def test_ml_collections_are_accepted(kind):
-    values = {
-        "data": {"source": "digits", "size": (64, 96)},
-        "model": {"name": "yolov3_tiny", "anchors": [[[1, 2.5]], [[3, 4]]]},
-        "train": {"epochs": 3},
-    }
-    config = checked(kind(values))
-    assert (config.data.size, config.model.name) == ((64, 96), "yolov3_tiny")
-    assert config.model.anchors == (((1, 2.5),), ((3, 4),))
-    assert config.train.epochs == 3.0 and isinstance(config.train.epochs, float)
-    with pytest.raises(InputError, match=r"config\.train\.epoch does not exist"):
-        checked(kind({"train": {"epoch": 3}}))
-
-
-def test_integers_are_numbers_but_nothing_else_is_converted():
-    config = from_dict({"optimizer": {"learning_rate": 1, "warmup_epochs": 0}})
-    assert config.optimizer.learning_rate == 1.0 and type(config.optimizer.learning_rate) is float
-    assert type(config.optimizer.warmup_epochs) is float
-
-
-@pytest.mark.parametrize(
-    ("values", "message"),
-    [
-        ({"sede": 1}, r"config\.sede does not exist; the fields of config are seed, model, "),
-        ({"model": {"depth": 1}}, r"config\.model\.depth does not exist; the fields of config\.model are name, "),
-        ({"data": {"augment": {"smear": 1}}}, r"config\.data\.augment\.smear does not exist; .*flip_probability"),
-        ({"model": 3}, r"config\.model must be a group of fields, not 3"),
-        ([], r"config must be a group of fields, not \[\]"),
-        ({"train": {"batch_size": True}}, r"config\.train\.batch_size must be of type int, not True"),
-        ({"train": {"batch_size": 8.0}}, r"config\.train\.batch_size must be of type int, not 8\.0"),
-        ({"train": {"batch_size": "8"}}, r"config\.train\.batch_size must be of type int, not '8'"),
-        ({"train": {"epochs": True}}, r"config\.train\.epochs must be of type float, not True"),
-        ({"train": {"epochs": None}}, r"config\.train\.epochs must be of type float, not None"),
-        ({"train": {"epochs": math.inf}}, r"config\.train\.epochs must be finite, not inf"),
-        ({"optimizer": {"b1": math.nan}}, r"config\.optimizer\.b1 must be finite, not nan"),
-        ({"optimizer": {"b1": 10**400}}, r"config\.optimizer\.b1 must be finite, not 1000"),
-        ({"data": {"train": 3}}, r"config\.data\.train must be of type str, not 3"),
-        ({"data": {"size": 416}}, r"config\.data\.size must be a list, not 416"),
-        ({"data": {"size": (416, 41.6)}}, r"config\.data\.size\[1\] must be of type int, not 41\.6"),
-        ({"data": {"class_names": "abc"}}, r"config\.data\.class_names must be a list, not 'abc'"),
-        ({"data": {"class_names": ["a", 2]}}, r"config\.data\.class_names\[1\] must be of type str, not 2"),
-        ({"data": {"augment": {"hue": "much"}}}, r"config\.data\.augment\.hue must be of type float, not 'much'"),
-    ],
-)
-def test_wrong_fields_and_types_are_named(values, message):
-    with pytest.raises(InputError, match=f"^{message}"):
-        from_dict(values)
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "message"),
-    [
-        ("data.train", pathlib.Path("train.txt"), "must be of type str"),
-        ("train.epochs", np.float32(2), "must be of type float"),
-        ("data.augment", {"blur": 1}, "must be|does not exist"),
-    ],
-)
-def test_values_that_no_json_holds_are_named(name, value, message):
-    with pytest.raises(InputError, match=rf"^config\.{name}.*({message})"):
-        checked(with_field(name, value))
-
-
 OUT_OF_RANGE = {
     "seed": [-1],
     "model.name": ["yolov4", ""],
@@ -161,7 +44,7 @@ OUT_OF_RANGE = {
     "data.source": ["coco"],
     "data.class_names": [("a", "b", "a")],
     "data.size": [(416,), (416, 416, 3), (416, 0), (416, 400), (-32, 32), ()],
-    "data.sizes": [(416,), ((416, 416), (416, 400)), ((64, 64), (64, 64)), ((0, 32),), ((32.0, 32),), ("ab",)],
+    "data.sizes": [(416,), ((416, 416), (416, 400)), ((64, 64), (64, 64)), ((0, 32),), ((32.0, 32),), ("ab",), ({"a": 1},)],
     "data.fit": ["stretch", ""],
     "data.sampling": ["random", ""],
     "data.repeat_threshold": [-0.1, 1.1],
@@ -288,34 +171,106 @@ def test_a_mistyped_field_cannot_be_set():
             setattr(section, name, 1)
 
 
-def test_differences_name_fields_and_both_values():
-    old, new = valid(), valid(size=(64, 96), names="né w")
-    new.optimizer.learning_rate = 2e-4
-    new.data.augment.hue = 0.0
-    new.model.anchors = (((1, 2),),)
-    assert differences(old, new) == [
-        "model.anchors: [] -> [[[1, 2]]]",
-        'data.names: "" -> "n\\u00e9 w"',
-        "data.size: [416, 416] -> [64, 96]",
-        "data.augment.hue: 0.1 -> 0.0",
-        "optimizer.learning_rate: 0.0001 -> 0.0002",
-    ]
-    assert differences(new, new) == []
-
-
-def test_flatten_names_every_leaf():
-    leaves = flatten(Config())
-    assert leaves["optimizer.learning_rate"] == 1e-4
-    assert leaves["data.augment.flip_probability"] == 0.5
-    assert leaves["data.size"] == [416, 416]
-    assert not any(isinstance(value, dict) for value in leaves.values())
-
-
 def default_of(name):
     value = Config()
     for part in name.split("."):
         value = getattr(value, part)
     return value
+
+
+# Field, value, the field that decides, a value of that with which the first is used, and one with which it is not.
+CASES = [
+    ("model.width", 0.5, "model.name", "yolov3_tiny", "darknet"),
+    ("model.anchors", (((10.0, 20.0),),) * 3, "model.name", "yolov3", "darknet"),
+    ("model.cfg", "[net]", "model.name", "darknet", "yolov3"),
+    ("data.sampling", "class_balanced", "data.source", "auto", "digits"),
+    ("data.repeat_threshold", 0.5, "data.sampling", "repeat_factor", "class_balanced"),
+    ("data.cache_gib", 1.0, "data.source", "auto", "digits"),
+    ("data.augment.iou_crop_smallest", 0.5, "data.augment.iou_crop_probability", 0.1, 0.0),
+    ("data.augment.scale_smallest", 0.8, "data.augment.scale_probability", 1.0, 0.0),
+    ("data.augment.scale_largest", 2.0, "data.augment.scale_probability", 0.5, 0.0),
+    ("data.augment.scale_aspect", 1.0, "data.augment.scale_probability", 0.5, 0.0),
+    ("data.augment.blur_sigma", 2.0, "data.augment.blur_probability", 0.5, 0.0),
+    ("data.augment.noise_deviation", 5.0, "data.augment.noise_probability", 0.5, 0.0),
+    ("data.augment.mosaic_smallest", 1.0, "data.augment.mosaic_probability", 0.5, 0.0),
+    ("data.augment.mosaic_largest", 1.0, "data.augment.mosaic_probability", 0.5, 0.0),
+    ("data.augment.mixup_alpha", 8.0, "data.augment.mixup_probability", 0.5, 0.0),
+    ("data.augment.mix_off_epochs", 0.0, "data.augment.mosaic_probability", 0.5, 0.0),
+    ("data.augment.mix_off_epochs", 0.0, "data.augment.mixup_probability", 0.5, 0.0),
+    ("data.augment.min_visible", 0.5, "data.augment.scale_probability", 0.5, 0.0),
+    ("data.augment.min_visible", 0.5, "data.augment.iou_crop_probability", 0.5, 0.0),
+    ("data.augment.min_visible", 0.5, "data.augment.mosaic_probability", 0.5, 0.0),
+    ("loss.box", "ciou", "loss.name", "yolo", "paper"),
+    ("loss.coord_weight", 1.0, "loss.name", "paper", "yolo"),
+    ("loss.noobject_weight", 1.0, "loss.name", "paper", "yolo"),
+    ("loss.wh", "log", "loss.name", "paper", "yolo"),
+    ("loss.objectness", "iou", "loss.name", "paper", "yolo"),
+    ("loss.class_scores", "softmax", "loss.name", "paper", "yolo"),
+    ("loss.assign_iou", 0.5, "loss.assign_rule", "threshold", "best"),
+    ("optimizer.b1", 0.8, "optimizer.name", "adamw", "sgd"),
+    ("optimizer.b2", 0.99, "optimizer.name", "adam", "sgd"),
+    ("optimizer.momentum", 0.0, "optimizer.name", "sgd", "adam"),
+    ("optimizer.nesterov", True, "optimizer.name", "sgd", "adamw"),
+    ("optimizer.weight_decay", 0.0, "optimizer.name", "sgd", "adam"),
+    ("optimizer.weight_decay", 0.05, "optimizer.name", "adamw", "adam"),
+    ("optimizer.end_learning_rate", 0.0, "optimizer.schedule", "cosine", "step"),
+    ("optimizer.steps", ((0.5, 0.2),), "optimizer.schedule", "step", "cosine"),
+    ("optimizer.decay_layers", "^conv", "optimizer.name", "sgd", "adam"),
+    ("train.freeze_epochs", 2.0, "train.freeze", "^conv", ""),
+    ("optimizer.ema_warmup_steps", 100.0, "optimizer.ema_decay", 0.99, 0.0),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "other", "used_with", "unused_with"), CASES)
+def test_what_nothing_uses_is_refused(name, value, other, used_with, unused_with):
+    section, _, field = name.rpartition(".")
+    config = with_field(name, value)
+    config.data.source = "auto"
+    group = operator.attrgetter(section)(config)
+    setattr(group, other.rpartition(".")[2], used_with)
+    assert flatten(checked(config))[name] == json.loads(json.dumps(value))
+    setattr(group, other.rpartition(".")[2], unused_with)
+    with pytest.raises(InputError) as caught:
+        checked(config)
+    message = str(caught.value)
+    assert message.startswith(f"config.{name} is {value!r}, which nothing uses: config.")
+    assert f"{other} " in message
+    assert message.endswith(f", not {unused_with!r}; set that, or leave this at {default_of(name)!r}")
+    assert "\n" not in message
+    setattr(group, field, default_of(name))
+    checked(config)
+
+
+def test_every_such_field_has_a_case():
+    conditions = [(leaf.name, other) for leaf in leaves(Config()) for other in leaf.declaration.used_with]
+    assert {(name, other) for name, _, other, *_ in CASES} == {(name, full_name(name, other)) for name, other in conditions}
+
+
+def line_searched():
+    config = with_field("optimizer.line_search_trials", 5)
+    config.optimizer.name, config.optimizer.momentum, config.optimizer.weight_decay = "sgd", 0.0, 0.0
+    return config
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("name", "adam", "config.optimizer.name must be one of sgd with config.optimizer.line_search_trials, not 'adam'"),
+        ("momentum", 0.9, "config.optimizer.momentum must be 0 with config.optimizer.line_search_trials, not 0.9"),
+        ("weight_decay", 5e-4, "config.optimizer.weight_decay must be 0 with config.optimizer.line_search_trials, not 0.0005"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(field, value, message):
+    config = line_searched()
+    checked(config)
+    if field == "name":  # whose momentum and decay are then those that adam does not use
+        config.optimizer.momentum, config.optimizer.weight_decay = 0.9, 5e-4
+    setattr(config.optimizer, field, value)
+    with pytest.raises(InputError) as caught:
+        checked(config)
+    assert str(caught.value) == message
+    config.optimizer.line_search_trials = 0
+    checked(config)
 
 
 def test_help_describes_every_field():
@@ -329,7 +284,7 @@ def test_help_describes_every_field():
     for name, (default, doc) in described.items():
         assert len(doc) >= 10, f"{name} has no description"
         assert json.dumps(default_of(name)) == json.dumps(ast.literal_eval(default))
-    assert described["optimizer.learning_rate"] == ("0.0001", "peak learning rate")
+    assert described["optimizer.learning_rate"] == ("0.0001", "peak learning rate [> 0]")
 
 
 def test_sections_are_documented():

@@ -1,257 +1,366 @@
-"""The configuration of a run: typed fields with their units, to and from JSON, and checks that name the field.
+"""The configuration of a run: one declaration per field, with its default, meaning, unit, range and what it is used with.
 
-A config file (`configs/*.py`) has a `get_config()` that returns a `Config`; any field is overridden on the command line, as in
-`--config.optimizer.learning_rate=2e-4`.
+A config file (`configs/*.py`) has a `get_config()` that returns a `Config`; any field can be overridden on the command line, as
+in `--config.optimizer.learning_rate=2e-4`.
 """
 
+# No `from __future__ import annotations`: ml_collections reads the types of the fields to parse the overrides.
 import dataclasses
-import json
-import sys
-import typing
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
-from yolojax.config_checks import ANY_SIZE, CHECKS, NEEDS, USED_WITH
+from yolojax.config_values import describe, differences, flatten, read, to_dict, verify
 from yolojax.data.augment import AugmentConfig
-from yolojax.errors import InputError
+from yolojax.fields import (
+    Depending,
+    Required,
+    anchors_per_scale,
+    any_value,
+    at_least,
+    below_one,
+    between,
+    distinct,
+    empty,
+    field,
+    given,
+    input_size,
+    input_sizes,
+    one_of,
+    positive,
+    rate_drops,
+    rates_by_layer,
+    regular_expression,
+    zero,
+)
 
+if TYPE_CHECKING:
+    from ml_collections import ConfigDict, FrozenConfigDict
 
-def _field(default, doc):
-    return dataclasses.field(default=default, metadata={"doc": doc})
+__all__ = [
+    "BEST_BY",
+    "LOWER_IS_BETTER",
+    "AugmentConfig",
+    "Config",
+    "DataConfig",
+    "EvalConfig",
+    "LossConfig",
+    "ModelConfig",
+    "OptimizerConfig",
+    "TrainConfig",
+    "checked",
+    "differences",
+    "flatten",
+    "from_dict",
+    "help_text",
+    "to_dict",
+]
+
+LOWER_IS_BETTER = ("loss", "box", "objectness", "classification")
+BEST_BY = (
+    *("ap", "ap50", "ap75", "ap_small", "ap_medium", "ap_large"),
+    *("ar_1", "ar_10", "ar_100", "ar_small", "ar_medium", "ar_large"),
+    *("voc_ap50", "voc_ap50_11point", "f1"),
+    *LOWER_IS_BETTER,
+)
+"""Metrics of a validation by which checkpoints can be ranked."""
 
 
 @dataclasses.dataclass(slots=True)
 class ModelConfig:
     """The network and its anchors."""
 
-    name: str = _field("yolov3", "yolov3, yolov3_spp, yolov3_tiny; darknet: the network of a cfg, as import writes it")
-    num_classes: int = _field(0, "number of classes; 0: as many as the data has names")
-    width: float = _field(1.0, "factor on the channels of every layer")
-    dtype: str = _field("float32", "type of the computation, float32 or bfloat16; parameters stay float32")
-    batch_norm_momentum: float = _field(0.99, "share of the old value in the running batch statistics, per step")
-    anchors: tuple = _field((), "for each scale ((width, height), ...) in pixels; empty: the network's published ones")
-    cfg: str = _field("", "of darknet: the text of its cfg, with the anchors; written by python -m yolojax import")
+    name: str = field(
+        "yolov3",
+        "network; darknet: the one of a Darknet .cfg, as python -m yolojax import writes it",
+        one_of("yolov3", "yolov3_spp", "yolov3_tiny", "darknet"),
+    )
+    num_classes: int = field(0, "number of classes; 0: taken from the class names of the data", at_least(0))
+    width: float = field(
+        1.0,
+        "factor on the number of channels of every layer",
+        positive,
+        used_with={"name": one_of("yolov3", "yolov3_spp", "yolov3_tiny")},
+    )
+    dtype: str = field("float32", "type of the computation; parameters stay float32", one_of("float32", "bfloat16"))
+    batch_norm_momentum: float = field(
+        0.99, "share of the old value that the running batch statistics keep at each step", between(0, 1)
+    )
+    anchors: tuple[tuple[tuple[float, float], ...], ...] = field(
+        (),
+        "((width, height), ...) in pixels for each scale; empty: the published ones of the network",
+        anchors_per_scale,
+        used_with={"name": one_of("yolov3", "yolov3_spp", "yolov3_tiny")},
+    )
+    cfg: str = field(
+        "",
+        "text of the Darknet .cfg, which includes the anchors; written by python -m yolojax import",
+        any_value,
+        used_with={"name": one_of("darknet")},
+    )
 
 
 @dataclasses.dataclass(slots=True)
 class DataConfig:
-    """Where pictures and boxes come from, and how they are prepared."""
+    """Where images and boxes come from, and how they are prepared."""
 
-    source: str = _field("auto", "auto: recognise the format of train and val; list: text lists; digits: built-in scenes")
-    train: str = _field("", "text list, VOC folder, COCO .json or YOLO data.yaml; DIR:SPLIT: that split instead of train")
-    val: str = _field("", "as train, for validation; of a VOC folder or a data.yaml it takes the split val")
-    test: str = _field("", "as train, for eval.py --split test; empty: the split test of the VOC folder or data.yaml of val")
-    names: str = _field("", "path of the file with one class name a line; empty: the names of the training data")
-    class_names: tuple[str, ...] = _field((), "the class names; empty: read from the names file or the training data")
-    size: tuple[int, ...] = _field((416, 416), "(height, width) of the network's input in pixels, multiples of 32")
-    fit: str = _field("letterbox", "letterbox; darknet_letterbox, darknet_stretch: as Darknet, and a slot found as every class")
-    sizes: tuple = _field((), "sizes like it, one of which is drawn for each training step (multi-scale); empty: size alone")
-    sampling: str = _field("uniform", "uniform; repeat_factor: rare classes oftener; class_balanced: all classes equally often")
-    repeat_threshold: float = _field(0.3, "share of the pictures under which repeat_factor shows those of a class oftener")
-    cache_gib: float = _field(0.0, "memory for decoded training pictures, which are then read only once, GiB; 0: none")
-    max_boxes: int = _field(150, "boxes there is room for in a picture; of more, the largest are kept")
-    on_unreadable: str = _field("stop", "stop: an unreadable picture ends the run; skip: it is counted and left out")
-    threads: int = _field(0, "threads that read and augment pictures; 0: one a core, at most 16")
-    digits_train: int = _field(1600, "scenes in an epoch of the digits source; each is drawn anew in every epoch")
-    digits_val: int = _field(200, "scenes in the validation split of the digits source")
+    source: str = field(
+        "auto",
+        "auto: the format of train and val is recognised; list: text lists; digits: built-in scenes",
+        one_of("auto", "list", "digits"),
+    )
+    train: str = field(
+        "", "text list, VOC folder, COCO .json or YOLO data.yaml; DIR:SPLIT takes that split instead of train", any_value
+    )
+    val: str = field("", "like train, for validation; takes the split val of a VOC folder or data.yaml", any_value)
+    test: str = field(
+        "", "like train, for eval.py --split test; empty: the split test of the VOC folder or data.yaml of val", any_value
+    )
+    names: str = field(
+        "",
+        "file with one class name per line; empty: the names of the training data",
+        any_value,
+        required=Required(
+            "give the path of a file with one class name a line", {"source": one_of("list"), "class_names": empty}
+        ),
+    )
+    class_names: tuple[str, ...] = field((), "class names; empty: read from names or the training data", distinct)
+    size: tuple[int, int] = field(
+        (416, 416),
+        "(height, width) of the network's input in pixels",
+        Depending("model.name", one_of("darknet"), then=input_size(1), otherwise=input_size(32)),
+    )
+    fit: str = field(
+        "letterbox",
+        "how images are fitted to the input; darknet_letterbox, darknet_stretch: as in Darknet, with several classes per slot",
+        one_of("letterbox", "darknet_letterbox", "darknet_stretch"),
+    )
+    sizes: tuple[tuple[int, int], ...] = field(
+        (),
+        "input sizes for multi-scale training, drawn anew at each step; empty: always size",
+        Depending("model.name", one_of("darknet"), then=input_sizes(1), otherwise=input_sizes(32)),
+    )
+    sampling: str = field(
+        "uniform",
+        "uniform; repeat_factor: rare classes more often; class_balanced: all classes equally often",
+        one_of("uniform", "repeat_factor", "class_balanced"),
+        used_with={"source": one_of("auto", "list")},
+    )
+    repeat_threshold: float = field(
+        0.3,
+        "classes in a smaller share of the images than this are shown more often",
+        between(0, 1),
+        used_with={"sampling": one_of("repeat_factor")},
+    )
+    cache_gib: float = field(
+        0.0,
+        "memory in GiB for decoded training images, so that they are read only once; 0: no cache",
+        at_least(0),
+        used_with={"source": one_of("auto", "list")},
+    )
+    max_boxes: int = field(150, "boxes per image; if there are more, the largest are kept", at_least(1))
+    on_unreadable: str = field(
+        "stop", "stop: an unreadable image ends the run; skip: it is counted and left out", one_of("stop", "skip")
+    )
+    threads: int = field(0, "threads that read and augment images; 0: one per core, at most 16", at_least(0))
+    digits_train: int = field(1600, "scenes per epoch of the digits source, drawn anew in every epoch", at_least(1))
+    digits_val: int = field(200, "scenes in the validation split of the digits source", at_least(1))
     augment: AugmentConfig = dataclasses.field(default_factory=AugmentConfig)
 
 
 @dataclasses.dataclass(slots=True)
 class LossConfig:
-    """The loss and which slots answer for a box."""
+    """The loss, and which slots are responsible for a box."""
 
-    name: str = _field("yolo", "yolo: an overlap of the boxes, focal objectness; paper: squared errors of the boxes, BCE")
-    box: str = _field("giou", "overlap of the box term of yolo: giou, iou, diou or ciou")
-    coord_weight: float = _field(5.0, "weight of the box term of paper")
-    noobject_weight: float = _field(0.5, "weight of the objectness of background of paper")
-    wh: str = _field("sqrt", "sizes of paper: sqrt, roots of shares of the input; log, logarithms of anchors (Darknet)")
-    objectness: str = _field("bce", "objectness of paper at objects: bce, cross entropy; iou, squared error to the IoU")
-    class_scores: str = _field("sigmoid", "classes of paper: sigmoid, each by itself; softmax, they exclude each other")
-    ignore_iou: float = _field(0.5, "IoU from which an unassigned prediction is not counted as background")
-    label_smoothing: float = _field(0.01, "weight of the uniform distribution in the class labels")
-    assign_rule: str = _field("threshold", "threshold: every anchor over assign_iou; best: the one of best shape (Darknet)")
-    assign_iou: float = _field(0.3, "IoU over which an anchor answers for a box")
+    name: str = field(
+        "yolo",
+        "yolo: overlap of the boxes and focal objectness; paper: squared errors of the boxes and cross entropy",
+        one_of("yolo", "paper"),
+    )
+    box: str = field(
+        "giou", "overlap in the box term", one_of("giou", "iou", "diou", "ciou"), used_with={"name": one_of("yolo")}
+    )
+    coord_weight: float = field(5.0, "weight of the box term", at_least(0), used_with={"name": one_of("paper")})
+    noobject_weight: float = field(
+        0.5, "weight of the objectness of the background", at_least(0), used_with={"name": one_of("paper")}
+    )
+    wh: str = field(
+        "sqrt",
+        "how box sizes are compared; sqrt: roots of shares of the input; log: logarithms of ratios to the anchor (Darknet)",
+        one_of("sqrt", "log"),
+        used_with={"name": one_of("paper")},
+    )
+    objectness: str = field(
+        "bce",
+        "objectness where there are objects; bce: binary cross entropy; iou: squared error to the IoU",
+        one_of("bce", "iou"),
+        used_with={"name": one_of("paper")},
+    )
+    class_scores: str = field(
+        "sigmoid",
+        "sigmoid: classes are independent; softmax: classes exclude each other",
+        one_of("sigmoid", "softmax"),
+        used_with={"name": one_of("paper")},
+    )
+    ignore_iou: float = field(
+        0.5, "unassigned predictions with at least this IoU to a box do not count as background", between(0, 1)
+    )
+    label_smoothing: float = field(0.01, "weight of the uniform distribution in the class labels", between(0, 1))
+    assign_rule: str = field(
+        "threshold",
+        "anchors responsible for a box; threshold: all with an IoU over assign_iou; best: the best one only (Darknet)",
+        one_of("threshold", "best"),
+    )
+    assign_iou: float = field(
+        0.3,
+        "anchors with an IoU over this are responsible for a box",
+        between(0, 1),
+        used_with={"assign_rule": one_of("threshold")},
+    )
 
 
 @dataclasses.dataclass(slots=True)
 class OptimizerConfig:
     """The optimizer, its learning rate with linear warm-up and decay, and the averaging of parameters."""
 
-    name: str = _field("adam", "adam, adamw (decoupled weight decay) or sgd (with momentum, as Darknet)")
-    learning_rate: float = _field(1e-4, "peak learning rate")
-    schedule: str = _field("cosine", "after the warm-up: cosine; step: the rate is multiplied at certain steps (Darknet)")
-    end_learning_rate: float = _field(1e-6, "learning rate at the end of cosine")
-    steps: tuple = _field(((0.8, 0.1), (0.9, 0.1)), "of step: ((share of the run, factor), ...), by default Darknet's")
-    warmup_epochs: float = _field(2.0, "epochs of linear warm-up from 0")
-    b1: float = _field(0.9, "decay of Adam's first moment")
-    b2: float = _field(0.999, "decay of Adam's second moment")
-    momentum: float = _field(0.9, "share of the last update in the next one of sgd")
-    nesterov: bool = _field(False, "sgd with Nesterov's momentum")
-    weight_decay: float = _field(5e-4, "decay of convolution kernels of adamw and sgd, a factor on the learning rate")
-    decay_layers: str = _field("", "regular expression of the layers whose kernels decay, as ^(?!head); empty: all")
-    layer_rates: tuple = _field((), "((pattern, factor), ...): the rate of layers whose path has a match of the pattern")
-    clip_norm: float = _field(0.0, "gradients of a larger global norm are scaled down to it; 0: no clipping")
-    line_search_trials: int = _field(0, "rates tried at most in a step, each half the one before, till the loss falls; 0: one")
-    ema_decay: float = _field(0.0, "decay per step of the averaged parameters that are evaluated; 0: no averaging")
-    ema_warmup_steps: float = _field(0.0, "s: at step n the decay is ema_decay * (1 - exp(-n / s)); 0: the same at all steps")
+    name: str = field(
+        "adam", "adam, adamw (decoupled weight decay) or sgd (with momentum, as in Darknet)", one_of("adam", "adamw", "sgd")
+    )
+    learning_rate: float = field(1e-4, "peak learning rate", positive)
+    schedule: str = field(
+        "cosine",
+        "learning rate after the warm-up; cosine: decays along a cosine; step: is multiplied at certain steps (Darknet)",
+        one_of("cosine", "step"),
+    )
+    end_learning_rate: float = field(
+        1e-6, "learning rate at the end of the run", at_least(0), used_with={"schedule": one_of("cosine")}
+    )
+    steps: tuple[tuple[float, float], ...] = field(
+        ((0.8, 0.1), (0.9, 0.1)),
+        "((share of the run, factor on the learning rate), ...); the default is Darknet's",
+        rate_drops,
+        used_with={"schedule": one_of("step")},
+    )
+    warmup_epochs: float = field(2.0, "epochs of linear warm-up from 0", at_least(0))
+    b1: float = field(0.9, "decay of Adam's first moment", below_one, used_with={"name": one_of("adam", "adamw")})
+    b2: float = field(0.999, "decay of Adam's second moment", below_one, used_with={"name": one_of("adam", "adamw")})
+    momentum: float = field(0.9, "share of the last update in the next one", below_one, used_with={"name": one_of("sgd")})
+    nesterov: bool = field(False, "use Nesterov's momentum", any_value, used_with={"name": one_of("sgd")})
+    weight_decay: float = field(
+        5e-4,
+        "weight decay of convolution kernels, multiplied by the learning rate",
+        between(0, 1),
+        used_with={"name": one_of("adamw", "sgd")},
+    )
+    decay_layers: str = field(
+        "",
+        "regular expression of the layers whose kernels decay, such as ^(?!head); empty: all",
+        regular_expression,
+        used_with={"name": one_of("adamw", "sgd")},
+    )
+    layer_rates: tuple[tuple[str, float], ...] = field(
+        (), "((regular expression, factor), ...) for layers with a learning rate of their own", rates_by_layer
+    )
+    clip_norm: float = field(0.0, "gradients with a larger global norm are scaled down to it; 0: no clipping", at_least(0))
+    line_search_trials: int = field(
+        0,
+        "learning rates to try per step, each half the one before, until the loss falls; 0: no search",
+        at_least(0),
+        # The loss falls along the negative gradient alone: with any of these the update need not point downhill.
+        needs={"name": one_of("sgd"), "momentum": zero, "weight_decay": zero},
+    )
+    ema_decay: float = field(
+        0.0, "decay per step of the averaged parameters, which are the ones evaluated; 0: no averaging", below_one
+    )
+    ema_warmup_steps: float = field(
+        0.0,
+        "s: at step n the decay is ema_decay * (1 - exp(-n / s)); 0: the same at all steps",
+        at_least(0),
+        used_with={"ema_decay": positive},
+    )
 
 
 @dataclasses.dataclass(slots=True)
 class TrainConfig:
     """The length of the run and what happens when."""
 
-    epochs: float = _field(30.0, "passes over the training pictures")
-    batch_size: int = _field(8, "pictures a step, over all devices")
-    accumulate: int = _field(1, "parts in which the pictures of a step go through the network, for less memory")
-    remat: bool = _field(False, "activations are computed anew for the gradient: less memory, a third more work")
-    log_steps: int = _field(20, "steps between two lines of training metrics")
-    eval_epochs: float = _field(1.0, "epochs between two evaluations on the validation split")
-    save_best_by: str = _field("ap50", "metric of the validation that ranks checkpoints: ap50, ap, f1, loss (least) ...")
-    early_stopping: int = _field(0, "evaluations in a row without a better save_best_by that end the run; 0: no end")
-    freeze: str = _field("", "regular expression of layers, as backbone or ^(?!head), that are held to the bit")
-    freeze_epochs: float = _field(0.0, "epochs, from the start, that freeze holds for; 0: the whole run")
-    checkpoint_steps: int = _field(500, "steps between two checkpoints, besides one after each evaluation")
-    max_skipped_steps: int = _field(10, "steps whose loss is not finite that are skipped; one more ends the run; 0: the first")
-    keep_memory: bool = _field(True, "on a CPU with glibc: freed buffers are kept for the next step, faster, with more memory")
+    epochs: float = field(30.0, "passes over the training images", positive)
+    batch_size: int = field(8, "images per step, over all devices", at_least(1))
+    accumulate: int = field(1, "parts in which the images of a step go through the network, to save memory", at_least(1))
+    remat: bool = field(False, "recompute activations for the gradient: less memory, a third more work", any_value)
+    log_steps: int = field(20, "steps between two lines of training metrics", at_least(1))
+    eval_epochs: float = field(1.0, "epochs between two evaluations on the validation split", positive)
+    save_best_by: str = field(
+        "ap50", "validation metric that ranks checkpoints; losses are better if lower, the others if higher", one_of(*BEST_BY)
+    )
+    early_stopping: int = field(
+        0, "the run ends after this many evaluations in a row without a better save_best_by; 0: never", at_least(0)
+    )
+    freeze: str = field(
+        "", "regular expression of layers that do not change, such as backbone or ^(?!head); empty: none", regular_expression
+    )
+    freeze_epochs: float = field(
+        0.0, "epochs from the start for which freeze applies; 0: the whole run", at_least(0), used_with={"freeze": given}
+    )
+    checkpoint_steps: int = field(500, "steps between two checkpoints, besides the one after each evaluation", at_least(1))
+    max_skipped_steps: int = field(
+        10, "steps with a non-finite loss that are skipped before the run ends; 0: the first ends it", at_least(0)
+    )
+    keep_memory: bool = field(
+        True, "on a CPU with glibc: keep freed buffers for the next step; faster, but takes more memory", any_value
+    )
 
 
 @dataclasses.dataclass(slots=True)
 class EvalConfig:
     """How detections are made for evaluation."""
 
-    batch_size: int = _field(8, "pictures a step, over all devices")
-    score_threshold: float = _field(0.001, "detections score more than this")
-    iou_threshold: float = _field(0.6, "IoU over which a detection of the same class is suppressed")
-    max_candidates: int = _field(1024, "(slot, class) pairs of a picture that enter suppression")
-    max_detections: int = _field(300, "detections of a picture that come out")
+    batch_size: int = field(8, "images per step, over all devices", at_least(1))
+    score_threshold: float = field(0.001, "detections have a higher score than this", between(0, 1))
+    iou_threshold: float = field(0.6, "detections with a higher IoU to a better one of their class are dropped", between(0, 1))
+    max_candidates: int = field(1024, "(slot, class) pairs per image that enter non-maximum suppression", at_least(1))
+    max_detections: int = field(300, "detections per image", at_least(1))
 
 
 @dataclasses.dataclass(slots=True)
 class Config:
     """Everything that a training run depends on."""
 
-    seed: int = _field(0, "of initial values, order and augmentation")
+    seed: int = field(0, "seed of initial values, order and augmentation", at_least(0))
     model: ModelConfig = dataclasses.field(default_factory=ModelConfig)
     data: DataConfig = dataclasses.field(default_factory=DataConfig)
     loss: LossConfig = dataclasses.field(default_factory=LossConfig)
     optimizer: OptimizerConfig = dataclasses.field(default_factory=OptimizerConfig)
     train: TrainConfig = dataclasses.field(default_factory=TrainConfig)
     eval: EvalConfig = dataclasses.field(default_factory=EvalConfig)
-    init_from: str = _field("", "workdir, one of its checkpoints/STEP or Darknet .weights to start from; what fits is loaded")
+    init_from: str = field(
+        "", "workdir, one of its checkpoints/STEP or Darknet .weights to start from; what fits is loaded", any_value
+    )
 
 
-def to_dict(config):
-    """Turns a configuration into nested dicts of plain JSON values."""
-    return json.loads(json.dumps(dataclasses.asdict(config)))
+def from_dict(values: Mapping[str, Any]) -> Config:
+    """Builds a configuration from nested dicts, as JSON gives them; absent fields keep their defaults. See `read`."""
+    return read(Config, values)
 
 
-def from_dict(values, cls=Config, where="config"):
-    """Builds a configuration from nested dicts, as JSON or ml_collections give them; absent fields keep their defaults.
+def checked(config: "Config | Mapping[str, Any] | ConfigDict | FrozenConfigDict") -> Config:
+    """Returns a copy of a configuration in which every field has been checked.
 
-    Raises:
-        InputError: a field that does not exist, a value of the wrong type or a number that is not finite, by its dotted name.
-    """
-    if not isinstance(values, typing.Mapping):
-        raise InputError(f"{where} must be a group of fields, not {values!r}")
-    fields = {field.name: field for field in dataclasses.fields(cls)}
-    hints = typing.get_type_hints(cls)
-    config = cls()
-    for name, value in values.items():
-        if name not in fields:
-            raise InputError(f"{where}.{name} does not exist; the fields of {where} are {', '.join(fields)}")
-        setattr(config, name, _convert(value, hints[name], f"{where}.{name}"))
-    return config
-
-
-def _convert(value, hint, where):
-    if dataclasses.is_dataclass(hint):
-        return from_dict(value, hint, where)
-    kind = typing.get_origin(hint) or hint
-    if kind is tuple:
-        if not isinstance(value, list | tuple):
-            raise InputError(f"{where} must be a list, not {value!r}")
-        of = (typing.get_args(hint) or (None,))[0]
-        return tuple(_nested_tuple(v) if of is None else _convert(v, of, f"{where}[{i}]") for i, v in enumerate(value))
-    accepted = (int, float) if kind is float else kind
-    if not isinstance(value, accepted) or (kind is not bool and isinstance(value, bool)):
-        raise InputError(f"{where} must be of type {kind.__name__}, not {value!r}")
-    if kind is not float:
-        return value
-    if not abs(value) <= sys.float_info.max:
-        raise InputError(f"{where} must be finite, not {value!r}")
-    return float(value)
-
-
-def _nested_tuple(value):
-    return tuple(map(_nested_tuple, value)) if isinstance(value, list | tuple) else value
-
-
-def flatten(config):
-    """The leaves of a configuration by dotted name, {"optimizer.learning_rate": 0.0001, ...}, as plain JSON values."""
-
-    def walk(values, prefix):
-        for name, value in values.items():
-            if isinstance(value, dict):
-                yield from walk(value, f"{prefix}{name}.")
-            else:
-                yield f"{prefix}{name}", value
-
-    return dict(walk(to_dict(config), ""))
-
-
-def differences(old, new):
-    """Names the fields in which two configurations differ: ["field: old value -> new value", ...]."""
-    old, new = flatten(old), flatten(new)
-    return [f"{name}: {json.dumps(old[name])} -> {json.dumps(new[name])}" for name in new if old[name] != new[name]]
-
-
-def checked(config):
-    """A copy of a configuration (a `Config`, an ml_collections ConfigDict or a dict) after a look at every field.
+    Args:
+        config: a `Config`, a dict, or an ml_collections ConfigDict.
 
     Raises:
-        InputError: an unknown field, a wrong type, a value out of its range, one set where nothing uses it, or two that do not
-            go together, by their dotted names.
+        InputError: an unknown field, a wrong type, or values that the fields' declarations do not allow; see `verify`.
     """
-    if hasattr(config, "to_dict"):
-        config = config.to_dict()
-    config = from_dict(dataclasses.asdict(config) if isinstance(config, Config) else config)
-    for name, check in CHECKS.items():
-        value = _value(config, name)
-        if config.model.name == "darknet" and name in ("data.size", "data.sizes"):
-            check = ANY_SIZE[name]
-        problem = check(value)
-        if problem:
-            raise InputError(f"config.{name} {problem}, not {value!r}")
-    for name, (other, check) in USED_WITH.items():
-        value, default = _value(config, name), _value(Config(), name)
-        chosen = [_value(config, one) for one in other.split(" or ")]
-        problems = [check(one) for one in chosen]
-        if all(problems) and value != default:
-            raise InputError(
-                f"config.{name} is {value!r}, which nothing uses: config.{other} {problems[0]} for that, not {chosen[0]!r}; "
-                f"set that, or leave this at {default!r}"
-            )
-    for name, others in NEEDS.items():
-        for other, check in others if _value(config, name) != _value(Config(), name) else ():
-            problem = check(_value(config, other))
-            if problem:
-                raise InputError(f"config.{other} {problem} with config.{name}, not {_value(config, other)!r}")
-    if config.data.source == "list" and not config.data.class_names and not config.data.names:
-        raise InputError("config.data.names is not set: give the path of a file with one class name a line")
-    return config
+    values: Any = config
+    if isinstance(config, Config):
+        values = dataclasses.asdict(config)
+    elif hasattr(config, "to_dict"):
+        values = values.to_dict()
+    result = read(Config, values)
+    verify(result)
+    return result
 
 
-def _value(config, name):
-    for part in name.split("."):
-        config = getattr(config, part)
-    return config
-
-
-def help_text(config_class=Config, prefix="--config."):
-    """Describes every field with its default, one a line, for --help."""
-    lines = []
-    for field in dataclasses.fields(config_class):
-        if isinstance(field.default_factory, type):
-            lines += help_text(field.default_factory, f"{prefix}{field.name}.")
-        else:
-            lines.append(f"  {prefix}{field.name}={field.default!r}  {field.metadata.get('doc', '')}".rstrip())
-    return lines
+def help_text() -> list[str]:
+    """Describes every field with its default, its range and what it is used with, one line each, for --help."""
+    return describe(Config())

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.helpers.tiny_config import get_config
-from yolojax.config_checks import BEST_BY, LOWER_IS_BETTER
+from yolojax.config import BEST_BY, LOWER_IS_BETTER
 from yolojax.evaluation.metrics.analysis import analyse, largest_f1
 from yolojax.evaluation.metrics.summary import summarize
 from yolojax.runs.checkpoints import Checkpoints

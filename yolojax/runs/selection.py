@@ -1,6 +1,6 @@
 """Which checkpoint of a run is the best, and whether waiting for a better one is still worth while."""
 
-from yolojax.config_checks import LOWER_IS_BETTER
+from yolojax.config import LOWER_IS_BETTER
 
 
 def score(metrics, name):
@@ -8,7 +8,7 @@ def score(metrics, name):
 
     Args:
         metrics: {name: number}.
-        name: one of `config_checks.BEST_BY`.
+        name: one of `config.BEST_BY`.
     """
     value = metrics.get(name)
     return -value if value is not None and name in LOWER_IS_BETTER else value

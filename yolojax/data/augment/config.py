@@ -1,37 +1,85 @@
-"""How much training images are varied: the configuration of the augmentation."""
+"""How strongly training images are varied: the configuration of the augmentation."""
 
 import dataclasses
 
-
-def _field(default, doc):
-    return dataclasses.field(default=default, metadata={"doc": doc})
+from yolojax.fields import at_least, between, field, fraction, positive
 
 
 @dataclasses.dataclass(slots=True)
 class AugmentConfig:
-    """How much training pictures are varied."""
+    """How strongly training images are varied."""
 
-    flip_probability: float = _field(0.5, "probability that a picture is mirrored left to right, 0..1")
-    crop_probability: float = _field(0.5, "probability that a picture is cropped, every box kept whole, 0..1")
-    translate_probability: float = _field(0.5, "probability that a picture is shifted, every box kept whole, 0..1")
-    hsv_probability: float = _field(0.5, "probability that a picture's colours are varied, 0..1")
-    hue: float = _field(0.1, "the largest turn of the hue either way, as a part of the colour circle")
-    saturation: float = _field(1.5, "the largest factor on the saturation, >= 1; its inverse is the smallest")
-    value: float = _field(1.5, "the largest factor on the brightness, >= 1; its inverse is the smallest")
-    iou_crop_probability: float = _field(0.0, "probability of a crop that a box overlaps by a random IoU (SSD), 0..1")
-    iou_crop_smallest: float = _field(0.3, "the smallest side of that crop, as a part of the picture's; the largest is 1")
-    scale_probability: float = _field(0.0, "probability that a picture is zoomed and stretched, its size kept, 0..1")
-    scale_smallest: float = _field(0.5, "the smallest factor of the zoom, at most 1; log-uniform up to the largest")
-    scale_largest: float = _field(1.5, "the largest factor of the zoom, at least 1")
-    scale_aspect: float = _field(1.3, "the largest factor on width : height in a zoom, >= 1; its inverse is the smallest")
-    blur_probability: float = _field(0.0, "probability that a picture is blurred by a Gaussian, 0..1")
-    blur_sigma: float = _field(1.5, "the largest standard deviation of the blur, pixels of the picture; uniform from 0")
-    noise_probability: float = _field(0.0, "probability that a picture gets Gaussian noise, 0..1")
-    noise_deviation: float = _field(10.0, "the largest standard deviation of the noise, levels of 255; uniform from 0")
-    mosaic_probability: float = _field(0.0, "probability that a picture is one of four on a canvas of the input's size, 0..1")
-    mosaic_smallest: float = _field(0.5, "the smallest factor, at most 1, on the scale at which a picture fits the canvas")
-    mosaic_largest: float = _field(1.5, "the largest factor, at least 1, on that scale; each picture has its own, log-uniform")
-    mixup_probability: float = _field(0.0, "probability that a picture is blended with another, boxes of both kept, 0..1")
-    mixup_alpha: float = _field(1.5, "the blend's ratio is drawn from Beta(alpha, alpha); the larger, the nearer to a half")
-    mix_off_epochs: float = _field(15.0, "epochs at the end of the run without mosaic and mixup: pictures as they are")
-    min_visible: float = _field(0.3, "share of a box's area that a scale, IoU crop or mosaic must leave, or it is dropped")
+    flip_probability: float = field(0.5, "probability that an image is mirrored left to right", between(0, 1))
+    crop_probability: float = field(0.5, "probability that an image is cropped; every box stays whole", between(0, 1))
+    translate_probability: float = field(0.5, "probability that an image is shifted; every box stays whole", between(0, 1))
+    hsv_probability: float = field(0.5, "probability that the colours of an image are varied", between(0, 1))
+    hue: float = field(0.1, "largest shift of the hue in either direction, as a fraction of the colour circle", between(0, 1))
+    saturation: float = field(1.5, "largest factor on the saturation; the smallest is its inverse", at_least(1))
+    value: float = field(1.5, "largest factor on the brightness; the smallest is its inverse", at_least(1))
+    iou_crop_probability: float = field(
+        0.0, "probability of a crop that overlaps some box by a random minimum IoU (as in SSD)", between(0, 1)
+    )
+    iou_crop_smallest: float = field(
+        0.3,
+        "smallest side of an IoU crop, as a fraction of the image's",
+        fraction,
+        used_with={"iou_crop_probability": positive},
+    )
+    scale_probability: float = field(
+        0.0, "probability that an image is zoomed and stretched; its size stays the same", between(0, 1)
+    )
+    scale_smallest: float = field(
+        0.5, "smallest zoom factor, drawn log-uniformly", fraction, used_with={"scale_probability": positive}
+    )
+    scale_largest: float = field(1.5, "largest zoom factor", at_least(1), used_with={"scale_probability": positive})
+    scale_aspect: float = field(
+        1.3,
+        "largest factor on width : height in a zoom; the smallest is its inverse",
+        at_least(1),
+        used_with={"scale_probability": positive},
+    )
+    blur_probability: float = field(0.0, "probability of a Gaussian blur", between(0, 1))
+    blur_sigma: float = field(
+        1.5,
+        "largest standard deviation of the blur in pixels of the image, drawn uniformly from 0",
+        positive,
+        used_with={"blur_probability": positive},
+    )
+    noise_probability: float = field(0.0, "probability of Gaussian noise", between(0, 1))
+    noise_deviation: float = field(
+        10.0,
+        "largest standard deviation of the noise in levels of 255, drawn uniformly from 0",
+        between(0, 255),
+        used_with={"noise_probability": positive},
+    )
+    mosaic_probability: float = field(
+        0.0, "probability that an image is one of four on a canvas of the input size", between(0, 1)
+    )
+    mosaic_smallest: float = field(
+        0.5,
+        "smallest factor on the scale at which an image fits the canvas, drawn log-uniformly for each of the four",
+        fraction,
+        used_with={"mosaic_probability": positive},
+    )
+    mosaic_largest: float = field(1.5, "largest factor on that scale", at_least(1), used_with={"mosaic_probability": positive})
+    mixup_probability: float = field(
+        0.0, "probability that an image is blended with another, keeping the boxes of both", between(0, 1)
+    )
+    mixup_alpha: float = field(
+        1.5,
+        "the blending ratio is drawn from Beta(alpha, alpha); the larger alpha, the closer to a half",
+        positive,
+        used_with={"mixup_probability": positive},
+    )
+    mix_off_epochs: float = field(
+        15.0,
+        "epochs without mosaic and mixup at the end of the run",
+        at_least(0),
+        used_with={"mosaic_probability": positive, "mixup_probability": positive},
+    )
+    min_visible: float = field(
+        0.3,
+        "boxes that keep a smaller share of their area in a zoom, an IoU crop or a mosaic are dropped",
+        between(0, 1),
+        used_with={"scale_probability": positive, "iou_crop_probability": positive, "mosaic_probability": positive},
+    )
