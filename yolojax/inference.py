@@ -272,17 +272,22 @@ def _merge_mirrored(predictions: Predictions, width: int) -> Predictions:
     return Predictions(*(jnp.concatenate(pair, axis=1) for pair in merged))
 
 
-def stack_padded(arrays: Sequence[np.ndarray]) -> np.ndarray:
+def stack_padded(arrays: Sequence[np.ndarray | np.float32]) -> np.ndarray:
     """Stacks arrays, filled up with copies to a power of two: few batch sizes, so few programs to compile."""
     padding = (1 << (len(arrays) - 1).bit_length()) - len(arrays)
     return np.stack([*arrays, *[arrays[-1]] * padding])
 
 
-def to_original(detections: Detections, row: int, transform: ImageTransform, original_size: tuple[int, int]) -> ImageDetections:
+def to_original(
+    detections: Detections | tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray],
+    row: int,
+    transform: ImageTransform,
+    original_size: tuple[int, int],
+) -> ImageDetections:
     """The detections of one image of a batch in pixels of the original, clipped to it; those outside it are left out.
 
     Args:
-        detections: of the batch, NumPy arrays.
+        detections: boxes, scores, classes and valid of the batch, NumPy arrays.
         row: place of the image in the batch.
         transform: how the image lies in the network's input.
         original_size: (height, width) of the image in pixels.
@@ -291,8 +296,9 @@ def to_original(detections: Detections, row: int, transform: ImageTransform, ori
         Boxes (k, 4) float32 xyxy, scores (k,) float32, classes (k,) int32.
     """
     height, width = original_size
-    boxes = unletterbox_boxes(detections.boxes[row], transform)
+    boxes, scores, classes, valid = (np.asarray(member[row]) for member in detections)
+    boxes = unletterbox_boxes(boxes, transform)
     boxes = np.clip(boxes, 0, np.array([[width, height, width, height]], np.float32))
     # A box in the grey margin alone has no area left.
-    kept = detections.valid[row] & (boxes[:, 2:] > boxes[:, :2]).all(1)
-    return boxes[kept], detections.scores[row][kept], detections.classes[row][kept]
+    kept = valid & (boxes[:, 2:] > boxes[:, :2]).all(1)
+    return boxes[kept], scores[kept], classes[kept]

@@ -4,7 +4,7 @@ import functools
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, NamedTuple, Self, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, cast, overload
 
 import numpy as np
 
@@ -158,13 +158,29 @@ class Detector:
         return self.recipe.size
 
     @overload
-    def __call__(
-        self, images: Image, score_threshold: float = 0.3, iou_threshold: float = 0.45, **options: Any
+    def __call__(  # pyright: ignore[reportOverlappingOverload]  (a path is a sequence of strings, too)
+        self,
+        images: Image,
+        score_threshold: float = 0.3,
+        iou_threshold: float = 0.45,
+        *,
+        classes: Sequence[str] | None = None,
+        augment: bool = False,
+        class_agnostic: bool = False,
+        method: str = "hard",
     ) -> Detection: ...
 
     @overload
     def __call__(
-        self, images: Sequence[Image], score_threshold: float = 0.3, iou_threshold: float = 0.45, **options: Any
+        self,
+        images: Sequence[Image],
+        score_threshold: float = 0.3,
+        iou_threshold: float = 0.45,
+        *,
+        classes: Sequence[str] | None = None,
+        augment: bool = False,
+        class_agnostic: bool = False,
+        method: str = "hard",
     ) -> list[Detection]: ...
 
     def __call__(
@@ -198,7 +214,7 @@ class Detector:
             ValueError: an unknown method.
         """
         one = isinstance(images, str | os.PathLike) or getattr(images, "ndim", 4) < 4
-        several = [images] if one else images
+        several = cast(Sequence[Image], [images] if one else images)
         wanted = self._wanted(classes)
         detections = []
         for first in range(0, len(several), MAX_BATCH):
@@ -212,7 +228,7 @@ class Detector:
                 class_agnostic=class_agnostic,
                 method=method,
             )
-        named = [Detection(*detection, self.names) for detection in detections]
+        named = [Detection(boxes, scores, class_ids, self.names) for boxes, scores, class_ids in detections]
         return named[0] if one else named
 
     def predict_video(

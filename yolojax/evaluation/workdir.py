@@ -128,7 +128,8 @@ def write_evaluation(
     history = read_history(Path(workdir) / "metrics.jsonl")
     report = write_report(folder, metrics, examples, history)
     if examples:
-        write_samples(folder, *zip(*examples.values(), strict=True), names, score_threshold=pictures["score_threshold"])
+        images, detections, truths = zip(*examples.values(), strict=True)
+        write_samples(folder, images, detections, truths, names, score_threshold=pictures["score_threshold"])
     print(format_table(metrics))
     if any(metrics["absent"].values()):
         print(format_absent(metrics["absent"]))

@@ -13,7 +13,7 @@ from jax import export
 from yolojax.data.images import ImageTransform
 from yolojax.errors import InputError
 from yolojax.inference import ImageDetections, Recipe, stack_padded, to_original
-from yolojax.nms import METHODS, Detections
+from yolojax.nms import METHODS
 
 KIND = "yolojax detector"
 VERSION = 1
@@ -134,7 +134,7 @@ class ExportedBackend:
                 raise InputError(f"{self._path}: an exported file cannot do {option}; leave it out, or use the run's workdir")
         results: dict[int, ImageDetections] = {}
         for places, fitted, transforms in self._batches(images):
-            detections = Detections(*self._artefact(stack_padded(fitted), score_threshold, iou_threshold))
+            detections = self._artefact(stack_padded(fitted), score_threshold, iou_threshold)
             for row, (place, transform) in enumerate(zip(places, transforms, strict=True)):
                 boxes, scores, classes = to_original(detections, row, transform, images[place].shape[:2])
                 chosen = wanted[classes]
