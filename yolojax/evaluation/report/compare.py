@@ -11,6 +11,7 @@ from rich.text import Text
 
 from yolojax.draw import class_color
 from yolojax.errors import InputError
+from yolojax.evaluation.metrics.picture_scores import at_least, picture_scores
 from yolojax.evaluation.report.curve_plots import class_mean
 from yolojax.evaluation.report.html import config_leaves
 from yolojax.evaluation.report.page import (
@@ -28,7 +29,6 @@ from yolojax.evaluation.report.page import (
     section,
     table,
 )
-from yolojax.evaluation.report.pictures import at_least, picture_scores
 from yolojax.evaluation.report.plots import NAMED, Line, line_figure
 from yolojax.runtime.files import write_text
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from yolojax.evaluation.metrics.picture_scores import at_least
 from yolojax.evaluation.report.curve_plots import curve_plots, training_plots
 from yolojax.evaluation.report.page import (
     DASH,
@@ -23,7 +24,6 @@ from yolojax.evaluation.report.page import (
     section,
     table,
 )
-from yolojax.evaluation.report.pictures import at_least
 from yolojax.evaluation.report.plots import NAMED, confusion_figure, row_shares, save_png
 from yolojax.runtime.files import write_text
 

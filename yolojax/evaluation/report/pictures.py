@@ -2,43 +2,11 @@
 
 import numpy as np
 
-from yolojax.evaluation.metrics.inputs import flatten
-from yolojax.evaluation.metrics.matching import by_score, match_as_coco, strongest
+from yolojax.evaluation.metrics.matching import IOU_THRESHOLD
+from yolojax.evaluation.metrics.picture_scores import picture_scores
 
 DEFAULT_SCORE = 0.3  # shows detections where no best F1 is defined
-IOU_THRESHOLD = 0.5
 KINDS = ("worst", "best", "random")
-
-
-def picture_scores(detections, truths, *, score_threshold, iou_threshold=IOU_THRESHOLD):
-    """Counts in every picture what was found of its truths, matched as COCO does, and its F1.
-
-    Args:
-        detections: a list over pictures of (boxes_xyxy (k, 4), scores (k,), classes (k,)), boxes in pixels.
-        truths: a list over the same pictures of (boxes_xyxy (n, 4), classes (n,)) or (..., ignored (n,) bool).
-        score_threshold: detections below it do not count.
-        iou_threshold: a detection finds a truth of its class at this IoU or above.
-
-    Returns:
-        A list over the pictures of {"truths", "detections", "matched", "f1"}: boxes that count, detections that count
-        (all but those of ignored truths), pairs of both, and 2 * matched / (truths + detections), None for a picture with
-        neither truths nor detections.
-    """
-    found, expected = flatten([at_least(detection, score_threshold) for detection in detections], truths)
-    found = strongest(by_score(found)[0])
-    outcome = match_as_coco(found, expected, iou_threshold=iou_threshold)
-    counts = [
-        np.bincount(pictures, minlength=len(truths))
-        for pictures in (
-            expected.pictures[outcome.counted],
-            found.pictures[~outcome.ignored],
-            found.pictures[outcome.true_positive],
-        )
-    ]
-    return [
-        {"truths": n, "detections": k, "matched": hits, "f1": 2 * hits / (n + k) if n + k else None}
-        for n, k, hits in np.array(counts).T.tolist()
-    ]
 
 
 def pictures_to_show(detections, truths, image_ids, title, best_score):
@@ -82,10 +50,3 @@ def choose_pictures(scores, number=4):
     rest = sorted(set(range(len(scores))) - set(best) - set(worst))
     random = np.random.default_rng(0).permutation(rest)[:number].astype(int).tolist()
     return {"best": best, "worst": worst, "random": sorted(random)}
-
-
-def at_least(detection, score_threshold):
-    """The members of one picture's detection whose score reaches the threshold."""
-    boxes, scores, classes = (np.asarray(member) for member in detection)
-    kept = scores >= score_threshold
-    return boxes.reshape(-1, 4)[kept], scores[kept], classes[kept]
