@@ -36,9 +36,9 @@ def test_a_hand_made_case():
     }  # fmt: skip
     assert answer["errors"]["missed"]["count"] == answer["errors"]["background"]["count"] == 1
     assert answer["absent"] == {"without_truth": ["cow"], "without_detections": ["dog", "cow"]}
-    assert format_absent(answer["absent"]) == "no truth of cow; nothing detected as dog, cow"
+    assert format_absent(answer["absent"]) == "no truth of cow; no detection of dog, cow"
     many = {"without_truth": [], "without_detections": list("abcdefghijkl")}
-    assert format_absent(many) == "nothing detected as a, b, c, d, e, f, g, h, i, j and 2 more"
+    assert format_absent(many) == "no detection of a, b, c, d, e, f, g, h, i, j and 2 more"
     curves = answer["curves"]
     assert curves["precision"]["cow"] is curves["f1"]["cow"] is None
     assert curves["precision"]["dog"] == [0] * 101

@@ -61,7 +61,7 @@ def test_two_runs_side_by_side(tmp_path):
     assert path.name == "compare_b__1_.html"
     page = path.read_text(encoding="utf-8")
     reader = Reader(page)
-    assert "a beside b <1>" in reader.text and "<b>&" in reader.headings
+    assert "a vs. b <1>" in reader.text and "<b>&" in reader.headings
 
     # Pictures by the difference of F1: 3 (1.0 and 0.0), then 0 (1.0 and 0.5); in the others they agree.
     titles = re.findall(r"<h4>([^<]*)</h4>", page)
@@ -89,7 +89,7 @@ def test_an_evaluation_beside_itself(tmp_path):
     other = read_evaluation(tmp_path / "run", "val")
     path = write_comparison(tmp_path, metrics, outcome, Source(), other.history, other)
     text = Reader(path.read_text(encoding="utf-8")).text
-    assert "run, now beside run, before" in text and "In every picture both have the same F1" in text
+    assert "run (now) vs. run (before)" in text and "Both have the same F1 in every image" in text
     assert "The two configurations are the same" in text
     for line in format_comparison(metrics, other).split("\n")[1:]:
         assert line.split()[-1] in ("+0.000", "-")
