@@ -22,7 +22,7 @@ def curve_plots(folder: Path, metrics: Mapping[str, Any]) -> str:
         ("precision_recall", "precision", "recall", "recall", "precision", class_mean(curves["precision"]),
          "Precision at each recall, per class and averaged."),
         ("f1", "f1", "score", "score threshold", "F1", curves["f1_all"],
-         "F1 at each score threshold, per class and for all classes together."),
+         "F1 at each score threshold, per class and overall."),
     ):  # fmt: skip
         known = [(place, name) for place, name in enumerate(names) if curves[kind].get(name)]
         look = "" if len(known) <= NAMED else "faint"
@@ -31,7 +31,7 @@ def curve_plots(folder: Path, metrics: Mapping[str, Any]) -> str:
         mark = finite(metrics["best_f1"]["score_threshold"]) if kind == "f1" else None
         figure = line_figure(lines + mean, x_label=x_label, y_label=y_label, mark=mark)
         named = mean if look else lines + mean
-        marked = " The dotted line marks the best." if mark is not None else ""
+        marked = " The dotted line marks the best F1 of all classes together." if mark is not None else ""
         figures.append(plot(figure, f"{file}-", caption + marked, named))
         save_png(figure, folder / f"{file}.png", named)
     return columns(*figures)

@@ -14,7 +14,6 @@ from yolojax.evaluation.report.confusion import confusion
 from yolojax.evaluation.report.curve_plots import curve_plots, training_plots
 from yolojax.evaluation.report.history import History
 from yolojax.evaluation.report.page import (
-    DASH,
     bar,
     class_name,
     columns,
@@ -126,7 +125,7 @@ def _classes(metrics: Mapping[str, Any]) -> Iterator[str]:
     yield table(("class", *COLUMNS), rows)
     yield note(
         'F1 is the best of the class; precision and recall are at the score threshold where it is reached, "at score". '
-        f"Detections include all scores that the evaluation keeps. {DASH} marks an undefined number."
+        "Detections of every score that the evaluation keeps are counted. A dash marks an undefined number."
     )
     absent = metrics["absent"]
     for key, text in (

@@ -44,7 +44,7 @@ def write_samples(
             draw_detections(image, true_boxes, true_classes, names),
             draw_detections(image, boxes, classes, names, scores),
         )
-        titles = (f"ground truth: {len(true_boxes)}", f"detections from score {score_threshold:g}: {len(boxes)}")
+        titles = (f"ground truth: {len(true_boxes)}", f"detections, score at least {score_threshold:g}: {len(boxes)}")
         path = folder / f"sample_{place:03d}.png"
         write_image(path, side_by_side(panels, titles))
         paths.append(path)

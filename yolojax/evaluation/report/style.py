@@ -47,6 +47,7 @@ td.bar b { display: block; height: 10px; border-radius: 2px; background: var(--a
 .config tbody th { font-weight: 400; font-size: 13px; max-width: none; }
 .columns { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 420px), 1fr)); gap: 20px 32px;
   align-items: start; }
+.columns + .columns { margin-top: 24px; }
 figure { margin: 0; min-width: 0; }
 svg { display: block; width: 100%; height: auto; max-width: 560px; }
 svg * { stroke-linejoin: round; stroke-linecap: butt; }
