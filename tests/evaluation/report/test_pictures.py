@@ -25,9 +25,9 @@ def test_no_picture_is_chosen_twice_and_the_best_are_better(quarters, number):
 
 
 def test_more_boxes_go_first_and_pictures_keep_their_numbers():
-    found = [([A], [0.9], [0]), ([A, B], [0.9, 0.8], [0, 0]), ([C], [0.9], [0]), ([B, C], [0.9, 0.9], [0, 0])]
+    detections = [([A], [0.9], [0]), ([A, B], [0.9, 0.8], [0, 0]), ([C], [0.9], [0]), ([B, C], [0.9, 0.9], [0, 0])]
     truths = [([A], [0]), ([A, B], [0, 0]), ([A], [0]), ([A], [0])]
-    shown = pictures_to_show(found, truths, [3, 5, 7, 11], lambda image_id: f"{image_id}.png", 0.5)
+    shown = pictures_to_show(detections, truths, [3, 5, 7, 11], lambda image_id: f"{image_id}.png", 0.5)
     assert [entry["title"] for entry in shown["best"]] == ["5.png", "3.png"]
     assert [entry["image_id"] for entry in shown["worst"]] == [11, 7]
     assert shown["best"][0] == {"image_id": 5, "title": "5.png", "truths": 2, "detections": 2, "matched": 2, "f1": 1.0}

@@ -67,7 +67,7 @@ def flatten(detections: Sequence[ImageDetections], truths: Sequence[ImageTruths]
             or a class is not a whole number of at least 0.
     """
     if len(detections) != len(truths):
-        raise ValueError(f"detections of {len(detections)} pictures, but truths of {len(truths)}: each needs both")
+        raise ValueError(f"detections of {len(detections)} images, but truths of {len(truths)}: each image needs both")
     detected, expected = [], []
     for picture, (detection, truth) in enumerate(zip(detections, truths, strict=True)):
         where = f"detections[{picture}]"

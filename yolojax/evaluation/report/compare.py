@@ -97,7 +97,7 @@ def write_comparison(
     boxes, other_boxes = ({name: row["boxes"] for name, row in m["per_class"].items()} for m in (metrics, other.metrics))
     if boxes != other_boxes or metrics["images"] != other.metrics["images"]:
         raise InputError(
-            f"{other.folder} has {other.metrics['images']} pictures with {other.metrics['boxes']} boxes of these classes, this "
+            f"{other.folder} has {other.metrics['images']} images with {other.metrics['boxes']} boxes of these classes, this "
             f"evaluation {metrics['images']} with {metrics['boxes']}: not the same data; {other.again}"
         )
     labels = _labels(metrics, other)

@@ -77,7 +77,7 @@ def check_fits(other: SavedEvaluation, names: Sequence[str], pictures: int) -> N
         raise InputError(f"{other.folder} has other classes than this run: {', '.join(metrics['per_class'])}")
     number = metrics["images"] + metrics["unreadable"]
     if number != pictures:
-        raise InputError(f"{other.folder} was evaluated on {number} pictures, this split has {pictures}; {other.again}")
+        raise InputError(f"{other.folder} was evaluated on {number} images, this split has {pictures}; {other.again}")
 
 
 def _by_picture(results: list[dict[str, Any]]) -> dict[int, tuple[np.ndarray, np.ndarray, np.ndarray]]:
