@@ -1,4 +1,4 @@
-"""A metrics.json of made-up numbers, all different, and the pictures that go with it."""
+"""A metrics.json with made-up numbers, all different, and the images that go with it."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from yolojax.evaluation.report.html import ERRORS, STAGES
 
 
 def made_metrics(names, seed=0, **changes):
-    """Metrics of every key that a report reads, for the given classes."""
+    """Metrics with every key that a report reads, for the given classes."""
     rng = np.random.default_rng(seed)
 
     def numbers(*keys, low=0.0):
@@ -55,7 +55,7 @@ def made_metrics(names, seed=0, **changes):
 
 
 def made_examples(metrics, size=(60, 90)):
-    """A picture, a detection and a truth for each of the pictures that the metrics show."""
+    """An image, a detection and a truth for each of the images that the metrics show."""
     image = np.full((*size, 3), 120, np.uint8)
     box = [[10, 10, 50, 40]]
     entries = [entry for kind in ("best", "worst", "random") for entry in metrics["pictures"][kind]]

@@ -1,37 +1,37 @@
-"""Detections and truths of several pictures: random ones where everything ties, and adversarial ones."""
+"""Detections and truths of several images: random ones full of ties, and adversarial ones."""
 
 import numpy as np
 
 
-def random_set(rng, *, pictures=6, detections=10, truths=5, classes=3, span=6, scale=20):
-    """Boxes and scores on so coarse a lattice that scores, overlaps and best truths tie; sides up to span * scale pixels."""
+def random_set(rng, *, pictures=6, max_detections=10, max_truths=5, classes=3, span=6, scale=20):
+    """Boxes and scores on a lattice so coarse that scores, overlaps and best truths tie; sides up to span * scale pixels."""
 
     def boxes(count):
         corner = rng.integers(0, span, (count, 2))
         return np.concatenate([corner, corner + rng.integers(0, span, (count, 2))], axis=1) * float(scale)
 
-    found, expected = [], []
+    detections, truths = [], []
     for _ in range(pictures):
-        k, n = rng.integers(0, detections + 1), rng.integers(0, truths + 1)
-        true_boxes, true_classes, found_boxes = boxes(n), rng.integers(0, classes, n), boxes(k)
-        found_classes = rng.integers(0, classes, k)
+        k, n = rng.integers(0, max_detections + 1), rng.integers(0, max_truths + 1)
+        true_boxes, true_classes, detected_boxes = boxes(n), rng.integers(0, classes, n), boxes(k)
+        detected_classes = rng.integers(0, classes, k)
         if n:
             near, source = rng.random(k) < 0.7, rng.integers(0, n, k)
             moved = true_boxes[source] + rng.integers(-1, 2, (k, 4)) * rng.integers(0, 2, (k, 1)) * (scale / 4)
-            found_boxes = np.where(near[:, None], moved, found_boxes)
-            found_classes = np.where(near & (rng.random(k) < 0.8), true_classes[source], found_classes)
-        found.append((found_boxes, rng.integers(0, 8, k) / 8, found_classes))
-        expected.append((true_boxes, true_classes, rng.random(n) < 0.2))
-    return found, expected
+            detected_boxes = np.where(near[:, None], moved, detected_boxes)
+            detected_classes = np.where(near & (rng.random(k) < 0.8), true_classes[source], detected_classes)
+        detections.append((detected_boxes, rng.integers(0, 8, k) / 8, detected_classes))
+        truths.append((true_boxes, true_classes, rng.random(n) < 0.2))
+    return detections, truths
 
 
 def nothing():
-    """A picture without detections."""
+    """The detections of an image without any."""
     return np.zeros((0, 4)), np.zeros(0), np.zeros(0, int)
 
 
 def untrue():
-    """A picture without truths."""
+    """The truths of an image without any."""
     return np.zeros((0, 4)), np.zeros(0, int), np.zeros(0, bool)
 
 
@@ -68,7 +68,7 @@ def adversarial_sets():
         "huge coordinates": ([(boxes * 2.0**30, scores, classes)], [(boxes * 2.0**30, *truth[1:])]),
         "huge offsets": ([(boxes + 2.0**30, scores, classes)], [(boxes + 2.0**30, *truth[1:])]),
         "tiny boxes": ([(boxes * 2.0**-20, scores, classes)], [(boxes * 2.0**-20, *truth[1:])]),
-        # The first detection overlaps both truths by 2/3, the second only the left: it is found if the first takes the right.
+        # The first detection overlaps both truths by 2/3, the second only the left, which is free if the first takes the right.
         "equal overlaps": (
             [(np.array([[20, 0, 120, 100.0], [0, 0, 100, 100]]), np.array([0.9, 0.8]), np.zeros(2, int))],
             [(np.array([[0, 0, 100, 100.0], [40, 0, 140, 100]]), np.zeros(2, int), np.zeros(2, bool))],

@@ -12,14 +12,14 @@ A, B, SMALL = [0, 0, 100, 100], [200, 0, 300, 100], [400, 0, 420, 20]
 NAMES = ["cat", "dog", "cow"]
 
 
-def analysis(found, truths, names=NAMES):
-    return analyse(summarize(found, truths, names), found, truths, names)
+def analysis(detections, truths, names=NAMES):
+    return analyse(summarize(detections, truths, names), detections, truths, names)
 
 
 def test_a_hand_made_case():
     # Of cats A is found and SMALL, below a false positive, too; the dog B is missed; cows are never there.
-    found = [([A, [0, 300, 50, 350], SMALL], [0.9, 0.8, 0.3], [0, 0, 0])]
-    answer = analysis(found, [([A, SMALL, B], [0, 0, 1])])
+    detections = [([A, [0, 300, 50, 350], SMALL], [0.9, 0.8, 0.3], [0, 0, 0])]
+    answer = analysis(detections, [([A, SMALL, B], [0, 0, 1])])
     # All classes: F1 at 0.9 2/4, at 0.3 4/6.
     assert answer["best_f1"] == {
         "score_threshold": 0.3, "precision": pytest.approx(2 / 3), "recall": pytest.approx(2 / 3), "f1": pytest.approx(2 / 3)
@@ -36,9 +36,9 @@ def test_a_hand_made_case():
     }  # fmt: skip
     assert answer["errors"]["missed"]["count"] == answer["errors"]["background"]["count"] == 1
     assert answer["absent"] == {"without_truth": ["cow"], "without_detections": ["dog", "cow"]}
-    assert format_absent(answer["absent"]) == "no truth of cow; nothing detected as dog, cow"
+    assert format_absent(answer["absent"]) == "no truth of cow; no detection of dog, cow"
     many = {"without_truth": [], "without_detections": list("abcdefghijkl")}
-    assert format_absent(many) == "nothing detected as a, b, c, d, e, f, g, h, i, j and 2 more"
+    assert format_absent(many) == "no detection of a, b, c, d, e, f, g, h, i, j and 2 more"
     curves = answer["curves"]
     assert curves["precision"]["cow"] is curves["f1"]["cow"] is None
     assert curves["precision"]["dog"] == [0] * 101
@@ -49,9 +49,9 @@ def test_a_hand_made_case():
 
 @pytest.mark.parametrize("seed", range(3))
 def test_the_numbers_agree_with_each_other(seed):
-    found, truths = random_set(np.random.default_rng(seed), pictures=20, detections=25)
-    before = summarize(found, truths, NAMES)
-    answer = analyse(before, found, truths, NAMES)
+    detections, truths = random_set(np.random.default_rng(seed), pictures=20, max_detections=25)
+    before = summarize(detections, truths, NAMES)
+    answer = analyse(before, detections, truths, NAMES)
     assert "recall" not in before["per_size"]["small"] and "f1" not in before["per_class"]["cat"]
     for name, row in answer["per_class"].items():
         # Matched by us, the area under the curve is the average precision of the library.
@@ -67,8 +67,8 @@ def test_the_numbers_agree_with_each_other(seed):
 
 @pytest.mark.parametrize("name", adversarial_sets())
 def test_adversarial_sets_have_no_number_that_json_lacks(name, tmp_path):
-    found, truths = adversarial_sets()[name]
-    answer = analysis(found, truths)
+    detections, truths = adversarial_sets()[name]
+    answer = analysis(detections, truths)
     write_json(tmp_path / "metrics.json", answer)
     read = json.loads((tmp_path / "metrics.json").read_text())
 

@@ -23,64 +23,64 @@ def truth(*rows):
     return np.array(boxes, np.float32).reshape(-1, 4), np.array(classes, np.int32), np.array(difficult, bool)
 
 
-def random_set(rng, *, pictures, detections, truths, classes, span=3):
+def random_set(rng, *, pictures, max_detections, max_truths, classes, span=3):
     """Boxes and scores on so coarse a lattice that scores, overlaps and best truths tie all the time."""
 
     def boxes(count):
         corner = rng.integers(0, span, (count, 2))
         return np.concatenate([corner, corner + rng.integers(0, span, (count, 2))], axis=1).astype(np.float32)
 
-    found, expected = [], []
+    detections, truths = [], []
     for _ in range(pictures):
-        k, n = rng.integers(0, detections + 1), rng.integers(0, truths + 1)
+        k, n = rng.integers(0, max_detections + 1), rng.integers(0, max_truths + 1)
         truth_boxes, truth_classes = boxes(n), rng.integers(0, classes, n)
-        found_boxes, found_classes = boxes(k), rng.integers(0, classes, k)
+        detected_boxes, detected_classes = boxes(k), rng.integers(0, classes, k)
         if n:
             # Half of the detections are copies of truths, often of the same one.
             copies, sources = np.flatnonzero(rng.random(k) < 0.5), rng.integers(0, n, k)
-            found_boxes[copies] = truth_boxes[sources[copies]]
-            found_classes[copies] = truth_classes[sources[copies]]
-        found.append((found_boxes, rng.integers(0, 6, k).astype(np.float32) / 5, found_classes))
-        expected.append((truth_boxes, truth_classes, rng.random(n) < 0.25))
-    return found, expected
+            detected_boxes[copies] = truth_boxes[sources[copies]]
+            detected_classes[copies] = truth_classes[sources[copies]]
+        detections.append((detected_boxes, rng.integers(0, 6, k).astype(np.float32) / 5, detected_classes))
+        truths.append((truth_boxes, truth_classes, rng.random(n) < 0.25))
+    return detections, truths
 
 
 def test_hand_computed_curve():
     # Falling score:  A (true), nowhere (false), B (true), B again (false), and C of the three truths never found.
     # Precision 1, 1/2, 2/3, 2/4 at recall 1/3, 1/3, 2/3, 2/3;
     # the envelope is 1 up to recall 1/3, then 2/3 up to recall 2/3, then 0.
-    found = [detection((A, 0.9, 0), (NOWHERE, 0.8, 0), (B, 0.7, 0), (B, 0.6, 0))]
-    expected = [truth((A, 0), (B, 0), (C, 0))]
+    detections = [detection((A, 0.9, 0), (NOWHERE, 0.8, 0), (B, 0.7, 0), (B, 0.6, 0))]
+    truths = [truth((A, 0), (B, 0), (C, 0))]
     # Area: 1/3 * 1 + 1/3 * 2/3 = 5/9.
-    assert average_precision(found, expected) == {0: pytest.approx(5 / 9, abs=1e-12)}
+    assert average_precision(detections, truths) == {0: pytest.approx(5 / 9, abs=1e-12)}
     # Recalls 0, .1, .2, .3 have precision 1, .4, .5, .6 have 2/3, .7 to 1 have 0: (4 + 2) / 11.
-    assert average_precision(found, expected, method="11point") == {0: pytest.approx(6 / 11, abs=1e-12)}
+    assert average_precision(detections, truths, method="11point") == {0: pytest.approx(6 / 11, abs=1e-12)}
 
 
 def test_eleven_points_count_a_recall_that_is_reached_exactly():
     # 3 of 10 truths found and nothing else: the recall 0.3 itself is reached, so 4 of the 11 points have precision 1.
     boxes = [[20 * i, 0, 20 * i + 10, 10] for i in range(10)]
-    found = [detection(*((box, 0.9, 0) for box in boxes[:3]))]
-    expected = [truth(*((box, 0) for box in boxes))]
-    assert average_precision(found, expected, method="11point") == {0: pytest.approx(4 / 11, abs=1e-12)}
+    detections = [detection(*((box, 0.9, 0) for box in boxes[:3]))]
+    truths = [truth(*((box, 0) for box in boxes))]
+    assert average_precision(detections, truths, method="11point") == {0: pytest.approx(4 / 11, abs=1e-12)}
 
 
 def test_overlap_at_the_threshold_matches_and_boxes_have_no_extra_pixel():
     # Half of the truth and nothing else: IoU 50/100 exactly; with an extra pixel a side it would be 66/121 = 6/11.
-    found, expected = [detection(([0, 0, 10, 5], 0.9, 0))], [truth((A, 0))]
-    assert average_precision(found, expected, iou_threshold=0.5) == {0: 1.0}
-    assert average_precision(found, expected, iou_threshold=0.51) == {0: 0.0}
+    detections, truths = [detection(([0, 0, 10, 5], 0.9, 0))], [truth((A, 0))]
+    assert average_precision(detections, truths, iou_threshold=0.5) == {0: 1.0}
+    assert average_precision(detections, truths, iou_threshold=0.51) == {0: 0.0}
 
 
 def test_a_detection_never_settles_for_its_second_best_truth():
     # Both detections overlap the left truth most (IoU 1, and 90/110 against 80/120); the second also reaches the right.
     left, right = [0, 0, 100, 10], [30, 0, 130, 10]
-    found = [detection((left, 0.9, 0), ([10, 0, 110, 10], 0.8, 0))]
-    matches = match(found, [truth((left, 0), (right, 0))])[0]
+    detections = [detection((left, 0.9, 0), ([10, 0, 110, 10], 0.8, 0))]
+    matches = match(detections, [truth((left, 0), (right, 0))])[0]
     assert matches.true_positive.tolist() == [True, False]
     assert matches.truths.tolist() == [0, 0]
     # One true at recall 1/2, then one false: area 1/2.
-    assert average_precision(found, [truth((left, 0), (right, 0))]) == {0: 0.5}
+    assert average_precision(detections, [truth((left, 0), (right, 0))]) == {0: 0.5}
 
 
 def test_of_equal_overlaps_the_first_truth_is_taken():
@@ -96,24 +96,24 @@ def test_of_equal_scores_the_first_detection_is_taken():
 
 def test_difficult_truths_count_neither_way():
     # The difficult A is found twice: neither helps nor harms. B is the only positive, found after both.
-    found = [detection((A, 0.9, 0), (A, 0.8, 0), (B, 0.7, 0))]
-    expected = [truth((A, 0, True), (B, 0))]
-    matches = match(found, expected)[0]
+    detections = [detection((A, 0.9, 0), (A, 0.8, 0), (B, 0.7, 0))]
+    truths = [truth((A, 0, True), (B, 0))]
+    matches = match(detections, truths)[0]
     assert matches.ignored.tolist() == [True, True, False]
     assert matches.true_positive.tolist() == [False, False, True]
     assert matches.positives == 1
-    assert average_precision(found, expected) == {0: 1.0}
+    assert average_precision(detections, truths) == {0: 1.0}
     # Without the mark the same boxes are true, false, true of two positives: 1/2 * 1 + 1/2 * 2/3.
-    assert average_precision(found, [pair[:2] for pair in expected]) == {0: pytest.approx(5 / 6, abs=1e-12)}
+    assert average_precision(detections, [pair[:2] for pair in truths]) == {0: pytest.approx(5 / 6, abs=1e-12)}
 
 
 def test_classes_do_not_mix_and_absent_ones_are_left_out():
     # 0 is found, 1 has the right box with the wrong class, 2 was never detected, 3 was detected but has no truth,
     # 4 has a difficult one only.
-    found = [detection((A, 0.9, 0), (B, 0.9, 3), (C, 0.9, 4))]
-    expected = [truth((A, 0), (B, 1), (C, 2), (C, 4, True))]
-    assert average_precision(found, expected) == {0: 1.0, 1: 0.0, 2: 0.0}
-    assert list(match(found, expected)) == [0, 1, 2, 3, 4]
+    detections = [detection((A, 0.9, 0), (B, 0.9, 3), (C, 0.9, 4))]
+    truths = [truth((A, 0), (B, 1), (C, 2), (C, 4, True))]
+    assert average_precision(detections, truths) == {0: 1.0, 1: 0.0, 2: 0.0}
+    assert list(match(detections, truths)) == [0, 1, 2, 3, 4]
 
 
 def test_pictures_do_not_mix():
@@ -122,7 +122,7 @@ def test_pictures_do_not_mix():
 
 
 @pytest.mark.parametrize(
-    ("found", "expected", "answer"),
+    ("detections", "truths", "answer"),
     [
         ([], [], {}),
         ([([], [], [])], [([], [])], {}),
@@ -132,8 +132,8 @@ def test_pictures_do_not_mix():
     ],
 )
 @pytest.mark.parametrize("method", ["area", "11point"])
-def test_nothing_detected_or_nothing_there(found, expected, answer, method):
-    assert average_precision(found, expected, method=method) == answer
+def test_nothing_detected_or_nothing_there(detections, truths, answer, method):
+    assert average_precision(detections, truths, method=method) == answer
 
 
 def test_boxes_without_area_match_nothing():
@@ -142,12 +142,12 @@ def test_boxes_without_area_match_nothing():
 
 
 def test_precision_recall_leaves_out_what_is_ignored():
-    found = [detection((A, 0.9, 0), (B, 0.8, 0), (NOWHERE, 0.7, 0))]
-    precision, recall, scores = precision_recall(match(found, [truth((A, 0, True), (B, 0), (C, 0))])[0])
+    detections = [detection((A, 0.9, 0), (B, 0.8, 0), (NOWHERE, 0.7, 0))]
+    precision, recall, scores = precision_recall(match(detections, [truth((A, 0, True), (B, 0), (C, 0))])[0])
     np.testing.assert_array_equal(precision, [1, 0.5])
     np.testing.assert_array_equal(recall, [0.5, 0.5])
     np.testing.assert_array_equal(scores, np.float32([0.8, 0.7]))
-    assert np.isnan(precision_recall(match(found, [truth()])[0])[1]).all()
+    assert np.isnan(precision_recall(match(detections, [truth()])[0])[1]).all()
 
 
 @pytest.mark.parametrize("method", ["area", "11point"])
@@ -155,20 +155,20 @@ def test_precision_recall_leaves_out_what_is_ignored():
 @pytest.mark.parametrize("seed", range(4))
 def test_equals_the_literal_reference(method, iou_threshold, seed):
     rng = np.random.default_rng(seed)
-    found, expected = random_set(rng, pictures=12, detections=14, truths=6, classes=3)
-    answer = average_precision(found, expected, iou_threshold=iou_threshold, method=method)
-    reference = oracle.average_precision(found, expected, iou_threshold, method)
+    detections, truths = random_set(rng, pictures=12, max_detections=14, max_truths=6, classes=3)
+    answer = average_precision(detections, truths, iou_threshold=iou_threshold, method=method)
+    reference = oracle.average_precision(detections, truths, iou_threshold, method)
     assert answer.keys() == reference.keys()
     np.testing.assert_allclose(list(answer.values()), list(reference.values()), rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_every_outcome_equals_the_literal_reference(seed):
-    found, expected = random_set(np.random.default_rng(seed), pictures=8, detections=20, truths=8, classes=2)
+    detections, truths = random_set(np.random.default_rng(seed), pictures=8, max_detections=20, max_truths=8, classes=2)
     seen = set()
-    for class_id, matches in match(found, expected).items():
+    for class_id, matches in match(detections, truths).items():
         outcome = np.where(matches.ignored, "ignored", np.where(matches.true_positive, "true", "false")).tolist()
-        answers, positives = oracle.outcomes(found, expected, class_id, 0.5)
+        answers, positives = oracle.outcomes(detections, truths, class_id, 0.5)
         assert list(zip(matches.scores.tolist(), outcome, strict=True)) == answers
         assert matches.positives == positives
         seen |= set(outcome)
@@ -178,17 +178,17 @@ def test_every_outcome_equals_the_literal_reference(seed):
 @st.composite
 def _sets(draw):
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    found, expected = random_set(
+    detections, truths = random_set(
         rng,
         pictures=draw(st.integers(1, 6)),
-        detections=draw(st.integers(0, 8)),
-        truths=draw(st.integers(0, 5)),
+        max_detections=draw(st.integers(0, 8)),
+        max_truths=draw(st.integers(0, 5)),
         classes=draw(st.integers(1, 3)),
         span=draw(st.integers(2, 6)),
     )
     # All scores different, so that no order of the pictures is preferred.
     scores = iter(rng.permutation(1000) / 1000)
-    return [(boxes, [next(scores) for _ in boxes], classes) for boxes, _, classes in found], expected
+    return [(boxes, [next(scores) for _ in boxes], classes) for boxes, _, classes in detections], truths
 
 
 methods = st.sampled_from(["area", "11point"])
@@ -197,41 +197,41 @@ methods = st.sampled_from(["area", "11point"])
 @settings(deadline=None, max_examples=60)
 @given(_sets(), methods)
 def test_is_a_fraction_whatever_the_order_of_pictures(sets, method):
-    found, expected = sets
-    answer = average_precision(found, expected, method=method)
+    detections, truths = sets
+    answer = average_precision(detections, truths, method=method)
     assert all(0 <= value <= 1 for value in answer.values())
-    assert average_precision(found[::-1], expected[::-1], method=method) == pytest.approx(answer, abs=1e-12)
+    assert average_precision(detections[::-1], truths[::-1], method=method) == pytest.approx(answer, abs=1e-12)
 
 
 @settings(deadline=None, max_examples=40)
 @given(st.integers(0, 2**32 - 1), methods)
 def test_is_one_for_perfect_detections(seed, method):
     rng = np.random.default_rng(seed)
-    expected = []
+    truths = []
     for _ in range(3):
         # Different places of one lattice: no two truths are the same box.
         corner = np.stack(np.unravel_index(rng.choice(25, rng.integers(1, 9), replace=False), (5, 5)), axis=-1) * 10
-        expected.append((np.concatenate([corner, corner + 8], axis=1), rng.integers(0, 3, len(corner))))
-    found = [(boxes, rng.random(len(boxes)), classes) for boxes, classes in expected]
-    assert set(average_precision(found, expected, method=method).values()) == {1.0}
+        truths.append((np.concatenate([corner, corner + 8], axis=1), rng.integers(0, 3, len(corner))))
+    detections = [(boxes, rng.random(len(boxes)), classes) for boxes, classes in truths]
+    assert set(average_precision(detections, truths, method=method).values()) == {1.0}
 
 
 @settings(deadline=None, max_examples=40)
 @given(_sets(), methods, st.integers(0, 2))
 def test_a_false_positive_of_lowest_score_never_helps(sets, method, class_id):
-    found, expected = sets
-    boxes, scores, classes = found[0]
+    detections, truths = sets
+    boxes, scores, classes = detections[0]
     worse = (np.vstack([boxes, [NOWHERE]]), np.append(scores, -1.0), np.append(classes, class_id))
-    before = average_precision(found, expected, method=method)
-    after = average_precision([worse, *found[1:]], expected, method=method)
+    before = average_precision(detections, truths, method=method)
+    after = average_precision([worse, *detections[1:]], truths, method=method)
     assert before.keys() == after.keys()
     assert all(after[name] <= before[name] for name in before)
 
 
 @pytest.mark.parametrize(
-    ("found", "expected", "options", "message"),
+    ("detections", "truths", "options", "message"),
     [
-        ([detection()], [], {}, "detections of 1 pictures, but truths of 0"),
+        ([detection()], [], {}, "detections of 1 images, but truths of 0"),
         ([detection((A, np.nan, 0))], [truth()], {}, r"detections\[0\]: a score is NaN"),
         ([detection(([0, 0, np.nan, 1], 0.5, 0))], [truth()], {}, r"detections\[0\]: a box is NaN"),
         ([detection()], [truth(([0, 0, np.inf, 1], 0))], {}, r"truths\[0\]: a box is NaN or infinite"),
@@ -247,6 +247,6 @@ def test_a_false_positive_of_lowest_score_never_helps(sets, method, class_id):
         ([], [], {"iou_threshold": 50}, "iou_threshold is 50"),
     ],
 )
-def test_refuses(found, expected, options, message):
+def test_refuses(detections, truths, options, message):
     with pytest.raises(ValueError, match=message):
-        average_precision(found, expected, **options)
+        average_precision(detections, truths, **options)

@@ -54,8 +54,8 @@ def test_the_ten_thresholds():
 
 def test_hundred_and_one_recalls():
     # True, false, true of two truths: precision 1 up to recall 0.5 (51 of the 101 points), 2/3 up to 1 (50 points).
-    found = [([SMALL, [500, 500, 520, 520], MEDIUM], [0.9, 0.8, 0.7], [0, 0, 0])]
-    _, per_class, _ = coco_evaluate(found, [([SMALL, MEDIUM], [0, 0])])
+    detections = [([SMALL, [500, 500, 520, 520], MEDIUM], [0.9, 0.8, 0.7], [0, 0, 0])]
+    _, per_class, _ = coco_evaluate(detections, [([SMALL, MEDIUM], [0, 0])])
     assert per_class[0]["ap50"] == pytest.approx((51 + 50 * 2 / 3) / 101)
 
 
@@ -66,22 +66,22 @@ def test_first_truth_and_class_zero_are_found():
 
 def test_detections_in_a_crowd_count_neither_way():
     crowd = [400, 400, 500, 500]
-    found = [([SMALL, [400, 400, 420, 420], [440, 440, 460, 460]], [0.5, 0.9, 0.8], [0, 0, 0])]
+    detections = [([SMALL, [400, 400, 420, 420], [440, 440, 460, 460]], [0.5, 0.9, 0.8], [0, 0, 0])]
     # Two false positives come before the only true one, unless they lie in a crowd.
-    assert coco_metrics(found, [([SMALL], [0])])["ap50"] == pytest.approx(1 / 3)
-    assert coco_metrics(found, [([SMALL, crowd], [0, 0], [False, True])])["ap50"] == pytest.approx(1.0)
+    assert coco_metrics(detections, [([SMALL], [0])])["ap50"] == pytest.approx(1 / 3)
+    assert coco_metrics(detections, [([SMALL, crowd], [0, 0], [False, True])])["ap50"] == pytest.approx(1.0)
     # A class that has crowds only is left out of the mean.
-    metrics, per_class, _ = coco_evaluate(found, [([SMALL, crowd, LARGE], [0, 0, 5], [False, True, True])])
+    metrics, per_class, _ = coco_evaluate(detections, [([SMALL, crowd, LARGE], [0, 0, 5], [False, True, True])])
     assert metrics["ap50"] == pytest.approx(1.0)
     assert list(per_class) == [0]
 
 
 def test_at_most_a_hundred_detections_a_class_and_picture_count():
     elsewhere = [[600, 600, 610, 610]] * 99
-    found = ([*elsewhere, LARGE], [0.9] * 99 + [0.5], [0] * 100)
-    assert coco_metrics([found], [([LARGE], [0])])["ar_100"] == pytest.approx(1.0)
-    found = ([elsewhere[0], *found[0]], [0.9, *found[1]], [0, *found[2]])
-    assert coco_metrics([found], [([LARGE], [0])])["ar_100"] == 0.0
+    detections = ([*elsewhere, LARGE], [0.9] * 99 + [0.5], [0] * 100)
+    assert coco_metrics([detections], [([LARGE], [0])])["ar_100"] == pytest.approx(1.0)
+    detections = ([elsewhere[0], *detections[0]], [0.9, *detections[1]], [0, *detections[2]])
+    assert coco_metrics([detections], [([LARGE], [0])])["ar_100"] == 0.0
 
 
 def test_inverted_and_empty_boxes_match_nothing():
@@ -96,15 +96,15 @@ def test_agrees_with_voc_where_no_detection_can_choose_between_truths(seed):
     # Truths far apart, so that both rules match alike; what remains is 101 samples of a falling curve against its area,
     # which differ by at most one step of recall, 1/100.
     rng = np.random.default_rng(seed)
-    found, truths = [], []
+    detections, truths = [], []
     for _ in range(20):
         corner = np.stack(np.unravel_index(rng.choice(16, 6, replace=False), (4, 4)), axis=-1) * 100.0
         boxes, classes = np.concatenate([corner, corner + 50], axis=1), rng.integers(0, 3, 6)
         noisy = np.repeat(boxes, 2, axis=0) + rng.normal(0, 8, (12, 4))
-        found.append((noisy, rng.random(12), np.repeat(classes, 2)))
+        detections.append((noisy, rng.random(12), np.repeat(classes, 2)))
         truths.append((boxes, classes))
-    metrics, per_class, _ = coco_evaluate(found, truths)
-    voc = average_precision(found, truths, iou_threshold=0.5)
+    metrics, per_class, _ = coco_evaluate(detections, truths)
+    voc = average_precision(detections, truths, iou_threshold=0.5)
     assert 0.1 < metrics["ap50"] < 0.95
     for class_id, value in voc.items():
         assert per_class[class_id]["ap50"] == pytest.approx(value, abs=0.011)
@@ -118,5 +118,5 @@ def test_prints_nothing(capfd):
 
 
 def test_refuses_lists_of_different_length():
-    with pytest.raises(ValueError, match="detections of 2 pictures, but truths of 1"):
+    with pytest.raises(ValueError, match="detections of 2 images, but truths of 1"):
         coco_metrics([([], [], [])] * 2, [([], [])])

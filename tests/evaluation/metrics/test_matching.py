@@ -39,15 +39,17 @@ def check_equals_pycocotools(detections, truths):
     assert tuple(metrics) == METRICS
 
     precision, recall = reference.eval["precision"], reference.eval["recall"]
-    found, expected = flatten(detections, truths)
-    found = by_score(found)[0]
+    flat_detections, flat_truths = flatten(detections, truths)
+    flat_detections = by_score(flat_detections)[0]
     names = reference.params.catIds
     for limit, max_detections in enumerate((1, 10, 100)):
-        cut = strongest(found, max_detections)
+        cut = strongest(flat_detections, max_detections)
         for size, area_range in enumerate((ALL_SIZES, *SIZES.values())):
             for place, iou_threshold in enumerate(THRESHOLDS):
-                outcome = match_as_coco(cut, expected, iou_threshold=iou_threshold, area_range=area_range)
-                counts, _ = counts_by_class(cut, outcome, expected.classes, 1 + max([*found.classes, *expected.classes]))
+                outcome = match_as_coco(cut, flat_truths, iou_threshold=iou_threshold, area_range=area_range)
+                counts, _ = counts_by_class(
+                    cut, outcome, flat_truths.classes, 1 + max([*flat_detections.classes, *flat_truths.classes])
+                )
                 for column, name in enumerate(names):
                     _, hits, positives = counts[name]
                     answer = interpolated_precision(hits, positives) if positives else np.full(101, -1.0)
@@ -73,13 +75,13 @@ def test_equals_pycocotools_on_adversarial_sets(name):
 @given(st.integers(0, 2**32 - 1), st.integers(2, 7), st.integers(1, 4), st.integers(0, 16), st.integers(0, 8))
 def test_equals_pycocotools_where_everything_ties(seed, span, classes, detections, truths):
     rng = np.random.default_rng(seed)
-    check_equals_pycocotools(*random_set(rng, span=span, classes=classes, detections=detections, truths=truths))
+    check_equals_pycocotools(*random_set(rng, span=span, classes=classes, max_detections=detections, max_truths=truths))
 
 
 @pytest.mark.parametrize("seed", range(2))
 def test_equals_pycocotools_on_a_larger_set(seed):
     rng = np.random.default_rng(seed)
-    check_equals_pycocotools(*random_set(rng, pictures=30, detections=150, truths=12, classes=2, span=12, scale=10))
+    check_equals_pycocotools(*random_set(rng, pictures=30, max_detections=150, max_truths=12, classes=2, span=12, scale=10))
 
 
 def one_after_the_other(wishes, shared, settle):
@@ -109,22 +111,22 @@ def test_assignment_is_that_of_one_after_the_other(data):
 @settings(deadline=None, max_examples=40)
 @given(st.integers(0, 2**32 - 1), st.booleans(), st.sampled_from([0.1, 0.5, 1.0]))
 def test_pairs_are_those_of_the_full_table(seed, across_classes, minimum):
-    found, expected = flatten(*random_set(np.random.default_rng(seed)))
-    table = pairwise_iou(found.boxes_xyxy, expected.boxes_xyxy)
-    together = found.pictures[:, None] == expected.pictures
+    flat_detections, flat_truths = flatten(*random_set(np.random.default_rng(seed)))
+    table = pairwise_iou(flat_detections.boxes_xyxy, flat_truths.boxes_xyxy)
+    same_group = flat_detections.pictures[:, None] == flat_truths.pictures
     if not across_classes:
-        together &= found.classes[:, None] == expected.classes
-    detections, truths = np.nonzero(together & (table >= minimum))
-    pairs = overlapping_pairs(found, expected, minimum, across_classes=across_classes)
+        same_group &= flat_detections.classes[:, None] == flat_truths.classes
+    detections, truths = np.nonzero(same_group & (table >= minimum))
+    pairs = overlapping_pairs(flat_detections, flat_truths, minimum, across_classes=across_classes)
     np.testing.assert_array_equal(pairs.detections, detections)
     np.testing.assert_array_equal(pairs.truths, truths)
     np.testing.assert_array_equal(pairs.overlaps, table[detections, truths])
 
 
 def test_a_crowd_is_overlapped_by_the_share_inside():
-    found = FlatDetections(np.array([[0, 0, 10, 10], [95, 0, 105, 10], [5, 5, 5, 9.0]]), *(np.zeros(3, int),) * 3)
-    expected = FlatTruths(np.array([[0, 0, 100, 100.0]]), np.zeros(1, int), np.ones(1, bool), np.zeros(1, int))
-    assert overlapping_pairs(found, expected, 0.5, crowds=True).overlaps.tolist() == [1, 0.5]
+    flat_detections = FlatDetections(np.array([[0, 0, 10, 10], [95, 0, 105, 10], [5, 5, 5, 9.0]]), *(np.zeros(3, int),) * 3)
+    flat_truths = FlatTruths(np.array([[0, 0, 100, 100.0]]), np.zeros(1, int), np.ones(1, bool), np.zeros(1, int))
+    assert overlapping_pairs(flat_detections, flat_truths, 0.5, crowds=True).overlaps.tolist() == [1, 0.5]
 
 
 def test_a_picture_of_millions_of_pairs_is_matched_in_portions():

@@ -53,23 +53,23 @@ def test_summary_refuses_missing_and_repeated_names(names):
 
 
 def test_coco_results_hold_what_the_detections_do():
-    found = [(np.float32([[1.25, 2.5, 11.125, 22.75]]), np.float32([0.987654]), np.int32([7])), ([], [], [])]
-    assert coco_results(found, ["a.jpg", "b.jpg"]) == [
+    detections = [(np.float32([[1.25, 2.5, 11.125, 22.75]]), np.float32([0.987654]), np.int32([7])), ([], [], [])]
+    assert coco_results(detections, ["a.jpg", "b.jpg"]) == [
         {"image_id": "a.jpg", "category_id": 7, "bbox": [1.25, 2.5, 9.875, 20.25], "score": 0.987654}
     ]
     with pytest.raises(ValueError, match="zip"):
-        coco_results(found, [1])
+        coco_results(detections, [1])
 
 
 def test_coco_results_are_read_by_the_coco_library(tmp_path):
     rng = np.random.default_rng(0)
-    truths, found = [], []
+    truths, detections = [], []
     for _ in range(5):
         corner = rng.random((6, 2)) * 200
         boxes = np.concatenate([corner, corner + 10 + rng.random((6, 2)) * 90], axis=1)
         truths.append((boxes, rng.integers(0, 2, 6)))
-        found.append((boxes + rng.normal(0, 5, boxes.shape), rng.random(6), truths[-1][1]))
-    write_json(tmp_path / "detections.json", coco_results(found, range(5)))
+        detections.append((boxes + rng.normal(0, 5, boxes.shape), rng.random(6), truths[-1][1]))
+    write_json(tmp_path / "detections.json", coco_results(detections, range(5)))
     dataset = {"images": [{"id": i} for i in range(5)], "categories": [{"id": 0}, {"id": 1}], "annotations": []}
     for picture, (boxes, classes) in enumerate(truths):
         for (left, top, right, bottom), class_id in zip(boxes.tolist(), classes.tolist(), strict=True):
@@ -86,7 +86,7 @@ def test_coco_results_are_read_by_the_coco_library(tmp_path):
         evaluation.evaluate()
         evaluation.accumulate()
         evaluation.summarize()
-    answer = list(coco_metrics(found, truths).values())
+    answer = list(coco_metrics(detections, truths).values())
     assert 0.1 < answer[0] < 0.9
     np.testing.assert_allclose(np.where(np.isnan(answer), -1, answer), evaluation.stats, atol=1e-12)
 

@@ -38,14 +38,14 @@ class Source:
         return example
 
 
-def evaluated(folder, found, names=NAMES, truths=TRUTHS, **changes):
+def evaluated(folder, detections, names=NAMES, truths=TRUTHS, **changes):
     """An evaluation in `folder`, as its files and as what eval.py holds in memory."""
-    summary = analyse(summarize(found, truths, names), found, truths, names)
-    pictures = pictures_to_show(found, truths, IDS, str, summary["best_f1"]["score_threshold"])
+    summary = analyse(summarize(detections, truths, names), detections, truths, names)
+    pictures = pictures_to_show(detections, truths, IDS, str, summary["best_f1"]["score_threshold"])
     metrics = made_metrics(names) | summary | {"pictures": pictures, "unreadable": 0} | changes
     write_json(folder / "metrics.json", metrics)
-    write_json(folder / "detections.json", coco_results(found, IDS))
-    return metrics, Evaluation(summary, found, truths, IDS)
+    write_json(folder / "detections.json", coco_results(detections, IDS))
+    return metrics, Evaluation(summary, detections, truths, IDS)
 
 
 def test_two_runs_side_by_side(tmp_path):
@@ -54,14 +54,14 @@ def test_two_runs_side_by_side(tmp_path):
     turned_truths = [(boxes, [1 - c for c in classes]) for boxes, classes in TRUTHS]
     turned = [(boxes, scores, [1 - c for c in classes]) for boxes, scores, classes in SECOND]
     config = metrics["config"] | {"seed": 77}
-    theirs, _ = evaluated(tmp_path / "b <1>/eval/val", turned, NAMES[::-1], turned_truths, config=config)
+    other_metrics, _ = evaluated(tmp_path / "b <1>/eval/val", turned, NAMES[::-1], turned_truths, config=config)
     (tmp_path / "b <1>/metrics.jsonl").write_text('{"step": 5, "split": "val", "loss": 2.0, "ap50": 0.5}\n')
     other = read_evaluation(tmp_path / "b <1>", "val")
     path = write_comparison(tmp_path / "a/eval/val", metrics, outcome, Source(), read_history(tmp_path / "none"), other)
     assert path.name == "compare_b__1_.html"
     page = path.read_text(encoding="utf-8")
     reader = Reader(page)
-    assert "a beside b <1>" in reader.text and "<b>&" in reader.headings
+    assert "a vs. b <1>" in reader.text and "<b>&" in reader.headings
 
     # Pictures by the difference of F1: 3 (1.0 and 0.0), then 0 (1.0 and 0.5); in the others they agree.
     titles = re.findall(r"<h4>([^<]*)</h4>", page)
@@ -76,11 +76,11 @@ def test_two_runs_side_by_side(tmp_path):
     assert "77" in reader.texts and "data.train" not in reader.texts
 
     rows = [line.split() for line in format_comparison(metrics, other).split("\n")]
-    expected = metrics["ap50"], theirs["ap50"], metrics["ap50"] - theirs["ap50"]
+    expected = metrics["ap50"], other_metrics["ap50"], metrics["ap50"] - other_metrics["ap50"]
     assert expected[2] > 0.2 and rows[1] == ["AP50", *(f"{value:.3f}" for value in expected[:2]), f"{expected[2]:+.3f}"]
     assert rows[-2][:2] == ["AP50,", "cat"] and rows[-1][:2] == ["AP50,", "<b>&"]
     for row, name in zip(rows[-2:], NAMES, strict=True):
-        assert row[2:4] == [f"{of['per_class'][name]['ap50']:.3f}" for of in (metrics, theirs)]
+        assert row[2:4] == [f"{m['per_class'][name]['ap50']:.3f}" for m in (metrics, other_metrics)]
     assert f"{expected[2]:+.3f}" in reader.text
 
 
@@ -89,7 +89,7 @@ def test_an_evaluation_beside_itself(tmp_path):
     other = read_evaluation(tmp_path / "run", "val")
     path = write_comparison(tmp_path, metrics, outcome, Source(), other.history, other)
     text = Reader(path.read_text(encoding="utf-8")).text
-    assert "run, now beside run, before" in text and "In every picture both have the same F1" in text
+    assert "run (now) vs. run (before)" in text and "Both have the same F1 in every image" in text
     assert "The two configurations are the same" in text
     for line in format_comparison(metrics, other).split("\n")[1:]:
         assert line.split()[-1] in ("+0.000", "-")
@@ -105,7 +105,7 @@ def test_what_cannot_be_compared_is_refused_with_what_to_run(tmp_path):
     check_fits(other, NAMES[::-1], 4)
     with pytest.raises(InputError, match="other classes than this run: cat, <b>&"):
         check_fits(other, [*NAMES, "dog"], 4)
-    with pytest.raises(InputError, match="evaluated on 4 pictures, this split has 5; run: "):
+    with pytest.raises(InputError, match="evaluated on 4 images, this split has 5; run: "):
         check_fits(other, NAMES, 5)
     moved = [TRUTHS[0], ([B], [1]), *TRUTHS[2:]]
     evaluated(tmp_path / "moved/eval/val", FIRST, truths=moved)
@@ -129,9 +129,9 @@ def test_what_cannot_be_compared_is_refused_with_what_to_run(tmp_path):
 
 def test_detections_come_back_as_they_were_written(tmp_path):
     evaluated(tmp_path, FIRST)
-    found = read_evaluation(tmp_path, "val").detections
-    assert list(found) == [0, 2, 3]
-    for image_id, (boxes, scores, classes) in found.items():
+    detections = read_evaluation(tmp_path, "val").detections
+    assert list(detections) == [0, 2, 3]
+    for image_id, (boxes, scores, classes) in detections.items():
         expected = FIRST[IDS.index(image_id)]
         np.testing.assert_allclose(boxes, expected[0])
         np.testing.assert_allclose(scores, expected[1])

@@ -84,13 +84,13 @@ def report_of(folder, metrics, examples=None, history=NO_HISTORY):
     return path.read_text(encoding="utf-8")
 
 
-def real_metrics(found, truths, names):
+def real_metrics(detections, truths, names):
     """Metrics as an evaluation makes them, read back from their file's text."""
     metrics = made_metrics(names)
-    summary = analyse(summarize(found, truths, names), found, truths, names)
+    summary = analyse(summarize(detections, truths, names), detections, truths, names)
     best = summary["best_f1"]["score_threshold"]
     ids = list(range(len(truths)))
-    return metrics | summary | {"pictures": pictures_to_show(found, truths, ids, str, best)}
+    return metrics | summary | {"pictures": pictures_to_show(detections, truths, ids, str, best)}
 
 
 @pytest.mark.parametrize("number", [1, 3, 80])
@@ -168,10 +168,10 @@ CASES = {
 )
 def test_numbers_that_are_not_defined_are_dashes(tmp_path, case, number):
     names = NAMES[:2] if number == 2 else [f"c{place}" for place in range(number)]
-    found, truths = CASES[case]
-    metrics = real_metrics(found, truths, names)
+    detections, truths = CASES[case]
+    metrics = real_metrics(detections, truths, names)
     image = np.zeros((40, 50, 3), np.uint8)
-    examples = dict(enumerate(zip([image] * len(truths), found, truths, strict=True)))
+    examples = dict(enumerate(zip([image] * len(truths), detections, truths, strict=True)))
     page = report_of(tmp_path / "a", metrics, examples)
     write_json(tmp_path / "metrics.json", metrics)
     # The same page from the file, where undefined numbers are null.

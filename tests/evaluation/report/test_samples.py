@@ -10,8 +10,8 @@ from yolojax.evaluation import write_samples
 
 def test_samples_show_truths_and_the_better_detections(tmp_path):
     images = [np.full((480, 640, 3), 90, np.uint8), np.full((120, 160, 3), 90, np.uint8)]
-    found = [([A, B, C], [0.9, 0.8, 0.1], [0, 1, 3]), ([], [], [])]
-    paths = write_samples(tmp_path / "samples", images, found, TRUTHS, NAMES)
+    detections = [([A, B, C], [0.9, 0.8, 0.1], [0, 1, 3]), ([], [], [])]
+    paths = write_samples(tmp_path / "samples", images, detections, TRUTHS, NAMES)
     assert [path.name for path in paths] == ["sample_000.png", "sample_001.png"]
     first, second = (read_image(path) for path in paths)
     np.testing.assert_array_equal(first[-480:, :640], draw_detections(images[0], [A, B, C], [0, 1, 1], NAMES))

@@ -1,64 +1,62 @@
-"""What an evaluation says beyond average precision: working points, curves, confusions, errors and their costs."""
+"""What an evaluation reports beyond average precision: working points, curves, confusions, errors and their costs."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from yolojax.evaluation.metrics.confusion import confusion_matrix
-from yolojax.evaluation.metrics.curves import RECALLS, best_f1, counts_by_class, f1_at, interpolated_precision
-from yolojax.evaluation.metrics.inputs import flatten
-from yolojax.evaluation.metrics.matching import SIZES, area, by_score, match_as_coco, strongest
+from yolojax.evaluation.metrics.curves import RECALLS, Counts, best_f1, counts_by_class, f1_at, interpolated_precision
+from yolojax.evaluation.metrics.inputs import FlatDetections, FlatTruths, ImageDetections, ImageTruths
+from yolojax.evaluation.metrics.matching import IOU_THRESHOLD, SIZES, Outcome, area, flatten_and_match
 from yolojax.evaluation.metrics.tide import error_costs
 
-IOU_THRESHOLD = 0.5
 
-
-def analyse(summary, detections, truths, names):
-    """Completes the numbers of `summarize`; all of what is added is at IoU 0.5, matched as COCO does.
+def analyse(
+    summary: Mapping[str, Any],
+    detections: Sequence[ImageDetections],
+    truths: Sequence[ImageTruths],
+    names: Sequence[str],
+) -> dict[str, Any]:
+    """Completes the numbers of `summarize`; everything added is at IoU 0.5, matched as COCO does.
 
     Args:
-        summary: of `summarize` for the same detections, truths and names; it is not changed.
-        detections, truths, names: as `summarize` takes them.
+        summary: result of `summarize` for the same detections, truths and names; it is not changed.
+        detections: one entry per image.
+        truths: one entry per image, for the same images in the same order.
+        names: the name of every class, all different.
 
     Returns:
-        The summary with
-        "best_f1" {"score_threshold", "precision", "recall", "f1"}: of all classes together, where F1 is largest
-            (`best_f1`); the same four of every class, at its own best F1, in "per_class".
-        "per_size" with "recall": the share of boxes of that size that are found at the best F1's threshold.
-        "confusion" {"names", "iou_threshold", "score_threshold", "matrix"}: `confusion_matrix` at the best F1's threshold;
-            of all detections where there is no best F1.
-        "errors" {kind: {"count", "ap50_cost"}}: `error_costs`, over detections of any score.
-        "curves" {"recall": 101 values, "precision": {name: 101 values}, "score": 101 values, "f1": {name: 101 values},
-            "f1_all": 101 values}: the best precision at each recall or above, whose mean is the class's "ap50"; F1 of the
-            detections of each score or above. None for a class without a truth.
-        "absent" {"without_truth", "without_detections"}: names of classes.
-        Numbers that are not defined are NaN.
+        The summary with these additions, in which undefined numbers are NaN:
+
+        - "best_f1" {"score_threshold", "precision", "recall", "f1"}: of all classes together, at the score threshold with
+          the largest F1 (`best_f1`); "per_class" gets the same four for every class, each at its own threshold.
+        - "per_size" gets "recall": the share of the boxes of that size that are detected at the threshold of "best_f1".
+        - "confusion" {"names", "iou_threshold", "score_threshold", "matrix"}: `confusion_matrix` at the threshold of
+          "best_f1", or of all detections if that is undefined.
+        - "errors" {kind: {"count", "ap50_cost"}}: `error_costs`, over detections of any score.
+        - "curves" {"recall": 101 values, "precision": {name: 101 values}, "score": 101 values, "f1": {name: 101 values},
+          "f1_all": 101 values}: the best precision at or above each recall, whose mean is "ap50" of the class, and F1 at
+          each score threshold. None for a class without truths.
+        - "absent" {"without_truth", "without_detections"}: names of classes.
     """
-    found, expected, outcome = _matched(detections, truths)
-    counts, overall = counts_by_class(found, outcome, expected.classes, len(names))
-    counts = dict(zip(names, counts, strict=True))
+    flat_detections, flat_truths, outcome = flatten_and_match(detections, truths)
+    counts, overall = counts_by_class(flat_detections, outcome, flat_truths.classes, len(names))
+    by_name = dict(zip(names, counts, strict=True))
     best = best_f1(overall)
-
-    found_truths = outcome.truths[outcome.true_positive & (found.scores >= best["score_threshold"])]
-    sizes = area(expected.boxes_xyxy)
-    per_size = {}
-    for name, (low, high) in SIZES.items():
-        there = outcome.counted & (sizes >= low) & (sizes <= high)
-        recall = there[found_truths].sum() / there.sum() if there.any() else float("nan")
-        per_size[name] = {**summary["per_size"][name], "recall": float(recall)}
-
     threshold = best["score_threshold"]
+    recalls = _recall_by_size(flat_detections, flat_truths, outcome, threshold)
     matrix = confusion_matrix(
-        found,
+        flat_detections,
         outcome,
-        expected,
+        flat_truths,
         len(names),
         score_threshold=-np.inf if np.isnan(threshold) else threshold,
-        iou_threshold=IOU_THRESHOLD,
     )
-    with_truth = [name for name in names if counts[name].positives]
     return {
         **summary,
-        "per_class": {name: {**summary["per_class"][name], **best_f1(counts[name])} for name in names},
-        "per_size": per_size,
+        "per_class": {name: {**summary["per_class"][name], **best_f1(by_name[name])} for name in names},
+        "per_size": {size: {**summary["per_size"][size], "recall": recalls[size]} for size in SIZES},
         "best_f1": best,
         "confusion": {
             "names": [*names, "background"],
@@ -66,34 +64,44 @@ def analyse(summary, detections, truths, names):
             "score_threshold": threshold,
             "matrix": matrix.tolist(),
         },
-        "errors": error_costs(found, outcome, expected, len(names)),
-        "curves": {
-            "recall": RECALLS.tolist(),
-            "precision": {
-                name: interpolated_precision(counts[name].true_positive, counts[name].positives).tolist()
-                if counts[name].positives
-                else None
-                for name in names
-            },
-            "score": RECALLS.tolist(),
-            "f1": {name: f1_at(counts[name], RECALLS).tolist() if counts[name].positives else None for name in names},
-            "f1_all": f1_at(overall, RECALLS).tolist() if overall.positives else None,
-        },
+        "errors": error_costs(flat_detections, outcome, flat_truths, len(names)),
+        "curves": _curves(by_name, overall),
         "absent": {
-            "without_truth": [name for name in names if name not in with_truth],
+            "without_truth": [name for name in names if not by_name[name].positives],
             "without_detections": [name for name, row in summary["per_class"].items() if not row["detections"]],
         },
     }
 
 
-def largest_f1(detections, truths):
-    """The F1 of "best_f1" of `analyse` alone; NaN where it is not defined."""
-    found, expected, outcome = _matched(detections, truths)
-    classes = 1 + max(found.classes.max(initial=0), expected.classes.max(initial=0))
-    return best_f1(counts_by_class(found, outcome, expected.classes, classes)[1])["f1"]
+def largest_f1(detections: Sequence[ImageDetections], truths: Sequence[ImageTruths]) -> float:
+    """The F1 in "best_f1" of `analyse`, without the rest; NaN if undefined."""
+    flat_detections, flat_truths, outcome = flatten_and_match(detections, truths)
+    classes = 1 + max(flat_detections.classes.max(initial=0), flat_truths.classes.max(initial=0))
+    return best_f1(counts_by_class(flat_detections, outcome, flat_truths.classes, classes)[1])["f1"]
 
 
-def _matched(detections, truths):
-    found, expected = flatten(detections, truths)
-    found = strongest(by_score(found)[0])
-    return found, expected, match_as_coco(found, expected, iou_threshold=IOU_THRESHOLD)
+def _recall_by_size(
+    detections: FlatDetections, truths: FlatTruths, outcome: Outcome, score_threshold: float
+) -> dict[str, float]:
+    detected = outcome.truths[outcome.true_positive & (detections.scores >= score_threshold)]
+    areas = area(truths.boxes_xyxy)
+    recalls = {}
+    for size, (low, high) in SIZES.items():
+        of_size = outcome.counted & (areas >= low) & (areas <= high)
+        recalls[size] = float(of_size[detected].sum() / of_size.sum()) if of_size.any() else float("nan")
+    return recalls
+
+
+def _curves(by_name: Mapping[str, Counts], overall: Counts) -> dict[str, Any]:
+    precision, f1 = {}, {}
+    for name, counts in by_name.items():
+        known = counts.positives > 0
+        precision[name] = interpolated_precision(counts.true_positive, counts.positives).tolist() if known else None
+        f1[name] = f1_at(counts, RECALLS).tolist() if known else None
+    return {
+        "recall": RECALLS.tolist(),
+        "precision": precision,
+        "score": RECALLS.tolist(),
+        "f1": f1,
+        "f1_all": f1_at(overall, RECALLS).tolist() if overall.positives else None,
+    }

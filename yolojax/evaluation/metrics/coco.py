@@ -1,13 +1,15 @@
-"""The COCO detection metrics, computed by pycocotools in memory."""
+"""The COCO detection metrics, computed by pycocotools in memory, and detections in COCO's results format."""
 
 import contextlib
 import io
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from yolojax.evaluation.metrics.inputs import flatten
+from yolojax.evaluation.metrics.inputs import FlatDetections, FlatTruths, ImageDetections, ImageTruths, flatten
 from yolojax.evaluation.metrics.matching import MAX_DETECTIONS, SIZES, area, by_score, group_keys, strongest
 
 METRICS = (
@@ -16,93 +18,125 @@ METRICS = (
 )  # fmt: skip
 
 
-def coco_metrics(detections, truths):
-    """The twelve COCO metrics; see `coco_evaluate`, of which this is the first part.
+def coco_metrics(detections: Sequence[ImageDetections], truths: Sequence[ImageTruths]) -> dict[str, float]:
+    """The twelve COCO metrics: the first part of `coco_evaluate`, with the same arguments and errors.
 
     Returns:
-        {"ap", "ap50", "ap75", "ap_small", "ap_medium", "ap_large", "ar_1", "ar_10", "ar_100", "ar_small", "ar_medium",
-        "ar_large"}: floats in [0, 1], or NaN.
+        "ap", "ap50", "ap75", "ap_small", "ap_medium", "ap_large", "ar_1", "ar_10", "ar_100", "ar_small", "ar_medium" and
+        "ar_large", in [0, 1], or NaN.
     """
     return coco_evaluate(detections, truths)[0]
 
 
-def coco_evaluate(detections, truths):
-    """The twelve COCO metrics, and average precision class by class and size by size, from one evaluation.
+def coco_evaluate(
+    detections: Sequence[ImageDetections], truths: Sequence[ImageTruths]
+) -> tuple[dict[str, float], dict[int, dict[str, float]], dict[str, dict[str, float]]]:
+    """The twelve COCO metrics, and average precision per class and per size, from one evaluation.
 
     Lin et al. 2014, arXiv:1405.0312; definitions at cocodataset.org, "Detection evaluation". "ap" is the mean over
-    classes and IoU 0.50, 0.55 ... 0.95; at most the 100 highest scores of a class in a picture count. Small is a box
-    area below 32^2, large one above 96^2 square pixels (COCO's own sets give the area of the mask instead).
+    classes and IoU thresholds 0.50, 0.55 ... 0.95; at most the 100 highest scores per class and image count. Small boxes
+    have an area below 32^2 square pixels, large ones above 96^2 (COCO's own sets give the area of the mask instead).
 
     Args:
-        detections: a list over pictures of (boxes_xyxy (k, 4), scores (k,), classes (k,)), boxes in pixels.
-        truths: a list over the same pictures of (boxes_xyxy (n, 4), classes (n,)) or (..., crowd (n,) bool); what is
-            detected in a crowd box counts neither for nor against.
+        detections: one (boxes (k, 4) xyxy in pixels, scores (k,), class ids (k,)) per image.
+        truths: one (boxes (n, 4) xyxy in pixels, class ids (n,)) or (..., crowd (n,) bool) per image, for the same images
+            in the same order; detections in a crowd box count neither for nor against.
 
     Returns:
-        metrics: the twelve of `coco_metrics`; NaN where no truth of that size counts.
-        per_class: {class: {"ap", "ap50", "ap75"}}, by rising class, for classes with at least one truth that counts:
-            that is not crowd (nor, as pycocotools has it, of more than 1e10 square pixels).
-        per_size: {"small"|"medium"|"large": {"ap", "ap50"}}, means over classes; NaN where no truth of that size counts.
+        A tuple (metrics, per class, per size): the twelve of `coco_metrics`, NaN if no truth of that size counts; {class
+        id: {"ap", "ap50", "ap75"}}, in rising order, for classes with at least one truth that counts (is not crowd and, by
+        the rule of pycocotools, is not larger than 1e10 square pixels); and {"small"|"medium"|"large": {"ap", "ap50"}},
+        means over classes, NaN if no truth of that size counts.
 
     Raises:
         ValueError: inputs that `flatten` refuses.
     """
-    found, expected = flatten(detections, truths)
-    classes = np.unique(expected.classes[~expected.ignored]).tolist()
+    flat_detections, flat_truths = flatten(detections, truths)
+    classes = np.unique(flat_truths.classes[~flat_truths.ignored]).tolist()
     if not classes:
         nan = float("nan")
-        return dict.fromkeys(METRICS, nan), {}, {name: {"ap": nan, "ap50": nan} for name in SIZES}
-    found = _regroup(strongest(by_score(found)[0]), expected, len(truths))
-    pictures = 1 + int(max(found.pictures.max(initial=-1), len(truths) - 1))
+        return dict.fromkeys(METRICS, nan), {}, {size: {"ap": nan, "ap50": nan} for size in SIZES}
+    flat_detections = _regroup(strongest(by_score(flat_detections)[0]), flat_truths, len(truths))
+    pictures = 1 + int(max(flat_detections.pictures.max(initial=-1), len(truths) - 1))
     with contextlib.redirect_stdout(io.StringIO()):
         evaluation = COCOeval(
-            _index(expected, classes, pictures, iscrowd=expected.ignored.astype(int)),
-            _index(found, classes, pictures, score=found.scores),
+            _index(flat_truths, classes, pictures, iscrowd=flat_truths.ignored.astype(int)),
+            _index(flat_detections, classes, pictures, score=flat_detections.scores),
             "bbox",
         )
         evaluation.evaluate()
         evaluation.accumulate()
         evaluation.summarize()
     metrics = {name: _defined(value) for name, value in zip(METRICS, evaluation.stats, strict=True)}
-    # (IoU, recall, class, size, detections a picture): at 100 detections; the sizes are all, small, medium, large.
+    # (IoU, recall, class, size), the last axis, detections per image, at 100; the sizes are all, small, medium, large.
     precision = evaluation.eval["precision"][..., -1]
-    per_class = {
-        name: {
+    return metrics, _per_class(precision, classes), _per_size(precision)
+
+
+def coco_results(detections: Sequence[ImageDetections], image_ids: Iterable[int | str]) -> list[dict[str, Any]]:
+    """Detections in COCO's results format, ready for `write_json`.
+
+    Args:
+        detections: one (boxes (k, 4) xyxy in pixels, scores (k,), class ids (k,)) per image.
+        image_ids: the identifier of each image.
+
+    Returns:
+        A list of {"image_id", "category_id", "bbox": [left, top, width, height], "score"}, where category_id is the class
+        id, counted from 0; pixels are rounded to 3 digits and scores to 6.
+    """
+    results = []
+    for image_id, (boxes, scores, classes) in zip(image_ids, detections, strict=True):
+        boxes = np.asarray(boxes, np.float64).reshape(-1, 4)
+        boxes = np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], axis=1).round(3).tolist()
+        scores = np.asarray(scores, np.float64).round(6).tolist()
+        for bbox, score, class_id in zip(boxes, scores, np.asarray(classes).tolist(), strict=True):
+            results.append({"image_id": image_id, "category_id": int(class_id), "bbox": bbox, "score": score})
+    return results
+
+
+def _per_class(precision: np.ndarray, classes: list[int]) -> dict[int, dict[str, float]]:
+    return {
+        class_id: {
             "ap": float(precision[:, :, place, 0].mean()),
             "ap50": float(precision[0, :, place, 0].mean()),
             "ap75": float(precision[5, :, place, 0].mean()),
         }
-        for place, name in enumerate(classes)
-        if precision[0, 0, place, 0] >= 0  # no truth of an area that COCO knows of, up to 1e10
+        for place, class_id in enumerate(classes)
+        if precision[0, 0, place, 0] >= 0  # -1 if all truths of the class are larger than 1e10
     }
+
+
+def _per_size(precision: np.ndarray) -> dict[str, dict[str, float]]:
     per_size = {}
-    for place, name in enumerate(SIZES, start=1):
+    for place, size in enumerate(SIZES, start=1):
         defined = precision[0, 0, :, place] >= 0
         values = precision[:, :, defined, place]
-        per_size[name] = {
+        per_size[size] = {
             "ap": float(values.mean()) if defined.any() else float("nan"),
             "ap50": float(values[0].mean()) if defined.any() else float("nan"),
         }
-    return metrics, per_class, per_size
+    return per_size
 
 
-def _regroup(found, expected, pictures):
-    """Detections for which pycocotools gives the same numbers in a fraction of the time.
+def _regroup(detections: FlatDetections, truths: FlatTruths, pictures: int) -> FlatDetections:
+    """Rearranges detections so that pycocotools gives the same numbers in a fraction of the time.
 
-    It spends most of it on pairs of picture and class that have detections but no truth, one after the other. What these
-    add is false positives by score alone, in whatever picture: those of a class are moved, a hundred each, into pictures
-    that do not exist. For equal scores to keep the order that they had by picture, each score becomes its rank from below.
+    It spends most of its time on pairs of image and class that have detections but no truth, one after the other. These
+    add false positives whose image does not matter, only their score: those of a class are moved, a hundred each, to
+    images that do not exist. So that equal scores stay in their order by image, each score is replaced by its rank from
+    below.
     """
-    lonely = np.flatnonzero(~np.isin(*group_keys(found, expected)))
-    lonely = lonely[np.argsort(found.classes[lonely], kind="stable")]
-    place = np.arange(len(lonely)) - np.searchsorted(found.classes[lonely], found.classes[lonely], side="left")
-    moved = found.pictures.copy()
-    moved[lonely] = pictures + place // MAX_DETECTIONS
-    return found._replace(pictures=moved, scores=np.arange(len(moved), 0, -1, dtype=np.float64))
+    lonely = np.flatnonzero(~np.isin(*group_keys(detections, truths)))
+    lonely = lonely[np.argsort(detections.classes[lonely], kind="stable")]
+    classes = detections.classes[lonely]
+    rank = np.arange(len(lonely)) - np.searchsorted(classes, classes, side="left")
+    moved = detections.pictures.copy()
+    moved[lonely] = pictures + rank // MAX_DETECTIONS
+    return detections._replace(pictures=moved, scores=np.arange(len(moved), 0, -1, dtype=np.float64))
 
 
-def _index(flat, classes, pictures, **columns):
-    """A pycocotools index of FlatDetections or FlatTruths, as if read from its file format."""
+def _index(flat: FlatDetections | FlatTruths, classes: list[int], pictures: int, **columns: np.ndarray) -> COCO:
+    """A pycocotools index, as if read from its file format."""
     size = np.maximum(flat.boxes_xyxy[:, 2:] - flat.boxes_xyxy[:, :2], 0)
     rows = zip(
         flat.pictures.tolist(),
@@ -113,37 +147,17 @@ def _index(flat, classes, pictures, **columns):
         strict=True,
     )
     names = ("image_id", "category_id", "bbox", "area", *columns)
-    index = COCO()
-    index.dataset = {
+    dataset: Any = {
         "images": [{"id": picture} for picture in range(pictures)],
-        "categories": [{"id": name} for name in classes],
-        # From 1: pycocotools marks what is unmatched with 0, so that a truth of id 0 could never be found.
+        "categories": [{"id": class_id} for class_id in classes],
+        # From 1: pycocotools marks unmatched detections with 0, so a truth with id 0 could never be matched.
         "annotations": [{"id": place, **dict(zip(names, row, strict=True))} for place, row in enumerate(rows, start=1)],
     }
+    index = COCO()
+    index.dataset = dataset
     index.createIndex()
     return index
 
 
-def _defined(value):
+def _defined(value: float) -> float:
     return float(value) if value >= 0 else float("nan")
-
-
-def coco_results(detections, image_ids):
-    """Detections in COCO's results format, ready for `write_json`.
-
-    Args:
-        detections: a list over pictures of (boxes_xyxy (k, 4), scores (k,), classes (k,)), boxes in pixels.
-        image_ids: the integer or string that stands for each picture.
-
-    Returns:
-        A list of {"image_id", "category_id", "bbox": [left, top, width, height], "score"}, where category_id is the
-        class, counted from 0; pixels are rounded to 3 digits and scores to 6.
-    """
-    results = []
-    for image_id, (boxes, scores, classes) in zip(image_ids, detections, strict=True):
-        boxes = np.asarray(boxes, np.float64).reshape(-1, 4)
-        boxes = np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], axis=1).round(3).tolist()
-        scores = np.asarray(scores, np.float64).round(6).tolist()
-        for bbox, score, class_id in zip(boxes, scores, np.asarray(classes).tolist(), strict=True):
-            results.append({"image_id": image_id, "category_id": int(class_id), "bbox": bbox, "score": score})
-    return results

@@ -1,48 +1,55 @@
-"""The confusion matrix of a detector: which class was taken for which, what was missed, what was made up."""
+"""The confusion matrix of a detector: classes taken for each other, missed truths and false detections."""
 
 import numpy as np
 
-from yolojax.evaluation.metrics.matching import Pairs, assign_greedily, overlapping_pairs
+from yolojax.evaluation.metrics.inputs import FlatDetections, FlatTruths
+from yolojax.evaluation.metrics.matching import IOU_THRESHOLD, Outcome, assign_greedily, overlapping_pairs
 
 
-def confusion_matrix(found, outcome, expected, classes, *, score_threshold, iou_threshold=0.5):
-    """Counts truths by their class (rows) and the class of the detection that found them (columns).
+def confusion_matrix(
+    detections: FlatDetections,
+    outcome: Outcome,
+    truths: FlatTruths,
+    classes: int,
+    *,
+    score_threshold: float,
+    iou_threshold: float = IOU_THRESHOLD,
+) -> np.ndarray:
+    """Counts truths by their class (rows) and by the class of the detection that matched them (columns).
 
-    Detections that found a truth of their own class (`match_as_coco`) stay with it, so that the diagonal holds the true
-    positives. Of what is left on both sides, each detection, by falling score, takes the free truth of its picture that
-    it overlaps most (the first of equals), whatever the classes. The last row counts detections that found nothing, the
-    last column truths that nothing found. What is ignored is in no cell.
+    Detections that matched a truth of their own class (`match_as_coco`) keep it, so the diagonal holds the true positives.
+    Each remaining detection, by falling score, takes the free truth of its image that it overlaps most (the first one of a
+    tie), whatever its class. The last row counts detections without a truth, the last column truths without a detection.
+    Ignored detections and truths are not counted.
 
     Args:
-        found: FlatDetections by falling score.
-        outcome: their Outcome at `iou_threshold`.
-        expected: FlatTruths.
-        classes: number of classes C.
-        score_threshold: of the detections that are accepted.
-        iou_threshold: a detection finds a truth at this IoU or above.
+        detections: sorted by falling score.
+        outcome: how they were matched at `iou_threshold`.
+        truths: the truths that they were matched with.
+        classes: C, the number of classes.
+        score_threshold: detections below it are left out.
+        iou_threshold: the smallest IoU of a match.
 
     Returns:
         (C + 1, C + 1) int64.
     """
-    accepted = (found.scores >= score_threshold) & ~outcome.ignored
+    accepted = (detections.scores >= score_threshold) & ~outcome.ignored
     direct = accepted & (outcome.truths >= 0)
     taken = np.where(direct, outcome.truths, -1)
-    held = np.zeros(len(expected.classes), bool)
+    held = np.zeros(len(truths.classes), bool)
     held[taken[direct]] = True
 
-    # Counted truths and accepted detections that have not found each other; what a crowd forgives is in neither.
-    pairs = overlapping_pairs(found, expected, iou_threshold, across_classes=True)
-    open_pairs = (accepted & ~direct)[pairs.detections] & (outcome.counted & ~held)[pairs.truths]
-    pairs = Pairs(*(column[open_pairs] for column in pairs))
-    order = np.lexsort((pairs.truths, -pairs.overlaps, pairs.detections))
-    pairs = Pairs(*(column[order] for column in pairs))
+    # Only what is still unmatched on both sides; detections that a crowd forgives are not in `accepted`.
+    pairs = overlapping_pairs(detections, truths, iou_threshold, across_classes=True)
+    pairs = pairs.take((accepted & ~direct)[pairs.detections] & (outcome.counted & ~held)[pairs.truths])
+    pairs = pairs.take(np.lexsort((pairs.truths, -pairs.overlaps, pairs.detections)))
     confused = assign_greedily(pairs, len(taken), len(held), np.zeros(len(held), bool))
     taken = np.where(confused >= 0, confused, taken)
 
     matrix = np.zeros((classes + 1, classes + 1), np.int64)
-    rows = np.append(expected.classes, classes)[taken[accepted]]  # place -1, no truth, is the last: background
-    np.add.at(matrix, (rows, found.classes[accepted]), 1)
+    rows = np.append(truths.classes, classes)[taken[accepted]]  # position -1, no truth, is the last entry: background
+    np.add.at(matrix, (rows, detections.classes[accepted]), 1)
     missed = outcome.counted.copy()
     missed[taken[taken >= 0]] = False
-    matrix[:classes, classes] = np.bincount(expected.classes[missed], minlength=classes)
+    matrix[:classes, classes] = np.bincount(truths.classes[missed], minlength=classes)
     return matrix

@@ -1,20 +1,23 @@
-"""Precision by recall, F1 by score, and the score threshold of the best F1, from detections that have been matched."""
+"""Precision over recall, F1 over score, and the score threshold with the best F1, from detections that have been matched."""
 
 from typing import NamedTuple
 
 import numpy as np
+
+from yolojax.evaluation.metrics.inputs import FlatDetections
+from yolojax.evaluation.metrics.matching import Outcome
 
 # As COCO computes them: i * 0.01 is not always i / 100, and a recall may fall just between the two.
 RECALLS = np.linspace(0, 1, 101)
 
 
 class Counts(NamedTuple):
-    """What is known of some detections, those that count, by falling score.
+    """The detections that count, by falling score, and the number of truths.
 
     Attributes:
         scores: (k,) float64.
         true_positive: (k,) bool; the others are false positives.
-        positives: number of truths that should be found.
+        positives: number of truths that should be detected.
     """
 
     scores: np.ndarray
@@ -22,37 +25,42 @@ class Counts(NamedTuple):
     positives: int
 
 
-def counts_by_class(found, outcome, truth_classes, classes):
-    """The Counts of every class, and those of all classes together.
+def counts_by_class(
+    detections: FlatDetections, outcome: Outcome, truth_classes: np.ndarray, classes: int
+) -> tuple[list[Counts], Counts]:
+    """Separates matched detections by class.
 
     Args:
-        found: FlatDetections by falling score.
-        outcome: their Outcome.
-        truth_classes: (t,) int64, classes of the truths.
+        detections: sorted by falling score.
+        outcome: how they were matched.
+        truth_classes: (t,) int64, the classes of the truths.
         classes: number of classes.
 
     Returns:
-        A list over classes of Counts, Counts.
+        The Counts of each class, and those of all classes together.
     """
-    here = np.flatnonzero(~outcome.ignored)
-    overall = Counts(found.scores[here], outcome.true_positive[here], int(outcome.counted.sum()))
-    positives = np.bincount(truth_classes[outcome.counted], minlength=classes)
-    split = split_by_class(found.classes[here], classes)
-    return [Counts(overall.scores[k], overall.true_positive[k], int(n)) for k, n in zip(split, positives, strict=True)], overall
+    counted = np.flatnonzero(~outcome.ignored)
+    overall = Counts(detections.scores[counted], outcome.true_positive[counted], int(outcome.counted.sum()))
+    positives = np.bincount(truth_classes[outcome.counted], minlength=classes).tolist()
+    per_class = [
+        Counts(overall.scores[rows], overall.true_positive[rows], count)
+        for rows, count in zip(split_by_class(detections.classes[counted], classes), positives, strict=True)
+    ]
+    return per_class, overall
 
 
-def split_by_class(values, classes):
-    """Places of every class among (k,) class numbers, in their order: a list over classes of int64 arrays."""
+def split_by_class(values: np.ndarray, classes: int) -> list[np.ndarray]:
+    """The positions of each class in a (k,) array of class ids, in rising order: one int64 array per class."""
     order = np.argsort(values, kind="stable")
     return np.split(order, np.searchsorted(values[order], np.arange(1, classes)))
 
 
-def interpolated_precision(true_positive, positives):
-    """The best precision at each of COCO's 101 recalls or above; its mean is COCO's average precision.
+def interpolated_precision(true_positive: np.ndarray, positives: int) -> np.ndarray:
+    """The best precision at or above each of COCO's 101 recalls; its mean is COCO's average precision.
 
     Args:
-        true_positive: (k,) bool by falling score.
-        positives: number of truths that should be found, at least 1.
+        true_positive: (k,) bool, by falling score.
+        positives: number of truths that should be detected, at least 1.
 
     Returns:
         (101,) float64, 0 at recalls that are not reached.
@@ -63,34 +71,34 @@ def interpolated_precision(true_positive, positives):
     return np.append(envelope, 0.0)[np.searchsorted(hits / positives, RECALLS, side="left")]
 
 
-def f1_at(counts, scores):
-    """F1, the harmonic mean of precision and recall, of the detections of at least these scores.
+def f1_at(counts: Counts, scores: np.ndarray) -> np.ndarray:
+    """F1, the harmonic mean of precision and recall, at each score threshold.
 
     Args:
-        counts: Counts.
-        scores: (s,) float64.
+        counts: of one class, or of all together.
+        scores: (s,) float64, thresholds; detections with exactly that score count.
 
     Returns:
-        (s,) float64: 2 TP / (detections + truths); NaN where there is no truth.
+        (s,) float64, 2 TP / (detections + truths), or NaN if there are no truths.
     """
     kept = np.searchsorted(-counts.scores, -scores, side="right")
     hits = np.append(0, np.cumsum(counts.true_positive))[kept]
     return 2 * hits / (kept + counts.positives) if counts.positives else np.full(len(scores), np.nan)
 
 
-def best_f1(counts):
-    """The score threshold of the largest F1 and what is reached there; of equals the highest.
+def best_f1(counts: Counts) -> dict[str, float]:
+    """The score threshold with the largest F1, and precision and recall at it; the highest threshold of a tie.
 
     Returns:
-        {"score_threshold", "precision", "recall", "f1"}: of the detections of at least that score. Without a truth all are
-        NaN; without a detection recall and F1 are 0 and the others NaN.
+        "score_threshold", "precision", "recall" and "f1". All are NaN if there are no truths; if there are truths but no
+        detections, recall and F1 are 0 and the others NaN.
     """
     nan = float("nan")
     if not counts.positives:
         return dict.fromkeys(("score_threshold", "precision", "recall", "f1"), nan)
     if not len(counts.scores):
         return {"score_threshold": nan, "precision": nan, "recall": 0.0, "f1": 0.0}
-    # Only whole groups of equal scores can be accepted: a threshold cannot part them.
+    # A threshold cannot separate equal scores: f1_at always counts all of them.
     f1 = f1_at(counts, counts.scores)
     best = int(f1.argmax())
     threshold = counts.scores[best]

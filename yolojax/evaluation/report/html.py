@@ -1,13 +1,19 @@
 """The report of an evaluation: one self-contained page, and its plots as PNG files."""
 
-import json
+import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from yolojax.evaluation.metrics.inputs import ImageDetections, ImageTruths
+from yolojax.evaluation.metrics.picture_scores import at_least
+from yolojax.evaluation.report.configuration import config_table
+from yolojax.evaluation.report.confusion import confusion
 from yolojax.evaluation.report.curve_plots import curve_plots, training_plots
+from yolojax.evaluation.report.history import History
 from yolojax.evaluation.report.page import (
-    DASH,
     bar,
     class_name,
     columns,
@@ -19,41 +25,44 @@ from yolojax.evaluation.report.page import (
     number,
     page,
     picture_row,
-    plot,
     section,
     table,
 )
-from yolojax.evaluation.report.pictures import at_least
-from yolojax.evaluation.report.plots import NAMED, confusion_figure, row_shares, save_png
 from yolojax.runtime.files import write_text
 
-MISTAKES = 15  # of a large confusion matrix, the pairs of classes that are listed
 COLUMNS = {
     "AP50": "ap50", "AP": "ap", "boxes": "boxes", "F1": "f1", "precision": "precision", "recall": "recall",
-    "at score": "score_threshold", "AP75": "ap75", "VOC AP": "voc_ap50", "pictures": "images", "detections": "detections",
+    "at score": "score_threshold", "AP75": "ap75", "VOC AP": "voc_ap50", "images": "images", "detections": "detections",
 }  # fmt: skip
 ERRORS = {
     "classification": "right place, wrong class",
-    "location": "right class, overlaps the truth too little",
-    "both": "wrong class, and overlaps too little",
-    "duplicate": "a truth found once more",
-    "background": "nothing is there",
-    "missed": "a truth that no detection comes near",
+    "location": "right class, too little overlap with the object",
+    "both": "wrong class and too little overlap",
+    "duplicate": "another detection of an object that is already detected",
+    "background": "no object there",
+    "missed": "an object that no detection comes near",
 }
-STAGES = {"read": "reading and letterboxing", "forward": "the network", "nms": "decoding and suppression"}
-KINDS = {"worst": "The worst", "best": "The best", "random": "Others, drawn at random"}
+STAGES = {"read": "reading and letterboxing", "forward": "network", "nms": "decoding and suppression"}
+GROUPS = {"worst": "Worst", "best": "Best", "random": "Others, chosen at random"}
 
 
-def write_report(folder, metrics, examples, history):
-    """Writes folder/report.html, one page that needs no other file and no network, and folder/*.png, its plots.
+def write_report(
+    folder: str | os.PathLike[str],
+    metrics: Mapping[str, Any],
+    examples: Mapping[int, tuple[np.ndarray, ImageDetections, ImageTruths]],
+    history: History,
+) -> Path:
+    """Writes folder/report.html, which needs no other file and no network, and its plots as PNG files.
 
-    precision_recall.png, f1.png and confusion.png; loss.png and ap.png, the course of the training, where there is one.
+    The plots are precision_recall.png, f1.png and confusion.png, and the course of the training, if it is known, as
+    loss.png and ap.png.
 
     Args:
-        folder: made where it is missing.
-        metrics: the dict of metrics.json; undefined numbers are None or NaN. Every number on the page is one of its.
-        examples: {image_id: (image (H, W, 3) uint8 RGB, detection, truth)} of the pictures in metrics["pictures"].
-        history: of `read_history`.
+        folder: created if missing.
+        metrics: the contents of metrics.json; undefined numbers are None or NaN. Every number on the page comes from it.
+        examples: by image id, the image (H, W, 3) uint8 RGB, its detections and its truths, for all images in
+            metrics["pictures"].
+        history: result of `read_history`.
 
     Returns:
         The path of the page.
@@ -65,118 +74,79 @@ def write_report(folder, metrics, examples, history):
         section("Classes", *_classes(metrics)),
         section("Sizes", *_sizes(metrics)),
         section("Precision, recall and F1", curve_plots(folder, metrics)),
-        section("Confusion matrix", *_confusion(folder, metrics["confusion"])),
+        section("Confusion matrix", *confusion(folder, metrics["confusion"])),
         section("Errors and what they cost", *_errors(metrics["errors"])),
-        section("Pictures", *_pictures(metrics, examples)),
+        section("Images", *_pictures(metrics, examples)),
         section("Speed", *_speed(metrics)),
     ]
     training = training_plots(folder, history, metrics["step"])
     if training:
         parts.append(section("Training", columns(*training)))
-    parts.append(section("Configuration", folded("All fields, as evaluated", config_table(metrics["config"]))))
+    parts.append(section("Configuration", folded("All fields as evaluated", config_table(metrics["config"]))))
     path = folder / "report.html"
     write_text(path, page(f"{metrics['run']} on {metrics['split']}", parts))
     return path
 
 
-def _head(metrics):
+def _head(metrics: Mapping[str, Any]) -> Iterator[str]:
     best = metrics["best_f1"]
-    left_out = f", {number(metrics['unreadable'])} unreadable left out" if metrics["unreadable"] else ""
+    unreadable = f" ({number(metrics['unreadable'])} unreadable left out)" if metrics["unreadable"] else ""
     tiles = (
         ("AP50", metrics["ap50"], "COCO"),
-        ("AP", metrics["ap"], "COCO, mean over ten IoUs"),
+        ("AP", metrics["ap"], "COCO, mean over ten IoU thresholds"),
         ("AP75", metrics["ap75"], "COCO"),
-        ("VOC AP", metrics["voc_ap50"], "area, at the IoU of AP50"),
+        ("VOC AP", metrics["voc_ap50"], "area under the curve"),
         ("F1", best["f1"], f"best, at score {number(best['score_threshold'])}"),
-        ("Precision", best["precision"], "there"),
-        ("Recall", best["recall"], "there"),
-        ("Loss", metrics["loss"], "a picture"),
+        ("Precision", best["precision"], "at the best F1"),
+        ("Recall", best["recall"], "at the best F1"),
+        ("Loss", metrics["loss"], "per image"),
     )
-    return (
-        f"<h1>{escape(metrics['run'])}</h1>",
+    yield f"<h1>{escape(metrics['run'])}</h1>"
+    yield (
         f'<p class="lead">Checkpoint of step {number(metrics["step"])} on the split {escape(metrics["split"])}: '
-        f"{number(metrics['images'])} pictures{left_out}, {number(metrics['boxes'])} boxes, "
-        f"{number(metrics['images_per_second'], 1)} pictures a second.</p>",
+        f"{number(metrics['images'])} images{unreadable}, {number(metrics['boxes'])} boxes, "
+        f"{number(metrics['images_per_second'], 1)} images per second.</p>"
+    )
+    yield (
         '<dl class="tiles">'
         + "".join(
-            f"<div><dt>{title}</dt><dd>{number(value, 2 if title == 'Loss' else 3)}<small>{of}</small></dd></div>"
-            for title, value, of in tiles
+            f"<div><dt>{title}</dt><dd>{number(value, 2 if title == 'Loss' else 3)}<small>{comment}</small></dd></div>"
+            for title, value, comment in tiles
         )
-        + "</dl>",
+        + "</dl>"
     )
 
 
-def _classes(metrics):
-    names = list(metrics["per_class"])
+def _classes(metrics: Mapping[str, Any]) -> Iterator[str]:
     rows = [
-        [class_name(name, place), *(number(metrics["per_class"][name][key]) for key in COLUMNS.values())]
-        for place, name in enumerate(names)
+        [class_name(name, place), *(number(row[key]) for key in COLUMNS.values())]
+        for place, (name, row) in enumerate(metrics["per_class"].items())
     ]
     yield table(("class", *COLUMNS), rows)
     yield note(
-        "Precision, recall and F1 are those at the class's own best F1, from the score beside them. "
-        f"Detections count down to the lowest score that the evaluation keeps. {DASH} stands for a number that is not defined."
+        'F1 is the best of the class; precision and recall are at the score threshold where it is reached, "at score". '
+        "Detections of every score that the evaluation keeps are counted. A dash marks an undefined number."
     )
     absent = metrics["absent"]
     for key, text in (
-        ("without_truth", "No truth in this split, so that no average precision is defined and no mean counts them"),
+        ("without_truth", "No ground truth in this split, so average precision is undefined and no mean counts them"),
         ("without_detections", "Never detected"),
     ):
         if absent[key]:
             yield note(f"{text}: {', '.join(map(str, absent[key]))}.")
 
 
-def _sizes(metrics):
+def _sizes(metrics: Mapping[str, Any]) -> Iterator[str]:
     keys = ("boxes", "ap50", "ap", "recall")
     rows = [[escape(size), *(number(row[key]) for key in keys)] for size, row in metrics["per_size"].items()]
     yield table(("size", "boxes", "AP50", "AP", "recall"), rows)
     yield note(
-        "Sizes are COCO's, by the area of the box in pixels of the original picture; recall is that at the best F1 of all "
-        "classes together."
+        "Sizes are COCO's, by the area of the box in pixels of the original image. Recall is at the best F1 of all classes "
+        "together."
     )
 
 
-def _confusion(folder, confusion):
-    names, counts = confusion["names"], np.asarray(confusion["matrix"], int)
-    figure = confusion_figure(names, counts)
-    save_png(figure, folder / "confusion.png")
-    last = len(names) - 1
-    titles = [class_name(name, place) if place < last else escape(name) for place, name in enumerate(names)]
-    yield note("Rows are the truth, columns what it was detected as; the tint is the share of the row.")
-    if last <= NAMED:
-        yield _matrix(names, titles, counts, "matrix")
-    else:
-        wrong = counts * (1 - np.eye(len(names), dtype=int))
-        wrong[last, :] = wrong[:, last] = 0
-        order = np.argsort(-wrong, axis=None, kind="stable")[:MISTAKES]
-        rows = [
-            [titles[row], f'<td class="text">{escape(names[column])}</td>', number(int(wrong[row, column]))]
-            for row, column in zip(*np.unravel_index(order, wrong.shape), strict=True)
-            if wrong[row, column]
-        ]
-        listed = table(("truth", "detected as", "times"), rows) if rows else note("No class was taken for another one.")
-        yield columns(plot(figure, "confusion-", f"All {number(last)} classes in their order; the background is last."), listed)
-        yield folded("The whole matrix in numbers", _matrix(names, titles, counts, "matrix large"))
-    yield (
-        f'<p class="note">A detection of at least score {number(confusion["score_threshold"])} and a truth are a pair from an '
-        f"IoU of {number(confusion['iou_threshold'], 2)}; what stays alone is paired with the background.</p>"
-    )
-
-
-def _matrix(names, titles, counts, kind):
-    def cell(count, share):
-        ink = ";color:#fff" if share > 0.55 else ""
-        style = f' style="background:rgb(42 93 132 / {share:.2f}){ink}"' if count else ""
-        return f"<td{style}>{count if count else '·'}</td>"
-
-    rows = [
-        [titles[place], *(cell(count, share) for count, share in zip(row.tolist(), shares.tolist(), strict=True))]
-        for place, (row, shares) in enumerate(zip(counts, row_shares(counts), strict=True))
-    ]
-    return table(["truth \\ detected", *names], rows, kind=kind)
-
-
-def _errors(errors):
+def _errors(errors: Mapping[str, Any]) -> Iterator[str]:
     largest = max([row["ap50_cost"] for row in errors.values() if finite(row["ap50_cost"]) is not None] + [1e-9])
     rows = [
         [
@@ -188,43 +158,47 @@ def _errors(errors):
         ]
         for kind, text in ERRORS.items()
     ]
-    yield table(("error", "count", "AP50 lost", "", "what it is"), rows)
+    yield table(("error", "count", "AP50 lost", "", "meaning"), rows)
     yield note(
-        "The AP50 that would be won if all errors of the kind, and only these, were put right (Bolya et al., TIDE); errors are "
-        "counted over detections of any score. "
-        "The wins do not add up: what one repair wins depends on the others."
+        "AP50 lost is the gain from correcting all errors of this kind and nothing else (Bolya et al., TIDE). Errors are "
+        "counted over detections of any score. The gains do not add up, as each depends on the other errors."
     )
 
 
-def _pictures(metrics, examples):
+def _pictures(
+    metrics: Mapping[str, Any], examples: Mapping[int, tuple[np.ndarray, ImageDetections, ImageTruths]]
+) -> Iterator[str]:
     pictures, names = metrics["pictures"], list(metrics["per_class"])
     threshold = pictures["score_threshold"]
-    yield (
-        '<p class="note">Chosen by the F1 of each picture by itself, twice the matched boxes over truths and detections, of '
-        f"detections from score {number(threshold)} and matches from an IoU of {number(pictures['iou_threshold'], 2)}. Of "
-        "equal F1 the picture with more boxes goes first; one with neither truths nor detections has no F1.</p>"
+    yield note(
+        "Chosen by the F1 of each image: twice the number of matches divided by ground-truth boxes plus detections. "
+        f"Detections have a score of at least {number(threshold)}, matches an IoU of at least "
+        f"{number(pictures['iou_threshold'], 2)}. Among images with equal F1, those with more boxes come first; images with "
+        "neither ground truth nor detections have no F1."
     )
-    for kind, title in KINDS.items():
+    for kind, title in GROUPS.items():
         if pictures[kind]:
             yield f"<h3>{title}</h3>"
         for entry in pictures[kind]:
             image, detection, truth = examples[entry["image_id"]]
             boxes, scores, classes = at_least(detection, threshold)
+            true_boxes, true_classes = (np.asarray(member) for member in truth[:2])
             summary = (
-                f"F1 {number(entry['f1'])}: {number(entry['matched'])} matched of {number(entry['truths'])} truths and "
+                f"F1 {number(entry['f1'])}: {number(entry['matched'])} of {number(entry['truths'])} boxes detected, "
                 f"{number(entry['detections'])} detections"
             )
             panels = (
-                ("truth", drawn(image, truth[0], truth[1], names)),
+                ("ground truth", drawn(image, true_boxes, true_classes, names)),
                 ("detections", drawn(image, boxes, classes, names, scores)),
             )
             yield picture_row(f"{escape(entry['title'])} <small>{summary}</small>", panels)
 
 
-def _speed(metrics):
-    yield f"<p>{number(metrics['images_per_second'], 1)} pictures a second in the whole evaluation, compilation included.</p>"
+def _speed(metrics: Mapping[str, Any]) -> Iterator[str]:
+    rate = number(metrics["images_per_second"], 1)
+    yield f"<p>{rate} images per second over the whole evaluation, including compilation.</p>"
     if "stage_seconds" not in metrics:
-        yield note("The stages are measured by eval.py, not at the end of a training.")
+        yield note("The stages are measured by eval.py, not at the end of a training run.")
         return
     known = {stage: finite(metrics["stage_seconds"][stage]) for stage in STAGES}
     total = max(sum(value or 0 for value in known.values()), 1e-9)
@@ -232,20 +206,5 @@ def _speed(metrics):
         [escape(STAGES[stage]), f"{number(value, 5)} s" if value is not None else number(value), bar((value or 0) / total)]
         for stage, value in known.items()
     ]
-    yield table(("stage", "a picture", ""), rows)
-    yield note("Measured one after the other, reading on one thread; in the evaluation the stages overlap.")
-
-
-def config_table(config):
-    """A configuration, nested dicts, as a table of its leaves."""
-    rows = [[escape(name), escape(json.dumps(value, ensure_ascii=False))] for name, value in config_leaves(config)]
-    return table(("field", "value"), rows, kind="config")
-
-
-def config_leaves(config, prefix=""):
-    """Yields (dotted name, value) of nested dicts."""
-    for name, value in config.items():
-        if isinstance(value, dict):
-            yield from config_leaves(value, f"{prefix}{name}.")
-        else:
-            yield prefix + name, value
+    yield table(("stage", "per image", ""), rows)
+    yield note("Each stage was measured by itself, reading on one thread; during an evaluation the stages overlap.")

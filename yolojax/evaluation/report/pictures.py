@@ -1,58 +1,37 @@
-"""Each picture's own score, and the pictures that a report shows by it."""
+"""The images that a report shows, chosen by their F1."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
-from yolojax.evaluation.metrics.inputs import flatten
-from yolojax.evaluation.metrics.matching import by_score, match_as_coco, strongest
+from yolojax.evaluation.metrics.inputs import ImageDetections, ImageTruths
+from yolojax.evaluation.metrics.matching import IOU_THRESHOLD
+from yolojax.evaluation.metrics.picture_scores import PictureScore, picture_scores
 
-DEFAULT_SCORE = 0.3  # shows detections where no best F1 is defined
-IOU_THRESHOLD = 0.5
+DEFAULT_SCORE = 0.3  # the smallest score shown if no best F1 is defined
 KINDS = ("worst", "best", "random")
 
 
-def picture_scores(detections, truths, *, score_threshold, iou_threshold=IOU_THRESHOLD):
-    """Counts in every picture what was found of its truths, matched as COCO does, and its F1.
+def pictures_to_show(
+    detections: Sequence[ImageDetections],
+    truths: Sequence[ImageTruths],
+    image_ids: Sequence[int],
+    title: Callable[[int], str],
+    best_score: float,
+) -> dict[str, Any]:
+    """The images that a report shows, in the form of metrics.json.
 
     Args:
-        detections: a list over pictures of (boxes_xyxy (k, 4), scores (k,), classes (k,)), boxes in pixels.
-        truths: a list over the same pictures of (boxes_xyxy (n, 4), classes (n,)) or (..., ignored (n,) bool).
-        score_threshold: detections below it do not count.
-        iou_threshold: a detection finds a truth of its class at this IoU or above.
+        detections: one entry per image.
+        truths: one entry per image, for the same images in the same order.
+        image_ids: the number of each image in its split.
+        title: function from that number to text.
+        best_score: the score threshold of the best F1, or NaN.
 
     Returns:
-        A list over the pictures of {"truths", "detections", "matched", "f1"}: boxes that count, detections that count
-        (all but those of ignored truths), pairs of both, and 2 * matched / (truths + detections), None for a picture with
-        neither truths nor detections.
-    """
-    found, expected = flatten([at_least(detection, score_threshold) for detection in detections], truths)
-    found = strongest(by_score(found)[0])
-    outcome = match_as_coco(found, expected, iou_threshold=iou_threshold)
-    counts = [
-        np.bincount(pictures, minlength=len(truths))
-        for pictures in (
-            expected.pictures[outcome.counted],
-            found.pictures[~outcome.ignored],
-            found.pictures[outcome.true_positive],
-        )
-    ]
-    return [
-        {"truths": n, "detections": k, "matched": hits, "f1": 2 * hits / (n + k) if n + k else None}
-        for n, k, hits in np.array(counts).T.tolist()
-    ]
-
-
-def pictures_to_show(detections, truths, image_ids, title, best_score):
-    """The pictures that a report shows, as metrics.json has them.
-
-    Args:
-        detections, truths: of `picture_scores`.
-        image_ids: the number of each picture in its split.
-        title: function of that number to text.
-        best_score: the threshold of the best F1, or NaN.
-
-    Returns:
-        {"score_threshold", "iou_threshold", "best": [...], "worst": [...], "random": [...]}, lists of {"image_id", "title"}
-        and what `picture_scores` says of the picture.
+        {"score_threshold", "iou_threshold", "best": [...], "worst": [...], "random": [...]}: lists of {"image_id", "title"}
+        with the `PictureScore` of the image.
     """
     threshold = DEFAULT_SCORE if np.isnan(best_score) else best_score
     scores = picture_scores(detections, truths, score_threshold=threshold)
@@ -63,29 +42,23 @@ def pictures_to_show(detections, truths, image_ids, title, best_score):
     return {"score_threshold": threshold, "iou_threshold": IOU_THRESHOLD, **chosen}
 
 
-def choose_pictures(scores, number=4):
-    """Which pictures to show: those of highest F1, of lowest F1, and some of the others at random, always the same.
+def choose_pictures(scores: Sequence[PictureScore], number: int = 4) -> dict[str, list[int]]:
+    """Chooses the images with the highest F1, those with the lowest, and some of the others at random, always the same.
 
-    Of equal F1 the one with more boxes goes first; a picture with neither truths nor detections is only chosen at random.
+    Among images with equal F1, those with more boxes come first. An image with neither truths nor detections is only chosen
+    at random.
 
     Args:
-        scores: of `picture_scores`.
+        scores: one per image.
         number: of each kind, at most.
 
     Returns:
-        {"best": [...], "worst": [...], "random": [...]}: places in the list, no place twice.
+        {"best": [...], "worst": [...], "random": [...]}: positions in the list, none of them twice.
     """
-    scored = [place for place, score in enumerate(scores) if score["f1"] is not None]
+    known = {place: score["f1"] for place, score in enumerate(scores) if score["f1"] is not None}
     boxes = [score["truths"] + score["detections"] for score in scores]
-    best = sorted(scored, key=lambda place: (-scores[place]["f1"], -boxes[place]))[: min(number, -(-len(scored) // 2))]
-    worst = sorted(set(scored) - set(best), key=lambda place: (scores[place]["f1"], -boxes[place], place))[:number]
+    best = sorted(known, key=lambda place: (-known[place], -boxes[place]))[: min(number, -(-len(known) // 2))]
+    worst = sorted(set(known) - set(best), key=lambda place: (known[place], -boxes[place], place))[:number]
     rest = sorted(set(range(len(scores))) - set(best) - set(worst))
     random = np.random.default_rng(0).permutation(rest)[:number].astype(int).tolist()
     return {"best": best, "worst": worst, "random": sorted(random)}
-
-
-def at_least(detection, score_threshold):
-    """The members of one picture's detection whose score reaches the threshold."""
-    boxes, scores, classes = (np.asarray(member) for member in detection)
-    kept = scores >= score_threshold
-    return boxes.reshape(-1, 4)[kept], scores[kept], classes[kept]

@@ -1,10 +1,12 @@
-"""The plots of a report as matplotlib figures, and these as inline SVG or PNG; no window is ever opened."""
+"""The plots of a report: matplotlib figures, and how to save them as inline SVG or PNG. No window is ever opened."""
 
 import contextlib
 import io
+import os
 import re
 import warnings
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 import matplotlib
 import numpy as np
@@ -12,12 +14,13 @@ from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import Normal, Stroke
+from numpy.typing import ArrayLike
 
 INK, MUTED, RULE, ACCENT = "#1f2328", "#59636e", "#d8dee4", "#2a5d84"
-NAMED = 12  # lines, or rows of a matrix: up to so many are named
-STYLE = {
+NAMED = 12  # the most lines of a plot, or rows of a matrix, that are named
+STYLE: dict[Any, Any] = {
     "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans"],  # comes with matplotlib
+    "font.sans-serif": ["DejaVu Sans"],  # matplotlib brings it
     "font.size": 9,
     "text.parse_math": False,  # a class may be named "$"
     "text.color": INK,
@@ -41,37 +44,47 @@ class Line(NamedTuple):
     """A line of a plot.
 
     Attributes:
-        name: for the legend, any text.
+        name: any text, for the legend.
         color: (red, green, blue), 0 to 255, or "#rrggbb".
-        x, y: numbers; None and NaN leave a gap.
-        look: "" or words of "bold", "faint", "dashed", "dots".
+        x: n numbers.
+        y: n numbers; None and NaN leave a gap.
+        look: "", or any of the words "bold", "faint", "dashed" and "dots".
     """
 
     name: str
-    color: object
-    x: list
-    y: list
+    color: tuple[int, int, int] | str
+    x: Sequence[float] | np.ndarray
+    y: Sequence[float | None] | np.ndarray
     look: str = ""
 
 
-def line_figure(lines, *, x_label, y_label, share=True, log=False, mark=None):
+def line_figure(
+    lines: Sequence[Line],
+    *,
+    x_label: str,
+    y_label: str,
+    share: bool = True,
+    log: bool = False,
+    mark: float | None = None,
+) -> Figure:
     """A figure of lines, without a legend.
 
     Args:
-        lines: a list of Line; the last is on top.
-        x_label, y_label: text at the axes.
+        lines: the last one is drawn on top.
+        x_label: text at the horizontal axis.
+        y_label: text at the vertical axis.
         share: y goes from 0 to 1.
-        log: y is logarithmic, where all of it is above 0.
+        log: y is logarithmic if all values are positive.
         mark: an x with a vertical line, or None.
     """
     with _styled():
         figure = Figure(figsize=(4.6, 3.3), layout="constrained")
         axes = figure.add_subplot(xlabel=x_label, ylabel=y_label)
         for line in lines:
-            x, y = np.asarray(line.x, float), np.asarray(line.y, float)
+            x, y = np.array(line.x, float), np.array(line.y, float)
             width = 2.2 if "bold" in line.look else 0.8 if "faint" in line.look else 1.5
             color = hex_color(line.color)
-            # On white a light yellow is seen by its rim.
+            # A rim makes light yellow visible on white.
             rim = [Stroke(linewidth=width + 1.2, foreground=MUTED), Normal()] if _is_light(color) and width > 1 else None
             axes.plot(
                 x, y, color=color, linewidth=width, linestyle="--" if "dashed" in line.look else "-", path_effects=rim,
@@ -79,7 +92,7 @@ def line_figure(lines, *, x_label, y_label, share=True, log=False, mark=None):
             )  # fmt: skip
         if share:
             axes.set_ylim(-0.02, 1.02)
-        values = np.concatenate([np.asarray(line.y, float) for line in lines]) if lines else np.zeros(0)
+        values = np.concatenate([np.array(line.y, float) for line in lines]) if lines else np.zeros(0)
         values = values[np.isfinite(values)]
         if log and len(values) and values.min() > 0:
             axes.set_yscale("log")
@@ -90,11 +103,11 @@ def line_figure(lines, *, x_label, y_label, share=True, log=False, mark=None):
     return figure
 
 
-def confusion_figure(names, matrix):
-    """A confusion matrix as a picture: rows are the truth, and a cell's tint is its share of the row.
+def confusion_figure(names: Sequence[str], matrix: ArrayLike) -> Figure:
+    """A confusion matrix: rows are the ground truth, and the tint of a cell is its share of the row.
 
     Args:
-        names: of the rows and columns; they, and the counts, are written where there are few.
+        names: of the rows and columns. Names and counts are written only if there are few.
         matrix: (n, n) counts.
     """
     counts = np.asarray(matrix, float).reshape(len(names), len(names))
@@ -116,13 +129,13 @@ def confusion_figure(names, matrix):
     return figure
 
 
-def row_shares(counts):
-    """Each entry's share of its row of an (n, n) array; 0 in rows of nothing."""
+def row_shares(counts: np.ndarray) -> np.ndarray:
+    """Divides each entry of an (n, n) array by the sum of its row; empty rows stay 0."""
     return counts / np.maximum(counts.sum(1, keepdims=True), 1)
 
 
-def to_svg(figure, prefix):
-    """The figure as an <svg> element whose ids all begin with `prefix`, so that several fit into one page."""
+def to_svg(figure: Figure, prefix: str) -> str:
+    """The figure as an <svg> element whose ids all begin with `prefix`, so that a page can hold several."""
     file = io.StringIO()
     with _styled():
         figure.savefig(file, format="svg", transparent=True)
@@ -130,37 +143,43 @@ def to_svg(figure, prefix):
     text = text[text.index("<svg") :]
     text = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>|<style.*?</style>", "", text, flags=re.DOTALL)
     used = set(re.findall(r'(?:xlink:href="#|url\(#)([^")]+)', text))
-    text = re.sub(r' id="([^"]*)"', lambda found: f' id="{prefix}{found[1]}"' if found[1] in used else "", text)
+    text = re.sub(r' id="([^"]*)"', lambda match: f' id="{prefix}{match[1]}"' if match[1] in used else "", text)
     text = re.sub(r'(xlink:href="#|url\(#)', rf"\g<1>{prefix}", text)
-    # Only the viewBox: the page gives the size.
+    # Keeps only the viewBox: the page sets the size.
     head, _, rest = text.partition(">")
     return re.sub(r' (width|height)="[^"]*"', "", head) + ">" + rest.strip()
 
 
-def save_png(figure, path, lines=()):
-    """Writes a figure with, where they are few, the names of its lines; the figure is changed by that."""
+def save_png(figure: Figure, path: str | os.PathLike[str], lines: Sequence[Line] = ()) -> None:
+    """Writes a figure, to which a legend is added if there are few lines.
+
+    Args:
+        figure: it is changed by the legend.
+        path: of the file.
+        lines: the lines to name in the legend.
+    """
     with _styled():
         if 0 < len(lines) <= NAMED + 1:
             handles = [Line2D([], [], color=hex_color(line.color), linewidth=2) for line in lines]
-            # Named afterwards: matplotlib leaves out of a legend what begins with an underscore.
+            # Named afterwards: matplotlib leaves names that begin with an underscore out of a legend.
             legend = figure.legend(handles, ["."] * len(lines), loc="outside lower center", ncols=4)
             for text, line in zip(legend.get_texts(), lines, strict=True):
                 text.set_text(str(line.name)[:20])
         figure.savefig(path, format="png", dpi=150)
 
 
-def hex_color(color):
+def hex_color(color: tuple[int, int, int] | str) -> str:
     """A colour as "#rrggbb"."""
     return color if isinstance(color, str) else "#{:02x}{:02x}{:02x}".format(*color)
 
 
-def _is_light(color):
-    return np.dot(to_rgb(color), (0.2126, 0.7152, 0.0722)) > 0.75
+def _is_light(color: str) -> bool:
+    return bool(np.dot(to_rgb(color), (0.2126, 0.7152, 0.0722)) > 0.75)
 
 
 @contextlib.contextmanager
-def _styled():
+def _styled() -> Iterator[None]:
     with matplotlib.rc_context(STYLE), warnings.catch_warnings():
-        # A name in letters that the font lacks is drawn as boxes; the page has it in letters.
+        # Characters that the font lacks are drawn as boxes; the HTML shows them properly.
         warnings.filterwarnings("ignore", "Glyph .* missing from font")
         yield

@@ -1,37 +1,51 @@
-"""Sample images of a report: truth and detections side by side."""
+"""Sample images of a report: ground truth and detections side by side."""
 
+import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from yolojax.data.images import write_image
 from yolojax.draw import draw_detections, side_by_side
+from yolojax.evaluation.metrics.inputs import ImageDetections, ImageTruths
+from yolojax.evaluation.metrics.picture_scores import at_least
 
 
-def write_samples(folder, images, detections, truths, names, *, score_threshold=0.3):
-    """Writes one PNG a picture, truths on the left and detections on the right: folder/sample_000.png and so on.
+def write_samples(
+    folder: str | os.PathLike[str],
+    images: Sequence[np.ndarray],
+    detections: Sequence[ImageDetections],
+    truths: Sequence[ImageTruths],
+    names: Sequence[str],
+    *,
+    score_threshold: float = 0.3,
+) -> list[Path]:
+    """Writes one PNG per image, with truths on the left and detections on the right: folder/sample_000.png and so on.
 
     Args:
-        folder: made where it is missing.
-        images: a list of (H, W, 3) uint8 RGB pictures.
-        detections, truths: lists over the same pictures, as `summarize` takes them.
+        folder: created if missing.
+        images: (H, W, 3) uint8 RGB each.
+        detections: one (boxes (k, 4) xyxy in pixels, scores (k,), class ids (k,)) per image.
+        truths: one (boxes (n, 4) xyxy in pixels, class ids (n,), ...) per image.
         names: the name of every class.
-        score_threshold: detections below it are not drawn; an evaluation keeps many of almost no score.
+        score_threshold: detections below it are not drawn; evaluations keep many with scores near 0.
 
     Returns:
-        The list of paths written.
+        The paths of the files.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
-    for place, (image, found, truth) in enumerate(zip(images, detections, truths, strict=True)):
-        boxes, scores, classes = (np.asarray(member) for member in found)
-        kept = scores >= score_threshold
-        pictures = (
-            draw_detections(image, truth[0], truth[1], names),
-            draw_detections(image, boxes.reshape(-1, 4)[kept], classes[kept], names, scores[kept]),
+    for place, (image, detection, truth) in enumerate(zip(images, detections, truths, strict=True)):
+        boxes, scores, classes = at_least(detection, score_threshold)
+        true_boxes, true_classes = (np.asarray(member) for member in truth[:2])
+        panels = (
+            draw_detections(image, true_boxes, true_classes, names),
+            draw_detections(image, boxes, classes, names, scores),
         )
-        titles = (f"truth: {len(truth[0])}", f"detections from {score_threshold:g}: {np.count_nonzero(kept)}")
-        paths.append(folder / f"sample_{place:03d}.png")
-        write_image(paths[-1], side_by_side(pictures, titles))
+        titles = (f"ground truth: {len(true_boxes)}", f"detections, score at least {score_threshold:g}: {len(boxes)}")
+        path = folder / f"sample_{place:03d}.png"
+        write_image(path, side_by_side(panels, titles))
+        paths.append(path)
     return paths

@@ -1,48 +1,46 @@
-"""An evaluation as its files tell it."""
+"""An earlier evaluation, read back from its files."""
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from yolojax.errors import InputError
-from yolojax.evaluation.report.history import read_history
+from yolojax.evaluation.report.history import History, read_history
 
 
 class SavedEvaluation(NamedTuple):
-    """An evaluation of an earlier time.
+    """An earlier evaluation.
 
     Attributes:
-        name: of its folder, or its workdir.
-        folder: where it is.
-        metrics: the dict of metrics.json.
-        detections: {image_id: (boxes_xyxy (k, 4), scores (k,), classes (k,))}, of the pictures with a detection.
-        history: of `read_history`; empty for a folder that is not in its workdir.
-        again: what to do where it does not fit, for messages.
+        name: of its workdir, or of its folder if that is not in a workdir.
+        folder: of its files.
+        metrics: the contents of metrics.json.
+        detections: by image id, boxes (k, 4) xyxy in pixels, scores (k,) and class ids (k,), for the images with detections.
+        history: the course of its training; empty if the folder is not in a workdir.
+        again: how to evaluate again, for messages.
     """
 
     name: str
     folder: Path
-    metrics: dict
-    detections: dict
-    history: dict
+    metrics: dict[str, Any]
+    detections: dict[int, tuple[np.ndarray, np.ndarray, np.ndarray]]
+    history: History
     again: str
 
 
-def read_evaluation(path, split):
+def read_evaluation(path: str | os.PathLike[str], split: str) -> SavedEvaluation:
     """Reads what eval.py wrote.
 
     Args:
         path: a workdir, whose eval/SPLIT is read, or the folder of an evaluation.
         split: "val", "test" or "train".
 
-    Returns:
-        SavedEvaluation.
-
     Raises:
-        InputError: there is no such evaluation, it is of another split or an older version, or a file is broken.
+        InputError: the evaluation is missing, of another split or of an older version, or a file is broken.
     """
     path = Path(os.path.abspath(path))
     folder = path if (path / "metrics.json").exists() else path / "eval" / split
@@ -52,8 +50,8 @@ def read_evaluation(path, split):
         raise InputError(f"{path} has no evaluation on the split {split!r}; {again}")
     metrics, results = (_read_json(folder / name) for name in ("metrics.json", "detections.json"))
     if not isinstance(metrics, dict) or metrics.get("split") != split:
-        found = metrics.get("split") if isinstance(metrics, dict) else None
-        raise InputError(f"{folder / 'metrics.json'} is of the split {found!r}, not {split!r}; {again}")
+        other_split = metrics.get("split") if isinstance(metrics, dict) else None
+        raise InputError(f"{folder / 'metrics.json'} is of the split {other_split!r}, not {split!r}; {again}")
     if "pictures" not in metrics or "curves" not in metrics:
         raise InputError(f"{folder / 'metrics.json'} was written by an older version; {again}")
     try:
@@ -63,21 +61,26 @@ def read_evaluation(path, split):
     return SavedEvaluation(workdir.name, folder, metrics, detections, read_history(workdir / "metrics.jsonl"), again)
 
 
-def check_fits(other, names, pictures):
-    """Refuses a SavedEvaluation of other classes or of another number of pictures than a run and its split have.
+def check_fits(other: SavedEvaluation, names: Sequence[str], pictures: int) -> None:
+    """Checks that an earlier evaluation has the classes of a run and the number of images of its split.
+
+    Args:
+        other: the earlier evaluation.
+        names: the class names of the run, in any order.
+        pictures: the number of images in the split, unreadable ones included.
 
     Raises:
-        InputError: with what to run.
+        InputError: it does not fit; the message says what to run.
     """
-    theirs = other.metrics
-    if set(theirs["per_class"]) != set(names):
-        raise InputError(f"{other.folder} has other classes than this run: {', '.join(theirs['per_class'])}")
-    number = theirs["images"] + theirs["unreadable"]
+    metrics = other.metrics
+    if set(metrics["per_class"]) != set(names):
+        raise InputError(f"{other.folder} has other classes than this run: {', '.join(metrics['per_class'])}")
+    number = metrics["images"] + metrics["unreadable"]
     if number != pictures:
-        raise InputError(f"{other.folder} was evaluated on {number} pictures, this split has {pictures}; {other.again}")
+        raise InputError(f"{other.folder} was evaluated on {number} images, this split has {pictures}; {other.again}")
 
 
-def _by_picture(results):
+def _by_picture(results: list[dict[str, Any]]) -> dict[int, tuple[np.ndarray, np.ndarray, np.ndarray]]:
     pictures = np.array([result["image_id"] for result in results], np.int64)
     boxes = np.array([result["bbox"] for result in results], np.float64).reshape(-1, 4)
     boxes[:, 2:] += boxes[:, :2]
@@ -89,7 +92,7 @@ def _by_picture(results):
     return {image_id: (boxes[rows], scores[rows], classes[rows]) for image_id, rows in zip(ids.tolist(), parts, strict=True)}
 
 
-def _read_json(path):
+def _read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:

@@ -1,0 +1,22 @@
+"""A configuration as a table of its fields."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from yolojax.evaluation.report.page import escape, table
+
+
+def config_table(config: Mapping[str, Any]) -> str:
+    """The fields of a configuration, given as nested dicts, as an HTML table."""
+    rows = [[escape(name), escape(json.dumps(value, ensure_ascii=False))] for name, value in config_leaves(config)]
+    return table(("field", "value"), rows, kind="config")
+
+
+def config_leaves(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yields the dotted name and the value of every field of nested dicts."""
+    for name, value in config.items():
+        if isinstance(value, dict):
+            yield from config_leaves(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
