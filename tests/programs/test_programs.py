@@ -282,7 +282,7 @@ def test_the_examples_of_the_readme_run(environment, finished, tmp_path):
     pages = [(REPOSITORY / page).read_text() for page in ("README.md", "docs/python.md")]
     blocks = [re.findall(r"```python\n(.*?)```", page, re.DOTALL) for page in pages]
     assert list(map(len, blocks)) == [2, 4]
-    blocks = sum(blocks, [])
+    blocks = [*blocks[0], *blocks[1]]
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs" / "digits").symlink_to(finished[0])
     write_image(tmp_path / "scene.png", compose_scene(np.random.default_rng(0), *split_digits()[1]).image)
