@@ -143,8 +143,8 @@ assert "yolojax" not in sys.modules and "flax" not in sys.modules
 """
 
 
-def test_the_lines_of_the_readme_run_it_without_yolojax(repository, exported, workdir, pictures, tmp_path):
-    blocks = re.findall(r"```python\n(.*?)```", (repository / "README.md").read_text(), re.DOTALL)
+def test_the_lines_of_the_documentation_run_it_without_yolojax(repository, exported, workdir, pictures, tmp_path):
+    blocks = re.findall(r"```python\n(.*?)```", (repository / "docs/export.md").read_text(), re.DOTALL)
     (block,) = [block for block in blocks if "deserialize" in block]
     assert block.count("\n") <= 12
     (tmp_path / "digits.yolojax").symlink_to(exported)

@@ -279,9 +279,10 @@ def test_the_demo_in_bfloat16_finds_the_digits_as_well_as_in_float32(environment
 
 
 def test_the_examples_of_the_readme_run(environment, finished, tmp_path):
-    blocks = re.findall(r"```python\n(.*?)```", (REPOSITORY / "README.md").read_text(), re.DOTALL)
-    blocks = [block for block in blocks if "deserialize" not in block]  # that one runs in tests/export/test_stablehlo.py
-    assert len(blocks) == 3
+    pages = [(REPOSITORY / page).read_text() for page in ("README.md", "docs/python.md")]
+    blocks = [re.findall(r"```python\n(.*?)```", page, re.DOTALL) for page in pages]
+    assert list(map(len, blocks)) == [2, 4]
+    blocks = [*blocks[0], *blocks[1]]
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs" / "digits").symlink_to(finished[0])
     write_image(tmp_path / "scene.png", compose_scene(np.random.default_rng(0), *split_digits()[1]).image)
