@@ -8,7 +8,7 @@ import pytest
 from tests.conftest import REPOSITORY
 
 LAYERS = (
-    ("errors", "fields", "moved"),
+    ("errors", "fields", "moved", "lazy"),
     ("boxes", "grid", "targets", "decode", "loss", "nms"),
     ("runtime",),
     ("draw",),

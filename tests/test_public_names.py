@@ -61,13 +61,14 @@ def test_submodules_are_attributes():
     assert {"data", "models", "decode", "Detector"} <= set(dir(yolojax))
 
 
-@pytest.mark.parametrize("package", [yolojax, yolojax.training])
+@pytest.mark.parametrize("package", [yolojax, yolojax.evaluation, yolojax.training])
 def test_type_checkers_see_the_names_that_are_loaded_on_demand(package):
     tree = ast.parse(Path(package.__file__).read_text())
-    (guarded,) = (node for node in tree.body if isinstance(node, ast.If))
+    guarded = next(node for node in tree.body if isinstance(node, ast.If))
     assert ast.unparse(guarded.test) == "TYPE_CHECKING"
     seen = {alias.name: node.module for node in guarded.body for alias in node.names}
-    assert seen == {name: f"{package.__name__}.{home}" for name, home in package._HOME.items()}
+    homes = {name: home.removeprefix(f"{package.__name__}.") for name, home in package._HOME.items()}
+    assert {name: module.removeprefix(f"{package.__name__}.") for name, module in seen.items()} == homes
     assert sorted(package._HOME) == package.__all__
 
 
@@ -78,3 +79,13 @@ def test_the_version_is_that_of_the_distribution():
 def test_the_names_of_the_package_are_those_of_its_modules():
     for name, home in yolojax._HOME.items():
         assert getattr(importlib.import_module(f"yolojax.{home}"), name) is getattr(yolojax, name)
+
+
+def test_metrics_need_neither_opencv_nor_jax():
+    program = """
+import sys
+from yolojax.evaluation import average_precision, coco_metrics
+print({"cv2", "rich", "jax", "matplotlib"} & set(sys.modules))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"

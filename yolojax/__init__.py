@@ -1,13 +1,8 @@
 """YOLOv3 for JAX: the public names, loaded when they are first used."""
 
-import importlib
-import importlib.util
-import pkgutil
-import sys
-import types
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from yolojax import moved
+from yolojax import lazy, moved
 
 if TYPE_CHECKING:
     from yolojax.boxes import ciou, cxcywh_to_xyxy, diou, giou, iou, pairwise_iou, xyxy_to_cxcywh
@@ -97,31 +92,6 @@ __all__ = [
 
 moved.install()
 
-
-class _Package(types.ModuleType):
-    """Keeps `yolojax.decode` and `yolojax.nms` the functions: importing the modules of these names would replace them."""
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if isinstance(value, types.ModuleType) and _HOME.get(name) == name:
-            value = getattr(value, name)
-        super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package
-
-
-def __getattr__(name: str) -> Any:
+if not TYPE_CHECKING:  # to type checkers, a name that is not imported above does not exist
     # On demand: the host side is used without JAX, and `--help` answers without loading it.
-    if name in _HOME:
-        return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
-    if name in _submodules():
-        return importlib.import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*__all__, *_submodules(), "__version__"})
-
-
-def _submodules() -> set[str]:
-    return {module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_")}
+    __getattr__, __dir__ = lazy.attach(__name__, {name: f"{__name__}.{home}" for name, home in _HOME.items()})

@@ -38,7 +38,7 @@ MODULES = {
     "evaluation.inputs": ("evaluation.metrics.inputs",),
     "evaluation.matching": ("evaluation.metrics.matching",),
     "evaluation.page": ("evaluation.report.page",),
-    "evaluation.pictures": ("evaluation.report.pictures",),
+    "evaluation.pictures": ("evaluation.report.pictures", "evaluation.metrics.picture_scores"),
     "evaluation.plots": ("evaluation.report.plots",),
     "evaluation.recorded": ("evaluation.report.saved",),
     "hosts": ("runtime.hosts", "programs.flags"),

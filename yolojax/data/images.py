@@ -2,7 +2,7 @@
 
 import os
 import struct
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -166,9 +166,10 @@ def _is_cut_jpeg(data: bytes) -> bool:
     return position < 0 or data.find(b"\xff\xd9", position) < 0
 
 
-__getattr__ = moved.names(
-    __name__,
-    {
-        "Letterbox": "data.images:ImageTransform",
-    },
-)
+if not TYPE_CHECKING:
+    __getattr__ = moved.names(
+        __name__,
+        {
+            "Letterbox": "data.images:ImageTransform",
+        },
+    )

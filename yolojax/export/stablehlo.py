@@ -8,6 +8,7 @@ import json
 import os
 import zipfile
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
@@ -136,10 +137,11 @@ def _valid(detections):
     return [(boxes[i][valid[i]], scores[i][valid[i]], classes[i][valid[i]]) for i in range(len(valid))]
 
 
-__getattr__ = moved.names(
-    __name__,
-    {
-        "Artefact": "runs.exported:Artefact",
-        "load": "runs.exported:load_exported",
-    },
-)
+if not TYPE_CHECKING:
+    __getattr__ = moved.names(
+        __name__,
+        {
+            "Artefact": "runs.exported:Artefact",
+            "load": "runs.exported:load_exported",
+        },
+    )

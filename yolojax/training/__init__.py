@@ -1,7 +1,8 @@
 """Training: the optimizer, the compiled step and the loop around it."""
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from yolojax import lazy
 
 if TYPE_CHECKING:
     from yolojax.training.loop import train_and_evaluate
@@ -10,9 +11,6 @@ if TYPE_CHECKING:
 _HOME = {"TrainState": "step", "create_state": "step", "train_and_evaluate": "loop", "train_step": "step"}
 __all__ = ["TrainState", "create_state", "train_and_evaluate", "train_step"]
 
-
-def __getattr__(name: str) -> Any:
+if not TYPE_CHECKING:
     # On demand: the step is used without the loop, which loads the evaluation.
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+    __getattr__, __dir__ = lazy.attach(__name__, {name: f"{__name__}.{home}" for name, home in _HOME.items()})

@@ -1,7 +1,7 @@
 """The training step: a pure function of global arrays, and its compiled form on a mesh of devices."""
 
 import functools
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -193,10 +193,11 @@ def compile_train_step(mesh, *, remat=False, **options):
     )
 
 
-__getattr__ = moved.names(
-    __name__,
-    {
-        "make_mesh": "runtime.devices:make_mesh",
-        "check_batch_size": "runtime.devices:check_batch_size",
-    },
-)
+if not TYPE_CHECKING:
+    __getattr__ = moved.names(
+        __name__,
+        {
+            "make_mesh": "runtime.devices:make_mesh",
+            "check_batch_size": "runtime.devices:check_batch_size",
+        },
+    )
