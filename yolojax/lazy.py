@@ -1,7 +1,6 @@
 """Public names of a package that are loaded when they are first used, so that importing it costs nothing."""
 
 import importlib
-import pkgutil
 import sys
 import types
 from collections.abc import Callable, Mapping
@@ -29,6 +28,8 @@ def attach(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], Any]
     module.__class__ = Package
 
     def submodules() -> set[str]:
+        import pkgutil  # here, not above: seldom needed, and takes as long to import as all else
+
         return {found.name for found in pkgutil.iter_modules(module.__path__) if not found.name.startswith("_")}
 
     def get(name: str) -> Any:

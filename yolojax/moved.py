@@ -1,13 +1,12 @@
 """Modules and names that have moved: the old ones still work, with a DeprecationWarning, until version 0.4."""
 
 import importlib
-import importlib.abc
 import importlib.machinery
 import sys
 import types
 import warnings
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 REMOVED_IN = "0.4"
 
@@ -96,12 +95,12 @@ def _warn(message: str) -> None:
     warnings.warn(f"{message}; the old name is removed in yolojax {REMOVED_IN}", DeprecationWarning, stacklevel=2)
 
 
-class _MovedModules(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Finds modules by their old names."""
+class _MovedModules:
+    """Finds and loads modules by their old names; without the base classes of importlib.abc, which take long to import."""
 
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> importlib.machinery.ModuleSpec | None:
         if fullname.startswith("yolojax.") and fullname.removeprefix("yolojax.") in MODULES:
-            return importlib.machinery.ModuleSpec(fullname, self)
+            return importlib.machinery.ModuleSpec(fullname, cast(Any, self))
         return None
 
     def create_module(self, spec: importlib.machinery.ModuleSpec) -> types.ModuleType:
