@@ -5,7 +5,7 @@ import pytest
 from tests.helpers.cfgs import CSP, FACE
 from yolojax.darknet.cfg import parse_cfg, read_cfg
 from yolojax.darknet.layers import build_layers
-from yolojax.darknet.operations import Convolution, Dropout, MaxPool, Route, Yolo
+from yolojax.darknet.sections import Convolution, Dropout, MaxPool, Route, Yolo
 from yolojax.errors import InputError
 
 

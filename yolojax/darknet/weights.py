@@ -9,8 +9,8 @@ from typing import NamedTuple
 import flax.linen as nn
 import numpy as np
 
-from yolojax.darknet.network import DarknetNetwork, convolution_name
-from yolojax.darknet.operations import Convolution
+from yolojax.darknet.network import DarknetNetwork
+from yolojax.darknet.sections import Convolution, convolution_name
 from yolojax.errors import InputError
 from yolojax.models import YOLOv3, YOLOv3Tiny, abstract_variables
 from yolojax.models.darknet53 import BLOCKS
