@@ -165,6 +165,12 @@ def test_the_networks_of_the_published_cfgs_are_ours(real_data):
             assert found.width == 1 and build_layers(parse_cfg(cfg_text(found, size))) == (size, layers)
 
 
+def test_a_network_of_nothing_but_a_head_is_none_of_ours():
+    sections = parse_cfg("[net]\nwidth=32\nheight=32\n[convolutional]\nfilters=6\n[yolo]\nclasses=1\nanchors=4,6\n")
+    _, grid = build_network(sections)
+    assert recognise(*build_layers(sections), grid, 1) is None
+
+
 def test_training_draws_dropout_and_gives_a_gradient_to_every_parameter():
     model, _ = build_network(parse_cfg(FACE))
     variables = random_variables(abstract_variables(model))

@@ -48,9 +48,10 @@ def recognise(size: tuple[int, int], layers: tuple[Layer, ...], grid: AnchorGrid
         The configuration of our network, or None if the cfg describes none of them.
     """
     convolutions = [layer.operation for layer in layers if isinstance(layer.operation, Convolution)]
-    width = max(conv.filters for conv in convolutions if not conv.head) / 1024  # our widest layer has 1024 at width 1
-    if any(side % 32 for side in size):
+    filters = [convolution.filters for convolution in convolutions if not convolution.head]
+    if not filters or any(side % 32 for side in size):
         return None
+    width = max(filters) / 1024  # the widest layer of ours has 1024 filters at width 1
     for name in NAMES:
         config = ModelConfig(name=name, num_classes=num_classes, width=width, anchors=grid.anchors)
         if len(grid.anchors) == (2 if name == "yolov3_tiny" else 3):
