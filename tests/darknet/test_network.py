@@ -9,9 +9,11 @@ from tests.helpers.cfgs import CSP, FACE, ZOO, random_floats, random_variables
 from tests.oracle import darknet as oracle
 from yolojax.config import ModelConfig
 from yolojax.darknet.cfg import parse_cfg, read_cfg
-from yolojax.darknet.describe import cfg_text
-from yolojax.darknet.network import build_network, network_from_cfg
-from yolojax.darknet.weights import Header, places, read_weights, write_weights
+from yolojax.darknet.describe import cfg_text, recognise
+from yolojax.darknet.layers import build_layers
+from yolojax.darknet.network import build_network, grid_from_config, model_from_config, network_from_cfg
+from yolojax.darknet.places import places
+from yolojax.darknet.weights import Header, read_weights, write_weights
 from yolojax.data.darknet_fit import FITS
 from yolojax.decode import decode
 from yolojax.errors import InputError
@@ -148,9 +150,6 @@ def test_our_networks_and_those_of_their_cfgs_give_the_same(name, tmp_path):
 
 
 def test_the_networks_of_the_published_cfgs_are_ours(real_data):
-    from yolojax.darknet.describe import recognise
-    from yolojax.darknet.layers import build_layers
-
     for path, name, classes in (
         ("yolov3", "yolov3", 80),
         ("yolov3-voc", "yolov3", 20),
@@ -164,6 +163,12 @@ def test_the_networks_of_the_published_cfgs_are_ours(real_data):
         assert (found and found.name) == name
         if found:  # the layers are equal, one by one, and so are the anchors
             assert found.width == 1 and build_layers(parse_cfg(cfg_text(found, size))) == (size, layers)
+
+
+def test_a_network_of_nothing_but_a_head_is_none_of_ours():
+    sections = parse_cfg("[net]\nwidth=32\nheight=32\n[convolutional]\nfilters=6\n[yolo]\nclasses=1\nanchors=4,6\n")
+    _, grid = build_network(sections)
+    assert recognise(*build_layers(sections), grid, 1) is None
 
 
 def test_training_draws_dropout_and_gives_a_gradient_to_every_parameter():
@@ -199,3 +204,30 @@ def test_another_size_of_the_same_cfg():
     assert raw[0].shape == (1, 16, 12, 2, 15)
     with pytest.raises(InputError, match=r"\[yolo\] its 16 x 12 cells do not divide the input of 62 x 48 into squares"):
         build_network(parse_cfg(FACE), (62, 48))
+
+
+def test_a_configuration_with_a_cfg_gives_its_network_and_grid():
+    config = ModelConfig(name="darknet", num_classes=10, cfg=FACE, dtype="bfloat16", batch_norm_momentum=0.9)
+    model = model_from_config(config)
+    assert model == build_network(parse_cfg(FACE), dtype=jnp.dtype("bfloat16"), momentum=0.9)[0]
+    assert hash(model) == hash(model_from_config(config)) and model == build_model(config)
+    assert grid_from_config(config, (64, 32)) == build_network(parse_cfg(FACE), (64, 32))[1] == build_grid(config, (64, 32))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"cfg": ""}, "config.model.name is darknet, but config.model.cfg is not set; python -m yolojax import writes both"),
+        ({"num_classes": 3}, "config.model.cfg is for 10 classes, but config.model.num_classes or the data has 3"),
+        ({"cfg": FACE.replace("leaky", "plse")}, r"config.model.cfg:11: \[convolutional\] activation=plse"),
+    ],
+)
+def test_configurations_whose_cfg_is_refused(change, message):
+    config = ModelConfig(**{"name": "darknet", "num_classes": 10, "cfg": FACE, **change})
+    with pytest.raises(InputError, match=message):
+        model_from_config(config)
+    if "num_classes" not in change:
+        with pytest.raises(InputError, match=message):
+            grid_from_config(config, (32, 32))
+    else:
+        assert grid_from_config(config, (32, 32)).size == (32, 32)

@@ -2,7 +2,6 @@
 
 import struct
 
-import flax.linen as nn
 import jax
 import numpy as np
 import pytest
@@ -12,7 +11,8 @@ from hypothesis import strategies as st
 from tests.helpers.cfgs import FACE, ZOO, random_floats, random_variables
 from yolojax.darknet.cfg import parse_cfg
 from yolojax.darknet.network import build_network, network_from_cfg
-from yolojax.darknet.weights import Header, places, read_all_but_heads, read_backbone, read_weights, write_weights
+from yolojax.darknet.places import places
+from yolojax.darknet.weights import Header, read_all_but_heads, read_backbone, read_weights, write_weights
 from yolojax.errors import InputError
 from yolojax.models import YOLOv3, YOLOv3Tiny, abstract_variables, count_floats
 
@@ -72,20 +72,6 @@ def test_where_each_float_goes(tmp_path):
     start = FACE_FLOATS - 30 * 7
     assert head["bias"].tolist() == list(range(start, start + 30))
     assert head["kernel"][0, 0, :, 1].tolist() == list(range(start + 36, start + 42))
-
-
-def test_our_networks_take_the_layers_in_the_order_of_their_cfgs():
-    names = ["/".join(place.path) for place in places(YOLOv3(80, spp=True))]
-    assert len(names) == len(set(names)) == 76
-    assert names[:3] == ["backbone/stem", "backbone/stage1_down", "backbone/stage1_block1_reduce"]
-    assert names[52:62] == [
-        "neck32_conv1", "neck32_conv2", "neck32_conv3", "spp", "neck32_conv4", "neck32_conv5", "detect32", "head32", "up32",
-        "neck16_conv1",
-    ]  # fmt: skip
-    assert names.index("backbone/stage3_block2_expand") < names.index("backbone/stage3_block8_reduce")
-    assert len(places(YOLOv3(80))) == 75 and len(places(YOLOv3Tiny(80))) == 13
-    with pytest.raises(TypeError, match="no order of Darknet's layers is known for Dense"):
-        places(nn.Dense(3))
 
 
 @settings(deadline=None, max_examples=30)

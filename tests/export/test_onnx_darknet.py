@@ -9,9 +9,9 @@ import pytest
 
 from tests.helpers.cfgs import CSP, ZOO, random_variables
 from yolojax.config import Config
+from yolojax.darknet.activations import ACTIVATIONS
 from yolojax.darknet.cfg import parse_cfg
 from yolojax.darknet.network import build_network, network_from_cfg
-from yolojax.darknet.operations import ACTIVATIONS
 from yolojax.darknet.weights import read_weights
 from yolojax.models import abstract_variables
 from yolojax.runs.workdir import Run

@@ -1,5 +1,7 @@
 """Small networks as cfg text, and random weights for them."""
 
+from typing import Any
+
 import jax
 import numpy as np
 
@@ -124,7 +126,7 @@ anchors=4,6, 7,5, 20,30.5
 classes=2
 num=3
 """
-"""Every section and activation, two heads of different numbers of anchors, coarse first, an input that is not square."""
+"""Every section and activation, two heads with different numbers of anchors, the coarse one first, and an oblong input."""
 
 FACE = """[net]
 width=32
@@ -160,7 +162,7 @@ anchors=10,12,20,24
 num=2
 classes=10
 """
-"""A network of three convolutions, ten classes, one head of stride 4."""
+"""Three convolutions, ten classes, and one head of stride 4."""
 
 
 CSP = """[net]
@@ -201,16 +203,26 @@ new_coords=1
 nms_kind=diounms
 beta_nms=0.7
 """
-"""As YOLOv4-CSP and YOLOv7-tiny end: sizes that are squares of sigmoids, and suppression by distances too."""
+"""Ends as YOLOv4-CSP and YOLOv7-tiny do: sizes are squares of sigmoids, and suppression uses distances too."""
 
 
-def random_floats(number, seed=0):
-    """Floats that serve as biases and variances alike."""
+def random_floats(number: int, seed: int = 0) -> np.ndarray:
+    """Draws floats, (number,) float32, that can be biases as well as variances."""
     return np.random.default_rng(seed).uniform(0.1, 0.6, number).astype("<f4")
 
 
-def random_variables(variables, seed=0):
-    """Random values of the same shapes: kernels that keep the variance of what passes, all else between 0.5 and 1.5."""
+def random_variables(variables: Any, seed: int = 0) -> Any:
+    """Draws variables for the shapes of a tree.
+
+    Kernels keep the variance of their input; everything else is between 0.5 and 1.5.
+
+    Args:
+        variables: a tree of arrays, or of their shapes.
+        seed: of the draw.
+
+    Returns:
+        The same tree of float32 NumPy arrays.
+    """
     rng = np.random.default_rng(seed)
 
     def draw(leaf):

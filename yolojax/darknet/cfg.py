@@ -1,18 +1,27 @@
-"""Darknet's `.cfg` files: sections of options, each with the line where it stands."""
+"""Darknet's `.cfg` files: sections of options, each with its line."""
 
 import math
 import os
 import re
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple, NoReturn, TypeVar
 
 from yolojax.errors import InputError
 from yolojax.runtime.files import open_regular
 
 ALIASES = {"network": "net", "conv": "convolutional", "max": "maxpool", "avg": "avgpool"}
+"""Other spellings of sections' names."""
+
+Number = TypeVar("Number", int, float)
 
 
 class Option(NamedTuple):
-    """The text of an option, and its line (from 1)."""
+    """An option of a section.
+
+    Attributes:
+        text: its value, without spaces.
+        line: its line in the file, from 1.
+    """
 
     text: str
     line: int
@@ -22,58 +31,97 @@ class Section(NamedTuple):
     """A section of a cfg file.
 
     Attributes:
-        path: of the file, for messages.
+        path: the file, for messages.
         name: as in `[name]`, in its usual spelling.
-        line: of its header, from 1.
-        options: by name; of one given twice the first, as Darknet takes it.
+        line: the line of its header, from 1.
+        options: options by name; the first where one is given twice, as in Darknet.
         repeated: (name, line) of options given again with another value.
     """
 
     path: str
     name: str
     line: int
-    options: dict
-    repeated: list
+    options: dict[str, Option]
+    repeated: list[tuple[str, int]]
 
-    def fail(self, problem, option=None):
+    def fail(self, problem: str, option: str | None = None) -> NoReturn:
         """Raises the InputError that names file, line and section.
 
         Args:
             problem: what is wrong and what to do about it.
-            option: whose line is named; the section's own by default.
+            option: the option whose line is named; by default, or if the section lacks it, the line of the section.
+
+        Raises:
+            InputError: always.
         """
         line = self.options[option].line if option in self.options else self.line
         raise InputError(f"{self.path}:{line}: [{self.name}] {problem}")
 
-    def text(self, option, default=None):
-        """The text of an option; without a default it must be there."""
+    def text(self, option: str, default: str | None = None) -> str:
+        """The text of an option.
+
+        Args:
+            option: its name.
+            default: what a section without the option has; None if it must be given.
+
+        Raises:
+            InputError: the option is missing and has no default.
+        """
         if option not in self.options:
             if default is None:
                 self.fail(f"has no {option}=")
             return default
         return self.options[option].text
 
-    def whole(self, option, default=None, minimum=None):
-        """A whole number, at least `minimum`."""
+    def whole(self, option: str, default: int | None = None, minimum: int | None = None) -> int:
+        """The whole number of an option.
+
+        Args:
+            option: its name.
+            default: as in `text`.
+            minimum: the least number allowed; any by default.
+
+        Raises:
+            InputError: the option is missing and has no default, is not one whole number, or is below the minimum.
+        """
         (value,) = self._numbers(option, int, "a whole number", default, 1)
         if minimum is not None and value < minimum:
             self.fail(f"{option}={value} must be at least {minimum}", option)
         return value
 
-    def wholes(self, option):
-        """Whole numbers between commas, a tuple."""
+    def wholes(self, option: str) -> tuple[int, ...]:
+        """The whole numbers of an option, separated by commas.
+
+        Raises:
+            InputError: the option is missing, or has something else.
+        """
         return self._numbers(option, int, "whole numbers between commas")
 
-    def number(self, option, default=None):
-        """A finite number."""
+    def number(self, option: str, default: float | None = None) -> float:
+        """The finite number of an option; `default` as in `text`.
+
+        Raises:
+            InputError: the option is missing and has no default, or is not one finite number.
+        """
         (value,) = self._numbers(option, float, "a number", default, 1)
         return value
 
-    def numbers(self, option):
-        """Finite numbers between commas, a tuple."""
+    def numbers(self, option: str) -> tuple[float, ...]:
+        """The finite numbers of an option, separated by commas.
+
+        Raises:
+            InputError: the option is missing, or has something else.
+        """
         return self._numbers(option, float, "numbers between commas")
 
-    def _numbers(self, option, kind, wanted, default=None, count=None):
+    def _numbers(
+        self,
+        option: str,
+        kind: Callable[[str], Number],
+        wanted: str,
+        default: Number | None = None,
+        count: int | None = None,
+    ) -> tuple[Number, ...]:
         if default is not None and option not in self.options:
             return (default,)
         text = self.text(option)
@@ -81,17 +129,24 @@ class Section(NamedTuple):
             values = tuple(map(kind, text.rstrip(",").split(",")))
         except ValueError:
             values = ()
-        # Darknet's whole numbers are C's int; not finite is not less either.
+        # Darknet's whole numbers are C ints. Infinity and NaN fail the comparison too.
         bound = 2**31 if kind is int else math.inf
         if not values or (count and len(values) != count) or not all(abs(value) < bound for value in values):
             self.fail(f"{option}={text} must be {wanted}", option)
         return values
 
 
-def read_cfg(path: str | os.PathLike) -> list[Section]:
+def read_cfg(path: str | os.PathLike[str]) -> list[Section]:
     """Reads a cfg file.
 
-    Raises: InputError, with file and line, for a file that cannot be read or is no cfg.
+    Args:
+        path: the file.
+
+    Returns:
+        Its sections in order, [net] first.
+
+    Raises:
+        InputError: the file cannot be read or is not a cfg; with file and line.
     """
     try:
         with open_regular(path) as file:
@@ -104,17 +159,22 @@ def read_cfg(path: str | os.PathLike) -> list[Section]:
     return parse_cfg(data.decode("utf-8-sig", "replace"), path)
 
 
-def parse_cfg(text: str, path: str | os.PathLike = "cfg") -> list[Section]:
-    """Parses the text of a cfg: `[section]` and `option=value` lines, comments from `#` or `;`, spaces without meaning.
+def parse_cfg(text: str, path: str | os.PathLike[str] = "cfg") -> list[Section]:
+    """Parses the text of a cfg.
+
+    Lines are `[section]` or `option=value`; comments begin with `#` or `;`; spaces have no meaning.
 
     Args:
-        text: of the file.
+        text: the text of the file.
         path: what messages call it.
+
+    Returns:
+        Its sections in order, [net] first.
 
     Raises:
         InputError: a line that is neither, an option before the first section, or a first section other than [net].
     """
-    sections = []
+    sections: list[Section] = []
     for number, line in enumerate(text.splitlines(), 1):
         line = re.sub(r"\s", "", re.split("[#;]", line, maxsplit=1)[0])
         if not line:

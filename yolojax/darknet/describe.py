@@ -1,22 +1,27 @@
-"""Our networks as the text of a cfg, and back: which of them a cfg describes."""
+"""Our networks as the text of a cfg, and back: which of our networks a cfg describes."""
 
 from yolojax.config import ModelConfig
 from yolojax.darknet.cfg import parse_cfg
 from yolojax.darknet.layers import build_layers
-from yolojax.darknet.operations import Convolution
+from yolojax.darknet.sections import Convolution, Layer
+from yolojax.grid import AnchorGrid
 from yolojax.models import build_grid
 from yolojax.models.darknet53 import BLOCKS
 from yolojax.models.layers import scaled
 
 NAMES = ("yolov3", "yolov3_spp", "yolov3_tiny")
+"""The networks of ours that a cfg may describe, values of config.model.name."""
 
 
-def cfg_text(config, size):
-    """The cfg of a `ModelConfig`, for Darknet and for `parse_cfg`.
+def cfg_text(config: ModelConfig, size: tuple[int, int]) -> str:
+    """Writes the cfg of a network, for Darknet and for `parse_cfg`.
 
     Args:
-        config: ModelConfig whose num_classes is known.
+        config: the network; its num_classes must be known.
         size: (height, width) of the input in pixels.
+
+    Returns:
+        The text of the cfg.
 
     Raises:
         InputError: as `build_grid`.
@@ -30,18 +35,23 @@ def cfg_text(config, size):
     return "\n".join(cfg.lines) + "\n"
 
 
-def recognise(size, layers, grid, num_classes):
-    """The ModelConfig of a network of ours whose layers are those of a cfg, or None where it is none of them.
+def recognise(size: tuple[int, int], layers: tuple[Layer, ...], grid: AnchorGrid, num_classes: int) -> ModelConfig | None:
+    """Finds the network of ours that has the layers of a cfg.
 
     Args:
-        size, layers: of `build_layers`.
-        grid: AnchorGrid of the cfg.
-        num_classes: C.
+        size: (height, width) of the input in pixels, from `build_layers`.
+        layers: the layers of the cfg, from `build_layers`.
+        grid: the grid of the cfg.
+        num_classes: number of classes C of the cfg.
+
+    Returns:
+        The configuration of our network, or None if the cfg describes none of them.
     """
     convolutions = [layer.operation for layer in layers if isinstance(layer.operation, Convolution)]
-    width = max(conv.filters for conv in convolutions if not conv.head) / 1024
-    if any(side % 32 for side in size):
+    filters = [convolution.filters for convolution in convolutions if not convolution.head]
+    if not filters or any(side % 32 for side in size):
         return None
+    width = max(filters) / 1024  # the widest layer of ours has 1024 filters at width 1
     for name in NAMES:
         config = ModelConfig(name=name, num_classes=num_classes, width=width, anchors=grid.anchors)
         if len(grid.anchors) == (2 if name == "yolov3_tiny" else 3):
@@ -51,44 +61,55 @@ def recognise(size, layers, grid, num_classes):
 
 
 class _Cfg:
-    """Lines of a cfg, section by section."""
+    """Writes a cfg, section by section.
 
-    def __init__(self, config, grid):
+    Attributes:
+        config: the network.
+        grid: its grid.
+        lines: the lines so far.
+        number: of the last layer; [net] is not a layer.
+    """
+
+    def __init__(self, config: ModelConfig, grid: AnchorGrid) -> None:
         self.config, self.grid = config, grid
-        self.lines = []
-        self.number = -2  # of the last layer: [net] is none
+        self.lines: list[str] = []
+        self.number = -2
 
-    def section(self, name, **options):
+    def section(self, name: str, **options: object) -> int:
+        """Writes a section and returns the number of its layer."""
         self.lines += ([""] if self.lines else []) + [f"[{name}]"] + [f"{option}={value}" for option, value in options.items()]
         self.number += 1
         return self.number
 
-    def conv(self, channels, kernel, stride=1):
+    def conv(self, channels: int, kernel: int, stride: int = 1) -> int:
+        """Writes a convolution with batch normalization and returns the number of its layer."""
         filters = scaled(channels, self.config.width)
         same = {"size": kernel, "stride": stride, "pad": 1, "activation": "leaky"}
         return self.section("convolutional", batch_normalize=1, filters=filters, **same)
 
-    def head(self, scale):
+    def head(self, scale: int) -> None:
+        """Writes the head of a scale, from 0, the finest."""
         anchors, classes = self.grid.anchors_per_scale, self.config.num_classes
         filters = anchors * (5 + classes)
         self.section("convolutional", size=1, stride=1, pad=1, filters=filters, activation="linear")
         every = ", ".join(f"{_plain(width)},{_plain(height)}" for group in self.grid.anchors for width, height in group)
-        mask = ",".join(str(scale * anchors + place) for place in range(anchors))
+        mask = ",".join(str(scale * anchors + anchor) for anchor in range(anchors))
         number = anchors * self.grid.num_scales
         self.section("yolo", mask=mask, anchors=every, classes=classes, num=number)
 
-    def up(self, channels, skip):
+    def up(self, channels: int, skip: int) -> None:
+        """Writes the way from a head up to the next finer scale, where layer `skip` joins."""
         self.section("route", layers=-4)
         self.conv(channels, 1)
         self.section("upsample", stride=2)
         self.section("route", layers=f"-1,{skip}")
 
 
-def _plain(number):
+def _plain(number: float) -> str:
     return str(int(number)) if number == int(number) else repr(number)
 
 
-def _yolov3(cfg):
+def _yolov3(cfg: _Cfg) -> None:
     cfg.conv(32, 3)
     features = []
     for stage, blocks in enumerate(BLOCKS, 1):
@@ -118,9 +139,10 @@ def _yolov3(cfg):
             cfg.up(half // 2, features[1 + scale])
 
 
-def _tiny(cfg):
+def _tiny(cfg: _Cfg) -> None:
+    features = []
     for stage in range(1, 6):
-        skip = cfg.conv(8 * 2**stage, 3)
+        features.append(cfg.conv(8 * 2**stage, 3))
         cfg.section("maxpool", size=2, stride=2)
     cfg.conv(512, 3)
     cfg.section("maxpool", size=2, stride=1)
@@ -128,12 +150,12 @@ def _tiny(cfg):
     cfg.conv(256, 1)
     cfg.conv(512, 3)
     cfg.head(1)
-    cfg.up(128, skip)
+    cfg.up(128, features[-1])
     cfg.conv(256, 3)
     cfg.head(0)
 
 
-def _resized(text, size):
+def _resized(text: str, size: tuple[int, int]) -> str:
     """A cfg with another height and width in [net]."""
     options = parse_cfg(text, "config.model.cfg")[0].options
     lines = text.splitlines()

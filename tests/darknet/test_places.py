@@ -1,0 +1,21 @@
+"""The convolutions of networks in the order of their weights files."""
+
+import flax.linen as nn
+import pytest
+
+from yolojax.darknet.places import places
+from yolojax.models import YOLOv3, YOLOv3Tiny
+
+
+def test_our_networks_take_the_layers_in_the_order_of_their_cfgs():
+    names = ["/".join(place.path) for place in places(YOLOv3(80, spp=True))]
+    assert len(names) == len(set(names)) == 76
+    assert names[:3] == ["backbone/stem", "backbone/stage1_down", "backbone/stage1_block1_reduce"]
+    assert names[52:62] == [
+        "neck32_conv1", "neck32_conv2", "neck32_conv3", "spp", "neck32_conv4", "neck32_conv5", "detect32", "head32", "up32",
+        "neck16_conv1",
+    ]  # fmt: skip
+    assert names.index("backbone/stage3_block2_expand") < names.index("backbone/stage3_block8_reduce")
+    assert len(places(YOLOv3(80))) == 75 and len(places(YOLOv3Tiny(80))) == 13
+    with pytest.raises(TypeError, match="no order of Darknet's layers is known for Dense"):
+        places(nn.Dense(3))
