@@ -180,16 +180,16 @@ def test_a_run_starts_from_another_and_holds_its_backbone_for_a_while(first, tmp
 def test_a_pattern_must_hold_some_layers_but_not_all():
     variables = initialize(TINY, 0)
     assert check_freeze("^conv", variables) == "7 of 13 layers are frozen"
-    with pytest.raises(InputError, match=r"config\.train\.freeze='stem' holds no layer; the layers are conv1, .*head32"):
+    with pytest.raises(InputError, match=r"config\.train\.freeze='stem' matches no layer; the layers are conv1, .*head32"):
         check_freeze("stem", variables)
-    with pytest.raises(InputError, match="holds all layers, and nothing would be trained"):
+    with pytest.raises(InputError, match="matches all layers, so nothing would be trained"):
         check_freeze(".", variables)
 
 
 def test_a_decay_of_no_layer_is_refused():
     variables = initialize(TINY, 0)
     assert check_decay("^(?!head)", variables) == "the kernels of 11 of 13 layers decay"
-    with pytest.raises(InputError, match=r"config\.optimizer\.decay_layers='stem' is found in no layer; .* conv1, .*head32"):
+    with pytest.raises(InputError, match=r"config\.optimizer\.decay_layers='stem' matches no layer; .* conv1, .*head32"):
         check_decay("stem", variables)
 
 
