@@ -173,5 +173,5 @@ def test_a_network_that_cannot_be_written_is_refused():
     run = make_run("yolov3_tiny")
     model = Unwritable()
     variables = model.init(jax.random.key(0), jnp.zeros((1, *SIZE, 3)), train=False)
-    with pytest.raises(InputError, match="the network computes 'slice' in a way that the ONNX export does not know"):
+    with pytest.raises(InputError, match="the network computes 'slice' in a way that the ONNX export does not support"):
         build(run._replace(variables=variables), model)
