@@ -57,11 +57,11 @@ class Outputs:
                 self._originals.add(_identity(original))
 
     def name(self, path: Path, ending: str | None = None) -> tuple[Path | None, Path | None]:
-        """Chooses the names of a source's outputs: its own, with a number if two sources are called alike.
+        """Chooses the names of a source's outputs: its own, with a number if two sources have the same name.
 
         Args:
             path: of the source.
-            ending: of its drawing; by default that of the picture, or .png if pictures cannot be written in its format.
+            ending: of its drawing; by default the picture's own, or .png if pictures cannot be written in its format.
 
         Returns:
             (path of the drawing, path of the labels); the stem of the latter also names crops. None for what is not written.

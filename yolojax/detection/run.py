@@ -90,7 +90,7 @@ class _Run:
     Attributes:
         detect: function of a list of images to their Detections.
         outputs: where detections go.
-        only_source: whether the run has a single source, so that its failure is that of the run.
+        only_source: whether the run has a single source, so that the run fails with it.
         inputs: how many pictures and videos the sources held so far.
         unreadable: names of those that could not be read.
         waited: seconds spent waiting for each stage.

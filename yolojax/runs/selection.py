@@ -6,7 +6,7 @@ from yolojax.config_checks import LOWER_IS_BETTER
 
 
 def score(metrics: Mapping[str, float], name: str) -> float | None:
-    """Turns a metric of a validation into a score, of which higher is better.
+    """Turns a metric of a validation into a score; higher is better.
 
     Args:
         metrics: {name: number}.

@@ -33,7 +33,7 @@ class Recorder:
         schedule: function of the step to the learning rate.
         source: the training pictures.
         log: where a line per group is written.
-        progress: where it is shown, and skipped updates are reported.
+        progress: shows the same metrics, and reports skipped updates.
         pending: metrics of the steps since the last line of the log, from the checkpoint of a resumed run.
         skipped: how many updates the run has skipped so far.
 
@@ -61,7 +61,7 @@ class Recorder:
         self.restart_clock()
 
     def restart_clock(self) -> None:
-        """Starts the time of training anew, so that what came before does not count."""
+        """Restarts the clock of training, so that time spent otherwise does not count."""
         self._clock, self._timed_steps = time.monotonic(), 0
         self._waited: dict[str, float] = {"data_seconds": 0.0, "device_seconds": 0.0}
 
@@ -107,7 +107,7 @@ class Recorder:
             The metrics of the steps that were not written, as numbers; a checkpoint stores them as `pending`.
 
         Raises:
-            InputError: more than `config.train.max_skipped_steps` updates were skipped, or that of the last step.
+            InputError: more than `config.train.max_skipped_steps` updates were skipped, or the last step was skipped.
         """
         if last and self._group:
             self._complete_group()

@@ -190,7 +190,7 @@ def _keep_frozen(new, old, frozen):
 
 
 def split_batch(batch: Any, parts: int) -> Any:
-    """Splits a batch into parts, of which every device holds an equal share.
+    """Splits a batch into parts; every device holds an equal share of each part.
 
     Args:
         batch: tree of arrays (B, ...).

@@ -1,4 +1,4 @@
-"""Initial values from another run or a Darknet file: layers that fit are loaded, the others start anew, and both are listed."""
+"""Initial values from another run or a Darknet file: layers that fit are loaded, and the rest is listed."""
 
 import math
 import os
@@ -34,14 +34,14 @@ def initial_values(source: str | os.PathLike[str], fresh: dict[str, Any], model:
     """
     own_layers = _layers(fresh)
     origin, trained = _from_darknet(source, fresh, model) if str(source).endswith(".weights") else _from_run(source)
-    loaded, anew = {}, {}
+    loaded, not_loaded = {}, {}
     for layer, arrays in own_layers.items():
         shapes, trained_shapes = _shapes(arrays), _shapes(trained.get(layer, {}))
         if shapes == trained_shapes:
             loaded[layer] = trained[layer]
         else:
             why = f"{_outputs(trained_shapes)} there, {_outputs(shapes)} outputs here" if trained_shapes else "not there"
-            anew[layer] = f"{layer} ({why})"
+            not_loaded[layer] = f"{layer} ({why})"
     if not loaded:
         raise InputError(f"config.init_from: no layer of {source} fits this network, by its name and shape; see config.model")
     unused = [layer for layer in trained if layer not in own_layers]
@@ -53,7 +53,7 @@ def initial_values(source: str | os.PathLike[str], fresh: dict[str, Any], model:
     lines = [
         f"initial values from {origin}:",
         f"  loaded      {len(loaded):3} layers, {sum(map(_floats, loaded.values())):,} floats",
-        f"  start anew  {len(anew):3} layers{': ' * bool(anew)}{', '.join(anew.values())}",
+        f"  start anew  {len(not_loaded):3} layers{': ' * bool(not_loaded)}{', '.join(not_loaded.values())}",
         f"  not used    {len(unused):3} layers{': ' * bool(unused)}{', '.join(unused)}",
     ]
     return jax.tree_util.tree_map_with_path(choose, fresh), lines
