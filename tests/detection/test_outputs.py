@@ -1,4 +1,4 @@
-"""Each output of detect.py, whole or not there: videos, YOLO labels, crops, detections.json; and what it says of its time."""
+"""The outputs of detect.py, each complete or absent: videos, YOLO labels, crops, detections.json; and its line about time."""
 
 import json
 import os
@@ -27,8 +27,8 @@ def files(folder):
 
 def fixed(boxes, classes, names=("cat", "a/b")):
     """A detector that finds the same in every picture."""
-    found = Detection(np.array(boxes, np.float32), np.full(len(boxes), 0.5, np.float32), np.array(classes), names)
-    return lambda images, score_threshold, iou_threshold: [found] * len(images)
+    detection = Detection(np.array(boxes, np.float32), np.full(len(boxes), 0.5, np.float32), np.array(classes), names)
+    return lambda images, score_threshold, iou_threshold: [detection] * len(images)
 
 
 def test_a_video_is_drawn_and_has_an_entry_a_frame(tmp_path):
@@ -36,7 +36,7 @@ def test_a_video_is_drawn_and_has_an_entry_a_frame(tmp_path):
     results = detected(colour_detector(), [path, path], tmp_path / "out")
     assert files(tmp_path / "out") == ["detections.json", "film.mp4"]
     assert [(r["file"], r["frame"], r["width"], r["height"]) for r in results] == [(str(path), n, 160, 96) for n in range(21)]
-    assert [[found["box"] for found in result["detections"]] for result in results] == [[list(box)] for box in boxes]
+    assert [[entry["box"] for entry in result["detections"]] for result in results] == [[list(box)] for box in boxes]
     capture = open_video(tmp_path / "out" / "film.mp4")
     assert properties(capture) == (10, 21)
     drawn = list(frames(capture, "film"))
@@ -75,7 +75,7 @@ def test_labels_are_read_back_as_the_boxes(tmp_path):
     detect_files(fixed(boxes, classes), [image], tmp_path / "out", draw=False, json=False, txt=True)
     assert files(tmp_path / "out") == ["labels/a.txt"]
     assert (tmp_path / "out" / "labels" / "a.txt").read_text().splitlines()[1] == "0 0.500000 0.500000 1.000000 1.000000"
-    # Beside its picture it is the label file of a YOLO data set.
+    # Moved beside its picture, it is the label file of a YOLO data set.
     (tmp_path / "labels" / "train").mkdir(parents=True)
     (tmp_path / "out" / "labels" / "a.txt").rename(tmp_path / "labels" / "train" / "a.txt")
     (tmp_path / "data.yaml").write_text("train: images/train\nnames: [cat, dog]\n")
@@ -138,7 +138,7 @@ def test_a_run_that_stops_leaves_no_half_file(error, tmp_path, capsys):
     if error is ZeroDivisionError:
         assert files(tmp_path / "out") == []
         return
-    # Ctrl-C ends a camera: what was done until then is kept, and is whole.
+    # Ctrl-C ends a camera: what was done until then is kept, and is complete.
     assert files(tmp_path / "out") == ["detections.json", "film.mp4"]
     assert len(json.loads((tmp_path / "out" / "detections.json").read_text())) == 19
     assert len(list(frames(open_video(tmp_path / "out" / "film.mp4"), "film"))) == 19

@@ -1,4 +1,4 @@
-"""Detection on files, mostly with a detector of a few lines that finds one box in every picture."""
+"""Detection on files, mostly with a minimal detector that finds one box in every picture."""
 
 import json
 import os
@@ -68,7 +68,7 @@ def test_pictures_of_a_folder_and_of_globs(folder):
     assert names(find_sources([f"{folder}/*.png"])) == ["b.png"]
     assert names(find_sources([f"{folder}/**/*.png"])) == ["b.png", "e.png"]
     assert names(find_sources([f"{folder}/c d é.PNG", folder / "a.jpg"])) == ["c d é.PNG", "a.jpg"]
-    # A file is what is meant, where there is one: brackets would match one letter.
+    # An existing file is taken literally; as a glob, its brackets would match one letter.
     literal = picture(folder / "[ab].png")
     picture(folder / "a.png")
     assert find_sources([str(literal)]) == [literal]
@@ -79,7 +79,7 @@ def test_a_picture_that_is_named_twice_is_taken_once(folder, monkeypatch):
     sources = ["b.png", "./b.png", folder / "b.png", "../in/b.png", "*.png", "deeper/../b.png"]
     assert names(find_sources(sources)) == ["b.png"]
     assert names(find_sources(["b.png", "."])) == ["b.png", "a.jpg", "c d é.PNG"]
-    # A link to a picture has a name of its own, and `..` of a linked folder is not where the link lies.
+    # A link to a picture has its own name, and `..` of a linked folder is not the folder that holds the link.
     os.symlink("b.png", "link.png")
     picture(folder.parent / "far" / "b.png")
     (folder.parent / "far" / "near").mkdir()
@@ -111,8 +111,8 @@ def test_drawings_and_json(folder, tmp_path, capsys):
     (detection,) = Whole()([read_image(folder / "b.png")], 0, 0)
     drawn = draw_detections(read_image(folder / "b.png"), detection.boxes, detection.classes, NAMES, detection.scores)
     np.testing.assert_array_equal(read_image(out / "b.png"), drawn)
-    said = capsys.readouterr().out
-    assert "3 detections in 3 pictures" in said and str(out) in said
+    printed = capsys.readouterr().out
+    assert "3 detections in 3 pictures" in printed and str(out) in printed
 
 
 def test_a_second_run_replaces_the_first(folder, tmp_path):
@@ -192,9 +192,9 @@ def test_a_broken_picture_is_named_and_the_rest_is_done(folder, tmp_path, capsys
     results = json.loads((tmp_path / "out" / "detections.json").read_text(encoding="utf-8"))
     assert [os.path.basename(result["file"]) for result in results] == ["a.jpg", "c d é.PNG"]
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.jpg", "c d é.PNG", "detections.json"]
-    said = capsys.readouterr().out
-    assert f"left out: {folder}/b.png: " in said and f"left out: {folder}/z.jpg: " in said
-    assert "2 detections in 2 pictures" in said
+    printed = capsys.readouterr().out
+    assert f"left out: {folder}/b.png: " in printed and f"left out: {folder}/z.jpg: " in printed
+    assert "2 detections in 2 pictures" in printed
 
 
 def test_nothing_but_broken_pictures(tmp_path):
@@ -247,7 +247,7 @@ def test_with_a_detector(tmp_path):
     for result in results:
         image, expected = PICTURES[os.path.basename(result["file"])[:-4]]
         assert (result["height"], result["width"]) == image.shape[:2]
-        found = sorted((entry["box"], entry["class"]) for entry in result["detections"])
-        assert found == sorted((np.round(box, 2).tolist(), class_id) for box, class_id in expected)
+        detections = sorted((entry["box"], entry["class"]) for entry in result["detections"])
+        assert detections == sorted((np.round(box, 2).tolist(), class_id) for box, class_id in expected)
         assert {entry["name"] for entry in result["detections"]} <= {"red", "green", "blue"}
         assert all(0.99 < entry["score"] <= 1 for entry in result["detections"])

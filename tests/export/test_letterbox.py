@@ -1,4 +1,4 @@
-"""The letterbox as a program, against the one of the host."""
+"""The letterbox as a JAX program, against the host's."""
 
 import jax
 import numpy as np
@@ -29,10 +29,10 @@ def test_pictures_are_fitted_as_on_the_host(size, sides, seed):
     pictures = np.random.default_rng(seed).integers(0, 256, (2, *sides, 3), np.uint8)
     fitted, placement = program(pictures, size)
     assert fitted.dtype == np.uint8
-    for ours, picture in zip(np.asarray(fitted), pictures, strict=True):
+    for image, picture in zip(np.asarray(fitted), pictures, strict=True):
         expected, transform = host.letterbox(picture, size)
         # OpenCV's weights are rounded to 1/2048.
-        assert np.abs(ours.astype(int) - expected).max() <= 1
+        assert np.abs(image.astype(int) - expected).max() <= 1
         assert_same_placement(placement, transform)
 
 
@@ -46,7 +46,7 @@ TRUNCATED = [side for side in range(100, 2000) if int(416 / side * side) == 415]
 
 @pytest.mark.parametrize("side", TRUNCATED[:: len(TRUNCATED) // 6])
 def test_sizes_whose_quotient_is_rounded_down_are_placed_as_on_the_host(side):
-    # Of these widths 416 / w * w is 415.99... in float64, and the host's picture is one pixel narrower than the input.
+    # For these widths 416 / w * w is 415.99... in float64, and the host's image is one pixel narrower than the input.
     size = (416, 416)
     assert_same_placement(placement_of(np.zeros((1, 10, side, 3), np.uint8), size), host.letterbox_transform((10, side), size))
     wide = np.full((1, 10, side, 3), 255, np.uint8)
@@ -61,7 +61,7 @@ def test_boxes_go_back_and_are_clipped():
     expected = host.unletterbox_boxes(boxes, transform)
     expected = np.clip(expected, 0, [[[200, 75, 200, 75]]])
     np.testing.assert_allclose(unfit(boxes, placement), expected, rtol=1e-5, atol=1e-4)
-    assert expected[0, 2, 3] == 0  # a box in the margin alone
+    assert expected[0, 2, 3] == 0  # a box entirely in the margin
 
 
 @settings(deadline=None, max_examples=15)
@@ -75,9 +75,9 @@ def test_pictures_are_fitted_as_darknet_does(fit, size, sides, seed):
     pictures = np.random.default_rng(seed).integers(0, 256, (2, *sides, 3), np.uint8)
     fitted, placement = jax.jit(FITS[fit], static_argnums=1)(pictures, size)
     assert fitted.dtype == np.float32
-    for ours, picture in zip(fitted, pictures, strict=True):
+    for image, picture in zip(fitted, pictures, strict=True):
         expected, transform = darknet_fit.FITS[fit](picture, size)
-        np.testing.assert_allclose(ours, expected, atol=1e-6)
+        np.testing.assert_allclose(image, expected, atol=1e-6)
         np.testing.assert_array_equal(placement.scale, np.float32(transform.scale))
         assert (float(placement.left), float(placement.top)) == (transform.left, transform.top)
     boxes = np.float32([[[3, 20, 50, 40.5], [-5, -5, 200, 200]]])

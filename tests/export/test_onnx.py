@@ -29,7 +29,7 @@ NAMES = ("cat", "dög", "bird")
 
 
 def make_run(name, dtype="float32", class_scores="sigmoid"):
-    """A narrow network whose batch statistics and biases are not those of a new one."""
+    """A narrow network whose batch statistics and biases have been varied."""
     config = Config()
     config.model.name, config.model.width, config.model.num_classes, config.model.dtype = name, 0.125, 3, dtype
     config.data.class_names, config.loss.class_scores = NAMES, class_scores
@@ -72,7 +72,7 @@ def by_hand(heads, grid, softmax=False):
     return np.concatenate(boxes, 1), np.concatenate(scores, 1)
 
 
-# YOLOv3-SPP has all the layers of YOLOv3.
+# YOLOv3-SPP includes all layers of YOLOv3.
 @pytest.mark.parametrize("name", [pytest.param("yolov3", marks=pytest.mark.slow), "yolov3_spp", "yolov3_tiny"])
 def test_the_outputs_are_those_of_the_network(name, images, tmp_path):
     run = make_run(name)
@@ -84,23 +84,23 @@ def test_the_outputs_are_those_of_the_network(name, images, tmp_path):
     for runner in (run_onnxruntime, run_opencv):
         if runner is run_onnxruntime and not importlib.util.find_spec("onnxruntime"):
             continue
-        found = runner(path, images)
-        assert set(found) == {f"head{stride}" for stride in run.grid.strides} | {"boxes", "scores"}
+        outputs = runner(path, images)
+        assert set(outputs) == {f"head{stride}" for stride in run.grid.strides} | {"boxes", "scores"}
         for head, stride in zip(raw, run.grid.strides, strict=True):
-            np.testing.assert_allclose(found[f"head{stride}"], head, rtol=0, atol=1e-4)
-        np.testing.assert_allclose(found["boxes"], boxes, rtol=1e-4, atol=1e-2)
-        np.testing.assert_allclose(found["scores"], scores, rtol=0, atol=1e-5)
+            np.testing.assert_allclose(outputs[f"head{stride}"], head, rtol=0, atol=1e-4)
+        np.testing.assert_allclose(outputs["boxes"], boxes, rtol=1e-4, atol=1e-2)
+        np.testing.assert_allclose(outputs["scores"], scores, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("runner", RUNNERS)
 def test_softmax_over_the_classes_and_a_network_in_bfloat16(runner, images, tmp_path):
     run = make_run("yolov3_tiny", "bfloat16", "softmax")
     export_onnx(run, tmp_path / "net.onnx", list(images))
-    found = runner(tmp_path / "net.onnx", images[:1])
+    outputs = runner(tmp_path / "net.onnx", images[:1])
     model = run.model.clone(dtype=jnp.float32)
     raw = jax.jit(lambda images: model.apply(run.variables, images, train=False))(images[:1])
-    np.testing.assert_allclose(found["head32"], raw[1], rtol=0, atol=1e-4)
-    np.testing.assert_allclose(found["scores"], by_hand(raw, run.grid, softmax=True)[1], rtol=0, atol=1e-5)
+    np.testing.assert_allclose(outputs["head32"], raw[1], rtol=0, atol=1e-4)
+    np.testing.assert_allclose(outputs["scores"], by_hand(raw, run.grid, softmax=True)[1], rtol=0, atol=1e-5)
 
 
 def test_opencv_reads_it_as_its_users_do(images, tmp_path):
@@ -110,10 +110,10 @@ def test_opencv_reads_it_as_its_users_do(images, tmp_path):
     network = cv2.dnn.readNetFromONNX(str(path))
     network.setInput(cv2.dnn.blobFromImage(np.ascontiguousarray(images[0][..., ::-1]), 1 / 255, SIZE[::-1], swapRB=True))
     names = network.getUnconnectedOutLayersNames()
-    found = dict(zip(names, network.forward(names), strict=True))
+    outputs = dict(zip(names, network.forward(names), strict=True))
     expected = run_opencv(path, images[:1])
-    np.testing.assert_allclose(found["boxes"], expected["boxes"], atol=1e-2)
-    np.testing.assert_allclose(found["scores"], expected["scores"], atol=1e-5)
+    np.testing.assert_allclose(outputs["boxes"], expected["boxes"], atol=1e-2)
+    np.testing.assert_allclose(outputs["scores"], expected["scores"], atol=1e-5)
 
 
 def test_the_file_says_what_it_is():
@@ -141,9 +141,9 @@ def test_the_command_checks_and_says_with_what(workdir, tmp_path, capsys, monkey
 @pytest.mark.parametrize("output", ["head16", "boxes", "scores"])
 def test_a_file_that_differs_is_not_left(output, workdir, tmp_path, monkeypatch, capsys):
     def run_wrongly(path, images):
-        found = run_opencv(path, images)
-        found[output][-1].flat[-1] += 1 if output == "boxes" else 2e-3
-        return found
+        outputs = run_opencv(path, images)
+        outputs[output][-1].flat[-1] += 1 if output == "boxes" else 2e-3
+        return outputs
 
     monkeypatch.setattr(module, "RUNNERS", {"onnxruntime": run_wrongly, "OpenCV": run_wrongly})
     assert main(["export", str(workdir), "--to", "onnx", "--out", str(tmp_path / "net.onnx")]) == 1
@@ -159,7 +159,7 @@ def test_a_missing_package_is_named(tmp_path, monkeypatch):
 
 
 class Unwritable(nn.Module):
-    """The tiny network's shapes, by an operation without a node."""
+    """The shapes of the tiny network, computed by an operation that has no node."""
 
     dtype: jnp.dtype = jnp.float32
 
@@ -173,5 +173,5 @@ def test_a_network_that_cannot_be_written_is_refused():
     run = make_run("yolov3_tiny")
     model = Unwritable()
     variables = model.init(jax.random.key(0), jnp.zeros((1, *SIZE, 3)), train=False)
-    with pytest.raises(InputError, match="the network computes 'slice' in a way that the ONNX export does not know"):
+    with pytest.raises(InputError, match="the network computes 'slice' in a way that the ONNX export does not support"):
         build(run._replace(variables=variables), model)

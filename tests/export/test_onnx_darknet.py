@@ -106,13 +106,13 @@ def assert_computes(run, images, folder, runners):
     raw = jax.jit(lambda v, x: run.model.apply(v, x, train=False))(run.variables, images)
     boxes, scores = by_hand(raw, run.grid)
     for runner in runners:
-        found = runner(folder / "net.onnx", images)
+        outputs = runner(folder / "net.onnx", images)
         for head, stride in zip(raw, run.grid.strides, strict=True):
             largest = np.abs(head[..., :4]).max()
-            np.testing.assert_allclose(found[f"head{stride}"], head, rtol=1e-4, atol=1e-4 * max(1, largest))
+            np.testing.assert_allclose(outputs[f"head{stride}"], head, rtol=1e-4, atol=1e-4 * max(1, largest))
         size = np.abs(boxes).max(-1, keepdims=True)
-        np.testing.assert_allclose((found["boxes"] - boxes) / size, 0, atol=1e-3)
-        np.testing.assert_allclose(found["scores"], scores, atol=1e-4)
+        np.testing.assert_allclose((outputs["boxes"] - boxes) / size, 0, atol=1e-3)
+        np.testing.assert_allclose(outputs["scores"], scores, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", MIDDLE)
@@ -144,10 +144,10 @@ def test_a_head_that_no_convolution_computes_is_filled_up(tmp_path):
     (tmp_path / "net.onnx").write_bytes(build(run, run.model))
     raw = run.model.apply(run.variables, images, train=False)
     for runner in RUNNERS:
-        found = runner(tmp_path / "net.onnx", images)
+        outputs = runner(tmp_path / "net.onnx", images)
         for head, name in zip(raw, ["head1", "head1_1"], strict=True):
-            np.testing.assert_allclose(found[name], head, atol=1e-4)
-        assert (found["scores"].reshape(2, -1, 3)[0, :, 2] == 0).all() and found["scores"].max() > 0.1
+            np.testing.assert_allclose(outputs[name], head, atol=1e-4)
+        assert (outputs["scores"].reshape(2, -1, 3)[0, :, 2] == 0).all() and outputs["scores"].max() > 0.1
 
 
 @pytest.mark.parametrize("name", [pytest.param("yolo-fastest-1.1", marks=pytest.mark.slow), "yoloface-50k", "yoloface-100k"])

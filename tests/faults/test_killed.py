@@ -195,7 +195,7 @@ def test_two_runs_on_one_workdir(environment, finished, tmp_path):
         try:
             wait_for_steps(first)
             status, _, err = run(environment, *command)
-            assert status == 1 and err.count("\n") == 1 and f"{workdir}: another run trains there at this moment" in err, err
+            assert status == 1 and err.count("\n") == 1 and f"{workdir}: another run is training there" in err, err
             succeed(environment, "eval.py", "--workdir", workdir)
             (tmp_path / "go").touch()
             wait_for_steps(first)

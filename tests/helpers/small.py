@@ -1,4 +1,4 @@
-"""A network that is quick to compile, for tests of steps."""
+"""A network that compiles quickly, for tests of training steps."""
 
 import functools
 
@@ -9,7 +9,7 @@ from yolojax.models.layers import ConvBN, Head, halve, to_unit_range
 
 
 class Small(YOLOv3Tiny):
-    """Two scales in four layers, with the attributes of YOLOv3-tiny, but for its width, and some of its names."""
+    """Two scales in four layers, with the attributes of YOLOv3-tiny except its width, and some of its names."""
 
     @nn.compact
     def __call__(self, images, *, train):

@@ -1,4 +1,4 @@
-"""Checkpoints: what is kept, what comes back, and what is said when it cannot."""
+"""Checkpoints: which are kept, how they are restored, and the errors if they cannot be."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""What a run goes on from: damaged checkpoints, other data, another run on the same workdir."""
+"""Resuming a run: damaged checkpoints, changed data, another run in the same workdir."""
 
 import dataclasses
 import gc
@@ -32,7 +32,7 @@ ABSTRACT = abstract_arrays(state(1), ON_ONE)
 
 @pytest.fixture(scope="module")
 def two(tmp_path_factory):
-    """A workdir with the checkpoints of steps 4 and 8, of which the second is better."""
+    """A workdir with the checkpoints of steps 4 and 8; the second one is better."""
     workdir = tmp_path_factory.mktemp("two")
     with Checkpoints(workdir) as checkpoints:
         for step in (4, 8):
@@ -45,12 +45,12 @@ def content(folder):
     return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-# Of the arrays beside one that cannot be read, tensorstore tells an event loop that is closed.
+# If an array cannot be read, tensorstore reports the others to an event loop that is closed by then.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore:coroutine:RuntimeWarning")
 @pytest.mark.parametrize(
     ("what", "how"),
     [
-        # Each part and each way once; all of both are slow.
+        # Each part and each kind of damage once; the other combinations are slow.
         pytest.param(what, how, marks=() if row == column else pytest.mark.slow)
         for row, what in enumerate(["meta", "arrays", "index", "everything"])
         for column, how in enumerate(["empty", "cut", "gone", "zeros"])
@@ -81,8 +81,8 @@ def test_a_damaged_checkpoint_is_named_set_aside_as_it_is_and_the_one_before_is_
         np.testing.assert_array_equal(arrays["params"]["kernel"], state(4)["params"]["kernel"])
         (line,) = lines
         assert line.startswith(f"{newest}: the checkpoint cannot be read: ") and "\n" not in line
-        assert "kept as 8.unreadable, and the run goes on from step 4" in line
-        for again in (6, 8):  # both before and at the step of the damaged one
+        assert "kept as 8.unreadable, and the run continues from step 4" in line
+        for again in (6, 8):  # before the damaged step, and the same step
             checkpoints.save(again, state(again), {"metrics": {}, "pending": []})
             checkpoints.wait()
         assert checkpoints.steps() == [4, 6, 8]  # 4 is the best
@@ -109,7 +109,7 @@ def test_where_none_can_be_read_the_newest_is_named_and_nothing_is_renamed(two, 
         path.write_bytes(b"")
     before = content(workdir)
     with Checkpoints(workdir) as checkpoints:
-        with pytest.raises(InputError, match=r"/8: the checkpoint cannot be read: .*; there is none before"):
+        with pytest.raises(InputError, match=r"/8: the checkpoint cannot be read: .*; no earlier checkpoint can be read"):
             restore_newest(checkpoints, ABSTRACT)
     assert content(workdir) == before
 
@@ -162,11 +162,13 @@ class Listed:
         self.records = records
 
 
-def test_other_data_is_refused_and_checkpoints_of_before_there_were_fingerprints_are_not():
+def test_changed_data_is_refused_and_checkpoints_written_before_fingerprints_existed_are_not():
     sources = {"train": Listed(records()), "val": Listed(records(2))}
     meta = {"data": {"train": fingerprint(records()), "val": fingerprint(records(3))}}
     data = {name: fingerprint(source.records) for name, source in sources.items()}
-    with pytest.raises(InputError, match=r"config\.data\.val is not that .* runs/a .* step 8: 3 pictures .*init_from=runs/a"):
+    with pytest.raises(
+        InputError, match=r"config\.data\.val has changed since runs/a .* step 8: 3 pictures .*init_from=runs/a"
+    ):
         check_data(meta, data, sources, "runs/a", 8)
     check_data({}, data, sources, "runs/a", 8)
     check_data({"data": {"train": None}}, {"train": None}, {"train": object()}, "runs/a", 8)
@@ -190,7 +192,7 @@ def test_a_workdir_is_held_by_one_run_until_it_ends_even_by_force(tmp_path, repo
     with process:
         try:
             assert process.stdout.readline() == "held\n"
-            with pytest.raises(InputError, match="another run trains there at this moment"), lock_workdir(workdir):
+            with pytest.raises(InputError, match="another run is training there"), lock_workdir(workdir):
                 raise AssertionError
         finally:
             process.kill()

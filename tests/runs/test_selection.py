@@ -1,4 +1,4 @@
-"""The best checkpoint by a metric of one's choice, and runs that end early: also when they are stopped and resumed."""
+"""The best checkpoint by any metric, and runs that end early, even if they are stopped and resumed."""
 
 import json
 import os
@@ -72,7 +72,7 @@ def config_that_ends_early():
     config.train.epochs, config.train.log_steps, config.train.checkpoint_steps = 12.0, 2, 4
     config.data.augment.mosaic_probability = config.data.augment.mixup_probability = 0.0
     config.data.augment.mix_off_epochs = 15.0
-    # So large that after some evaluations two in a row are worse.
+    # Large enough that after some evaluations two in a row are worse.
     config.optimizer.learning_rate, config.optimizer.ema_decay = 0.01, 0.0
     config.train.save_best_by, config.train.early_stopping = "objectness", 2
     return config
@@ -95,13 +95,13 @@ def test_a_run_ends_early_and_to_the_bit_where_it_is_stopped_and_resumed(tmp_pat
     last = validations[-1]["step"]
     assert last == 3 * len(terms) == max(line["step"] for line in lines if line["split"] == "train")
     assert metrics["step"] == load_run(one).step == last - 6
-    said = capsys.readouterr().out
-    assert ", objectness " in said and "the run has ended: 2 evaluations without a better objectness" in said
+    printed = capsys.readouterr().out
+    assert ", objectness " in printed and "the run has ended: 2 evaluations without a better objectness" in printed
 
     class Stopping(loop.Progress):
         def advance(self, done, note=""):
             super().advance(done, note)
-            if done == last - 2:  # when one evaluation was worse
+            if done == last - 2:  # after one worse evaluation
                 os.kill(os.getpid(), signal.SIGINT)
 
     monkeypatch.setattr(loop, "Progress", Stopping)

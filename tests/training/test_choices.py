@@ -1,4 +1,4 @@
-"""A short run with the second loss and the other optimizer: every choice reaches training, evaluation and the detector."""
+"""A short run with non-default choices, each of which reaches training, evaluation and the detector."""
 
 import json
 import logging
@@ -49,7 +49,7 @@ def workdir(tmp_path_factory):
 
 def test_each_input_size_is_compiled_once(workdir):
     compiled = (workdir.parent / "compiled.txt").read_text()
-    # Nine steps of both sizes.
+    # Nine steps with both sizes.
     assert compiled.count("Compiling jit(train_step)") == 2
 
 
@@ -71,7 +71,7 @@ def test_the_run_ends_with_finite_numbers_and_is_evaluated_the_same_again(workdi
 
 
 def test_the_warm_up_of_the_averages_reaches_the_step(workdir):
-    # Its decay is still all but 0 after nine steps, where 0.999 would have kept the initial values.
+    # After nine steps its decay is still nearly 0, whereas 0.999 would have kept the initial values.
     checkpoints = Checkpoints(workdir, read_only=True)
     run = load_run(workdir)
     one_device = jax.sharding.SingleDeviceSharding(jax.devices()[0])
@@ -90,7 +90,7 @@ def test_evaluation_and_detector_score_classes_by_softmax(workdir):
     shares = odds / odds.sum(-1, keepdims=True)
     best = (shares.max(-1) / (1 + np.exp(-predictions.objectness_logits[0].astype(np.float64)))).max()
 
-    (found,) = Detector.from_workdir(workdir)([example.image], score_threshold=0.0)
-    assert found.scores[0] == pytest.approx(best, rel=1e-4)
+    (detection,) = Detector.from_workdir(workdir)([example.image], score_threshold=0.0)
+    assert detection.scores[0] == pytest.approx(best, rel=1e-4)
     detections = json.loads((workdir / "eval" / "val" / "detections.json").read_text())
     assert max(d["score"] for d in detections if d["image_id"] == 0) == pytest.approx(best, rel=1e-3)

@@ -1,7 +1,7 @@
-"""Twenty steps on several devices and on one, in float64: all that differs is rounding.
+"""Twenty steps on several devices and on one, in float64: they differ by rounding alone.
 
-In float32 that cannot be told apart over many steps: a value within rounding of the kink of the leaky ReLU, say, falls on one
-side of it in one layout and on the other in another, and the gradients of the two differ by percents.
+In float32 rounding cannot be told from errors over many steps: a value within rounding of the kink of the leaky ReLU falls on
+one side of it in one layout and on the other side in another, and then the gradients differ by percents.
 """
 
 import jax
@@ -22,14 +22,14 @@ STEPS = 20
 def train(model, devices):
     """Losses, and the state after the last step, of Adam at a high rate."""
     mesh = make_mesh(jax.devices()[:devices])
-    replicated, split = shardings(mesh)
+    replicated, batch_sharding = shardings(mesh)
     optimizer = optax.adam(1e-3)
     variables = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float64), initialize(model, 0))
     state = jax.device_put(create_state(variables, optimizer, average=True), replicated)
     step = compile_train_step(mesh, model=model, optimizer=optimizer, grid=GRID, loss=yolo_loss, ema_decay=0.5)
     losses = []
     for seed in range(STEPS):
-        state, metrics = step(state, jax.device_put(make_batch(seed=seed), split))
+        state, metrics = step(state, jax.device_put(make_batch(seed=seed), batch_sharding))
         losses.append(metrics)
     return jax.device_get(losses), jax.device_get(state)
 

@@ -1,4 +1,4 @@
-"""Steps that need less memory: in parts whose gradients are averaged, and with activations computed anew."""
+"""Steps that need less memory: with accumulated gradients, and with recomputed activations."""
 
 import functools
 import re
@@ -50,7 +50,7 @@ NETWORK, PLAIN_GRID = build_network(parse_cfg(PLAIN))
 
 
 class Deep(nn.Module):
-    """Layers of one size, one after the other."""
+    """A chain of layers of equal size."""
 
     num_classes: int = 3
     remat: bool = False
@@ -66,7 +66,7 @@ class Deep(nn.Module):
 
 def plain_batch(pictures):
     batch = make_batch(pictures)
-    # Slots of the first of the scales there, which is this network's only one.
+    # This network has only the first scale of that grid.
     targets = batch.targets._replace(
         slots=np.minimum(batch.targets.slots[..., :3], PLAIN_GRID.num_slots), on_scale=batch.targets.on_scale[..., :1]
     )
@@ -77,7 +77,7 @@ def start(model, average=False):
     return create_state(jax.tree.map(jnp.asarray, initialize(model, 0)), OPTIMIZER, average=average)
 
 
-# The gradients of several devices are added up as those of one.
+# The gradients of several devices are accumulated like those of one.
 @pytest.mark.parametrize("devices", [pytest.param(1, marks=pytest.mark.slow), pytest.param(8, marks=needs_eight)])
 def test_without_batch_normalization_four_times_four_pictures_make_the_update_of_sixteen(devices):
     options = {"model": NETWORK, "optimizer": OPTIMIZER, "grid": PLAIN_GRID, "loss": yolo_loss}
@@ -123,8 +123,8 @@ def test_parts_one_after_the_other_by_hand_with_frozen_layers_and_averages_on_ei
     averages = jax.tree.map(lambda old, new: 0.75 * old + 0.25 * new, before.batch_stats, batch_stats)
     assert_close(state.ema["batch_stats"], averages, 1e-5)
     for name in ("conv1", "conv2"):
-        for ours, old in zip(jax.tree.leaves(state.params[name]), jax.tree.leaves(before.params[name]), strict=True):
-            np.testing.assert_array_equal(ours, old)
+        for new, old in zip(jax.tree.leaves(state.params[name]), jax.tree.leaves(before.params[name]), strict=True):
+            np.testing.assert_array_equal(new, old)
 
 
 @needs_eight
@@ -136,7 +136,7 @@ def test_the_parts_of_a_batch_stay_on_their_devices():
         program = step.lower(start(NETWORK), plain_batch(16)).compile().as_text()
         pattern = r"= \(?(\w+)\[.* (all-reduce|all-gather|all-to-all|collective-permute)\("
         moves.append(sorted(re.findall(pattern, program)))
-    # What the loss exchanges, and the gradients: no pictures.
+    # Only gradients, and what the loss needs, are exchanged, but no images.
     assert moves[0] == moves[1] and ("f32", "all-reduce") in moves[0] and "u8" not in dict(moves[0])
 
 
@@ -148,7 +148,7 @@ def test_parts_that_the_devices_cannot_share_are_refused():
 
 
 @functools.cache
-def kept_and_anew(model):
+def stored_and_recomputed(model):
     """The compiled steps of a network, without and with rematerialisation."""
     step = functools.partial(compile_train_step, make_mesh(jax.devices()[:1]), **STEP | {"model": model})
     return [step(remat=remat).lower(start(model), make_batch(16)).compile() for remat in (False, True)]
@@ -156,27 +156,29 @@ def kept_and_anew(model):
 
 @pytest.mark.parametrize("model", [Deep(), pytest.param(TINY, marks=pytest.mark.slow)], ids=["deep", "tiny"])
 def test_activations_computed_anew_give_the_same_step(model):
-    (expected, expected_metrics), (state, metrics) = (program(start(model), make_batch(16)) for program in kept_and_anew(model))
+    (expected, expected_metrics), (state, metrics) = (
+        program(start(model), make_batch(16)) for program in stored_and_recomputed(model)
+    )
     assert_close(metrics, expected_metrics, 1e-5)
     assert_close(state.params, expected.params, 1e-5)
     assert_close(state.batch_stats, expected.batch_stats, 1e-5)
 
 
 def test_activations_computed_anew_need_less_memory():
-    kept, anew = (program.memory_analysis().temp_size_in_bytes for program in kept_and_anew(Deep()))
-    # Of YOLOv3 a third is left. A GPU's compiler needs less to begin with.
+    kept, anew = (program.memory_analysis().temp_size_in_bytes for program in stored_and_recomputed(Deep()))
+    # For YOLOv3 it is a third. On a GPU the compiler needs less from the start.
     assert anew < (0.9 if jax.default_backend() == "cpu" else 1) * kept
 
 
-def anew_in(model, grid, batch, remat):
-    """How many layers of a network a training step computes anew."""
+def recomputed_in(model, grid, batch, remat):
+    """How many layers of a network a training step recomputes."""
     state = jax.eval_shape(functools.partial(create_state, optimizer=OPTIMIZER), abstract_variables(model))
     step = functools.partial(train_step, model=model, optimizer=OPTIMIZER, grid=grid, loss=yolo_loss, remat=remat)
     return str(jax.make_jaxpr(step)(state, batch)).count("prevent_cse=True")
 
 
 def test_every_convolution_but_the_heads_is_computed_anew():
-    assert [anew_in(TINY, GRID, make_batch(2), remat) for remat in (False, True)] == [0, 11]
+    assert [recomputed_in(TINY, GRID, make_batch(2), remat) for remat in (False, True)] == [0, 11]
 
 
 def test_every_convolution_of_a_cfg_is_computed_anew():
@@ -186,4 +188,4 @@ def test_every_convolution_of_a_cfg_is_computed_anew():
     batch = make_batch(2)._replace(images=shape((2, *grid.size, 3), jnp.uint8))
     batch = batch._replace(targets=type(batch.targets)(*targets))
     convolutions = {path[0].key for path, _ in jax.tree_util.tree_leaves_with_path(abstract_variables(model)["params"])}
-    assert [anew_in(model, grid, batch, remat) for remat in (False, True)] == [0, len(convolutions)]
+    assert [recomputed_in(model, grid, batch, remat) for remat in (False, True)] == [0, len(convolutions)]

@@ -1,4 +1,4 @@
-"""metrics.jsonl: what a resumed run keeps of it; the progress display off and on a terminal."""
+"""metrics.jsonl and TensorBoard: what is written, and what a resumed run keeps."""
 
 import errno
 import io

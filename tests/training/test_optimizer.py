@@ -49,7 +49,7 @@ def test_no_warm_up_starts_on_the_cosine_and_a_warm_up_as_long_as_the_run_ends_a
 
 
 def literal_darknet_rate(step, rate, steps, scales, burn_in):
-    """get_current_rate of Darknet's network.c with policy=steps, but for its burn-in, which here rises by the first power."""
+    """get_current_rate of Darknet's network.c with policy=steps, except that the burn-in is linear here."""
     if step < burn_in:
         return rate * step / burn_in
     for first, scale in zip(steps, scales, strict=True):
@@ -97,7 +97,7 @@ def test_update_n_uses_the_rate_of_step_n_of_adam():
 
 
 def test_clipping_scales_large_gradients_down_to_the_norm():
-    # Adam alone forgets the scale of a gradient: only the ratio of two updates shows whether the first one was clipped.
+    # Adam is invariant to the scale of gradients: only the ratio of two updates shows whether the first one was clipped.
     schedule = lambda n: 1.0  # noqa: E731
     clipped = make_optimizer(OptimizerConfig(clip_norm=5.0), schedule)
     free = make_optimizer(OptimizerConfig(), schedule)
@@ -109,12 +109,12 @@ def test_clipping_scales_large_gradients_down_to_the_norm():
         np.testing.assert_allclose(update_c, update_f, rtol=1e-6)
 
 
-# A kernel and a bias of a convolution, and what batch normalization has.
+# Kernel and bias of a convolution, and the parameters of batch normalization.
 PARAMS = {
     "head": {"kernel": [1.0, -2.0], "bias": [0.5, 3.0]},
     "stem": {"conv": {"kernel": [0.3, 0.1]}, "bn": {"scale": [1.0, 2.0], "bias": [-1.0, 0.2]}},
 }
-# Leaves come sorted by name: head bias and kernel, stem bn bias and scale, stem conv kernel.
+# Leaves are sorted by name: head bias and kernel, stem bn bias and scale, stem conv kernel.
 KERNELS = [False, True, False, False, True]
 
 
@@ -162,8 +162,8 @@ def test_updates_are_those_of_the_papers(config):
             gradients = jax.tree.map(lambda w: jnp.asarray([0.1, -0.2]) + w / 2, params)
             updates, state = optimizer.update(gradients, state, params)
             params = optax.apply_updates(params, updates)
-    for ours, expected in zip(jax.tree.leaves(params), literal_updates(config, rates), strict=True):
-        np.testing.assert_allclose(ours, expected, rtol=1e-6)
+    for actual, expected in zip(jax.tree.leaves(params), literal_updates(config, rates), strict=True):
+        np.testing.assert_allclose(actual, expected, rtol=1e-6)
 
 
 def test_every_kernel_of_the_networks_decays_and_nothing_else():
@@ -207,20 +207,18 @@ def test_the_default_is_adam_to_the_bit_with_the_same_state(clip_norm):
     expected = optax.chain(optax.clip_by_global_norm(clip_norm), adam) if clip_norm else adam
     optimizer = make_optimizer(OptimizerConfig(clip_norm=clip_norm), schedule)
     params = {"kernel": jnp.asarray([1.0, -2.0]), "bias": jnp.asarray([3.0])}
-    ours, theirs = optimizer.init(params), expected.init(params)
+    state, expected_state = optimizer.init(params), expected.init(params)
     for n in range(4):
         gradients = jax.tree.map(lambda w: w * (n + 0.3), params)  # noqa: B023
-        (updates, ours), (wanted, theirs) = (
-            o.update(gradients, state, params) for o, state in ((optimizer, ours), (expected, theirs))
-        )
-        assert jax.tree.structure(ours) == jax.tree.structure(theirs)
-        for a, b in zip(jax.tree.leaves((updates, ours)), jax.tree.leaves((wanted, theirs)), strict=True):
-            np.testing.assert_array_equal(a, b)
+        updates, state = optimizer.update(gradients, state, params)
+        expected_updates, expected_state = expected.update(gradients, expected_state, params)
+        assert jax.tree.structure(state) == jax.tree.structure(expected_state)
+        jax.tree.map(np.testing.assert_array_equal, (updates, state), (expected_updates, expected_state))
         params = optax.apply_updates(params, updates)
 
 
 def literal_backtrack(loss, w, gradient, rate, begin, trials):
-    """The factor that Armijo's rule takes, 0 for none."""
+    """The factor that Armijo's rule accepts, or 0 if it accepts none."""
     for trial in range(trials):
         factor = begin * 0.5**trial
         if loss(w - rate * factor * gradient) <= loss(w) - 1e-4 * factor * rate * np.sum(gradient**2):
@@ -245,12 +243,12 @@ def search_step(loss, trials):
 
 
 def searched(loss, rate, trials):
-    """A function of (params, state), None at first, to both after a step, and the factor."""
+    """A function of (params, state or None) to (params, state, factor) after a step."""
     return lambda params, state=None: search_step(loss, trials)(params, state, rate)
 
 
 def valley(params):
-    """Rosenbrock's, in which most steps of a fixed rate rise."""
+    """Rosenbrock's function, on which most steps of a fixed rate increase the value."""
     w = params["kernel"]
     return 0.1 * (1 - w[0]) ** 2 + (w[1] - w[0] ** 2) ** 2
 

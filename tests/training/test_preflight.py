@@ -1,4 +1,4 @@
-"""What a step will cost: operations and memory against what is known of the network, and the largest batch that fits."""
+"""The cost of a step: operations and memory against known values, and the largest batch that fits."""
 
 import functools
 import math
@@ -33,14 +33,14 @@ from yolojax.training.preflight import (
 from yolojax.training.step import TrainState, create_state, split_batch, train_step
 
 PIXELS = 64 * 64 * 3
-HEADS = {"head16": 4 * 4, "head32": 2 * 2}  # and their cells
+HEADS = {"head16": 4 * 4, "head32": 2 * 2}  # cells of each
 CONFIG = get_config()
 CONFIG.data.max_boxes = 4
 
 
 def program_of(devices=1, accumulate=1, width=4):
     """A step that multiplies the pixels of each part by a matrix: (jitted, abstract state, sharding of the batch)."""
-    replicated, split = shardings(make_mesh(jax.devices()[:devices]))
+    replicated, batch_sharding = shardings(make_mesh(jax.devices()[:devices]))
 
     def step(state, batch):
         def multiply(images):
@@ -49,15 +49,15 @@ def program_of(devices=1, accumulate=1, width=4):
         total = jax.lax.map(multiply, split_batch(batch.images, accumulate)).sum(0)
         return state._replace(params={"kernel": state.params["kernel"] + total[None]}), total.sum()
 
-    compiled = jax.jit(step, in_shardings=(replicated, split), out_shardings=replicated, donate_argnums=0)
+    compiled = jax.jit(step, in_shardings=(replicated, batch_sharding), out_shardings=replicated, donate_argnums=0)
     kernel = jax.ShapeDtypeStruct((PIXELS, width), jnp.float32, sharding=replicated)
-    return compiled, TrainState(None, {"kernel": kernel}, None, None, None), split
+    return compiled, TrainState(None, {"kernel": kernel}, None, None, None), batch_sharding
 
 
 def cost_of(pictures, devices=1, accumulate=1, width=4):
     """(Cost of a step, bytes of its state, bytes of its batch)."""
-    step, state, split = program_of(devices, accumulate, width)
-    batch = abstract_batch(CONFIG, PLAIN_GRID, pictures, split)
+    step, state, batch_sharding = program_of(devices, accumulate, width)
+    batch = abstract_batch(CONFIG, PLAIN_GRID, pictures, batch_sharding)
     _, cost = compile_ahead(step, state, batch)
     sizes = (sum(math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree)) for tree in (state, batch))
     return cost, *sizes
@@ -71,7 +71,7 @@ def test_operations_and_parameters_of_a_product():
 
 
 def test_memory_is_the_state_two_batches_and_the_temporary_arrays():
-    """The pixels as floats are one; in parts, those of a part."""
+    """One of the temporary arrays has the pixels of a part as floats."""
     for accumulate in (1, 4):
         cost, state, batch = cost_of(32, accumulate=accumulate, width=64)
         floats = 4 * PIXELS * 32 / accumulate
@@ -90,9 +90,9 @@ def test_a_training_step_takes_three_times_the_operations_of_the_forward_pass():
     state = jax.eval_shape(functools.partial(create_state, optimizer=OPTIMIZER), abstract_variables(TINY))
     batch = abstract_batch(CONFIG, GRID, 8, shardings(make_mesh(jax.devices()[:1]))[1])
     forward = convolution_flops(TINY, (8, 64, 64, 3))
-    # No gradient is needed of the pictures.
+    # No gradient with respect to the images is needed.
     first = 2 * 8 * 64 * 64 * 9 * 3 * state.params["conv1"]["conv"]["kernel"].shape[-1]
-    options = {"whole": {}, "in parts": {"accumulate": 4}, "computed anew": {"remat": True}}
+    options = {"whole": {}, "in parts": {"accumulate": 4}, "recomputed": {"remat": True}}
     step = STEP | {"model": TINY}
     flops = {
         name: count_flops(jax.make_jaxpr(functools.partial(train_step, **step, **option))(state, batch).jaxpr)
@@ -100,7 +100,7 @@ def test_a_training_step_takes_three_times_the_operations_of_the_forward_pass():
     }
     assert flops["whole"] == flops["in parts"] == 3 * forward - first
     heads = sum(2 * 8 * cells * math.prod(state.params[name]["head"]["kernel"].shape) for name, cells in HEADS.items())
-    assert flops["computed anew"] == 4 * forward - first - heads
+    assert flops["recomputed"] == 4 * forward - first - heads
 
 
 @pytest.mark.parametrize("stride", [1, 2, 3])
@@ -125,14 +125,14 @@ def test_the_program_is_compiled_for_the_batches_that_come(fit):
     grid = build_grid(config.model, (96, 64))
     batch, _ = next(train_batches(source, config, [grid], 0, 1))
     expected = jax.tree.map(lambda leaf: (leaf.shape, jnp.dtype(leaf.dtype)), batch)
-    split = shardings(make_mesh(jax.devices()[:1]))[1]
-    abstract = abstract_batch(config, grid, config.train.batch_size, split)
+    batch_sharding = shardings(make_mesh(jax.devices()[:1]))[1]
+    abstract = abstract_batch(config, grid, config.train.batch_size, batch_sharding)
     assert jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), abstract) == expected
 
 
 @given(st.lists(st.integers(0, 50), min_size=2, max_size=80), st.integers(1, 2000), st.integers(0, 80))
 def test_the_largest_that_fits_is_found(grows, limit, finite):
-    """Against looking at every number; the compiler may run out of memory before the devices do."""
+    """Against trying every number; the compiler may run out of memory before the devices do."""
     takes = np.cumsum(grows) + 1
     takes = [int(value) if n < finite or value <= limit else math.inf for n, value in enumerate(takes)]
     if takes[-1] <= limit:
@@ -159,16 +159,16 @@ def test_a_straight_line_takes_few_looks(start, slope, too_many, limit):
         return start + slope * n
 
     if memory(too_many) > limit:
-        found = largest_that_fits(memory, too_many, memory(too_many), limit)
-        assert found == max(0, (limit - start) // slope)
+        largest = largest_that_fits(memory, too_many, memory(too_many), limit)
+        assert largest == max(0, (limit - start) // slope)
         assert len(asked) <= 2 + 3
 
 
 def test_what_fits_is_said_in_a_line():
-    said, config = [], get_config()
-    check_memory(config, Cost(61_949_149, 395.2e9, 3 * 2**30), 8 * 2**30, 1, None, said.append)
-    check_memory(config, Cost(140_534, 89.2e6, 9 * 2**20), None, 1, None, said.append)
-    assert said == [
+    lines, config = [], get_config()
+    check_memory(config, Cost(61_949_149, 395.2e9, 3 * 2**30), 8 * 2**30, 1, None, lines.append)
+    check_memory(config, Cost(140_534, 89.2e6, 9 * 2**20), None, 1, None, lines.append)
+    assert lines == [
         "61,949,149 parameters; a step takes 395.2 GFLOP and about 3.00 GiB of 8.00 GiB that each device has",
         "140,534 parameters; a step takes 89.2 MFLOP and about 9.0 MiB on each device",
     ]
@@ -191,22 +191,22 @@ def test_where_the_compiler_runs_out_of_memory_and_the_device_does_not_say_how_m
 @needs_eight
 @pytest.mark.parametrize("devices, accumulate, largest", [(1, 1, 401), (1, 4, 400), (8, 1, 400)])
 def test_a_step_that_does_not_fit_is_refused_with_the_largest_batch_that_does(monkeypatch, devices, accumulate, largest):
-    step, state, split = program_of(devices, accumulate)
-    config, said = get_config(), []
+    step, state, batch_sharding = program_of(devices, accumulate)
+    config, lines = get_config(), []
     config.data.max_boxes, config.train.accumulate, config.train.batch_size = CONFIG.data.max_boxes, accumulate, 640
     limit = cost_of(largest, devices, accumulate)[0].memory
     monkeypatch.setattr(preflight, "memory_limit", lambda device: limit)
     message = f"config.train.batch_size=640 does not fit: .* config.train.batch_size={largest} is the largest that does; "
     with pytest.raises(InputError, match=message):
-        preflight.compile_checked(step, config, PLAIN_GRID, state, split, said.append)
-    assert "parameters; a step takes" in said[1] and "looking for the largest batch" in said[2]
+        preflight.compile_checked(step, config, PLAIN_GRID, state, batch_sharding, lines.append)
+    assert "parameters; a step takes" in lines[1] and "looking for the largest batch" in lines[2]
 
     config.train.batch_size = largest
-    program = preflight.compile_checked(step, config, PLAIN_GRID, state, split, said.append)
+    program = preflight.compile_checked(step, config, PLAIN_GRID, state, batch_sharding, lines.append)
     kernel = put(np.ones((PIXELS, 4), np.float32), state.params["kernel"].sharding)
     images = np.ones((largest, *PLAIN_GRID.size, 3), np.uint8)
     batch = plain_batch(largest)._replace(images=images)
-    _, total = program(state._replace(params={"kernel": kernel}), put(batch, split))
+    _, total = program(state._replace(params={"kernel": kernel}), put(batch, batch_sharding))
     assert total == largest * PIXELS * 4
 
 

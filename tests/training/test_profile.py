@@ -1,4 +1,4 @@
-"""Traces of training steps: which steps, how they are said, and that the trace is there."""
+"""Traces of training steps: which steps are traced, what is printed, and what the trace holds."""
 
 import gzip
 import json
@@ -11,28 +11,28 @@ from yolojax.training.profile import FIRST, traced
 
 @pytest.mark.parametrize(("steps", "items", "traced_steps"), [(2, 20, 2), (9, FIRST + 3, 3)])
 def test_so_many_steps_are_traced(tmp_path, steps, items, traced_steps):
-    said, seen = [], []
+    lines, seen = [], []
     program = jax.jit(lambda x: x + 1)
-    for item in traced(range(items), steps, str(tmp_path), lambda: None, said.append):
+    for item in traced(range(items), steps, str(tmp_path), lambda: None, lines.append):
         with jax.profiler.TraceAnnotation(f"step number {item}"):
             jax.block_until_ready(program(0.0))
         seen.append(item)
     assert seen == list(range(items))
-    (line,) = said
+    (line,) = lines
     assert f"a trace of {traced_steps} steps is in {tmp_path}" in line
     (path,) = tmp_path.rglob("perfetto_trace.json.gz")
     names = {event.get("name") for event in json.loads(gzip.decompress(path.read_bytes()))["traceEvents"]}
-    found = {item for item in range(items) if f"step number {item}" in names}
-    assert found == set(range(FIRST, FIRST + traced_steps))
+    in_trace = {item for item in range(items) if f"step number {item}" in names}
+    assert in_trace == set(range(FIRST, FIRST + traced_steps))
 
 
 def test_a_run_too_short_says_so(tmp_path):
-    said = []
-    assert list(traced(range(FIRST), 2, str(tmp_path), lambda: None, said.append)) == list(range(FIRST))
-    assert "no trace" in said[0] and not list(tmp_path.iterdir())
+    lines = []
+    assert list(traced(range(FIRST), 2, str(tmp_path), lambda: None, lines.append)) == list(range(FIRST))
+    assert "no trace" in lines[0] and not list(tmp_path.iterdir())
 
 
 def test_without_steps_nothing_happens(tmp_path):
-    said = []
-    assert list(traced(range(20), 0, str(tmp_path), lambda: None, said.append)) == list(range(20))
-    assert not said and not list(tmp_path.iterdir())
+    lines = []
+    assert list(traced(range(20), 0, str(tmp_path), lambda: None, lines.append)) == list(range(20))
+    assert not lines and not list(tmp_path.iterdir())

@@ -1,4 +1,4 @@
-"""Steps whose loss is not finite: counted once, left out of the averages, and too many of them stop the run."""
+"""Steps whose loss is not finite: they are counted once and left out of the averages, and too many of them stop the run."""
 
 import math
 
@@ -19,10 +19,10 @@ class Log:
 
 class Progress:
     def __init__(self):
-        self.said = []
+        self.lines = []
 
     def say(self, text):
-        self.said.append(text)
+        self.lines.append(text)
 
     def show(self, step, values):
         pass
@@ -63,17 +63,17 @@ def test_skipped_steps_are_counted_once_said_and_left_out_of_the_averages():
     recorder.flush(last=True)
     assert recorder.skipped == 2
     assert [(line["step"], line["skipped"], line["loss"]) for line in log.lines] == [(5, 2, 8 / 3), (7, 0, 1.5)]
-    # Update n uses the rate of n; two updates were not made.
+    # Update n uses the rate of step n, and two updates were skipped.
     assert [line["learning_rate"] for line in log.lines] == [0.03, 0.05]
-    assert len(progress.said) == 2 and progress.said[0].startswith("step 2: the loss is not finite (box nan, ")
-    assert "its pictures: " in progress.said[0] and ".png; this update is skipped, number 1 of at most 3" in progress.said[0]
+    assert len(progress.lines) == 2 and progress.lines[0].startswith("step 2: the loss is not finite (box nan, ")
+    assert "its pictures: " in progress.lines[0] and ".png; this update is skipped, number 1 of at most 3" in progress.lines[0]
 
-    # A resumed run neither counts nor says again what the checkpoint's count holds.
+    # A resumed run neither counts nor reports again the skipped steps that its checkpoint has counted.
     recorder, log, progress = make(3, pending, skipped=1)
     for step in (4, 5):
         recorder.add(step, entry(4.0), COUNTS)
     recorder.flush()
-    assert recorder.skipped == 1 and not progress.said and log.lines[0]["skipped"] == 1
+    assert recorder.skipped == 1 and not progress.lines and log.lines[0]["skipped"] == 1
 
 
 def test_a_group_of_skipped_steps_has_no_averages():
@@ -88,7 +88,7 @@ def test_a_run_whose_last_step_is_skipped_has_failed():
     recorder, _, _ = make(limit=5)
     for step, loss in enumerate((1.0, math.nan), start=1):
         recorder.add(step, entry(loss), COUNTS)
-    recorder.flush()  # not yet: the run may go on
+    recorder.flush()  # not an error yet: the run may continue
     with pytest.raises(InputError, match=r"^step 2: the loss is not finite .*; its pictures: .*the run ends there"):
         recorder.flush(last=True)
 
@@ -101,4 +101,4 @@ def test_one_more_than_the_limit_stops_and_names_step_and_pictures(limit):
     message = rf"step {limit + 1}: the loss is not finite .* its pictures: \d+\.png.*; {limit} updates were skipped before"
     with pytest.raises(InputError, match=message):
         recorder.flush()
-    assert len(progress.said) == limit
+    assert len(progress.lines) == limit

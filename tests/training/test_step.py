@@ -23,7 +23,7 @@ from yolojax.training.step import compile_train_step, create_state, eval_variabl
 
 MODEL, TINY = Small(3, momentum=0.9), YOLOv3Tiny(3, width=0.125, momentum=0.9)
 GRID = AnchorGrid((64, 64), (16, 32), (((10, 14), (23, 27), (37, 58)), ((81, 82), (35, 69), (44, 19))))
-# Plain gradient descent: the change of the parameters is the gradient, here so large that it is not lost in rounding.
+# Plain gradient descent: the change of the parameters is the gradient, scaled up so that it is not lost in rounding.
 RATE = 1000.0
 OPTIMIZER = optax.sgd(RATE)
 STEP = {"model": MODEL, "optimizer": OPTIMIZER, "grid": GRID, "loss": yolo_loss}
@@ -47,7 +47,7 @@ def new_state(average=False, model=MODEL):
 
 
 def assert_close(a, b, rtol):
-    """Every leaf alike, relative to its largest number, or to a thousandth of the largest of all leaves."""
+    """Compares leaves relative to their largest number, or to a thousandth of the largest number of all leaves."""
     floor = 1e-3 * max(np.abs(np.asarray(leaf, np.float64)).max() for leaf in jax.tree.leaves(b))
     for (path, x), y in zip(jax.tree_util.tree_leaves_with_path(a), jax.tree.leaves(b), strict=True):
         x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
@@ -63,7 +63,7 @@ def on_one_device():
 
 
 @needs_eight
-@pytest.mark.slow  # test_layouts.py does so with a small network, for twenty steps
+@pytest.mark.slow  # test_layouts.py compares twenty steps of a small network
 def test_eight_devices_make_the_update_of_one():
     params = jax.tree.map(np.asarray, new_state(model=TINY).params)
     (expected, expected_metrics), (state, metrics) = (
@@ -112,7 +112,7 @@ def test_shard_map_with_an_axis_name_makes_the_same_update(on_one_device):
 
 @needs_eight
 def test_without_the_axis_name_the_devices_would_drift_apart(on_one_device):
-    # The three tests above would pass in vain if the parts of the batch did not matter.
+    # The three tests above would be meaningless if the parts of the batch did not matter.
     _, expected, _ = on_one_device
     step = jax.pmap(functools.partial(train_step, **STEP), devices=jax.devices()[:8])
     sharded = jax.tree.map(lambda x: x.reshape(8, 1, *x.shape[1:]), make_batch())
@@ -147,7 +147,7 @@ def test_steps_on_the_same_pictures_learn_them():
 
 
 def test_with_a_line_search_no_step_raises_the_loss_of_its_batch():
-    # Without the search the first step at this rate multiplies the loss by more than ten.
+    # Without the search, the first step at this rate multiplies the loss by more than ten.
     config = OptimizerConfig(name="sgd", momentum=0.0, weight_decay=0.0, line_search_trials=12)
     optimizer = make_optimizer(config, lambda n: 1.0)
     step = compile_train_step(make_mesh(jax.devices()[:2]), **STEP | {"optimizer": optimizer})
@@ -196,7 +196,7 @@ def test_a_warm_up_of_the_averages_forgets_the_initial_values():
 
 
 def test_the_averaged_network_of_a_constant_network_is_that_network():
-    # Parameters that stand still: the averages of running statistics then belong to exactly these parameters.
+    # If the parameters do not change, the averaged running statistics belong to exactly these parameters.
     still = STEP | {"optimizer": optax.set_to_zero()}
     step = jax.jit(functools.partial(train_step, ema_decay=0.5, **still))
     state = create_state(jax.tree.map(jnp.asarray, initialize(MODEL, 0)), still["optimizer"], average=True)
@@ -210,11 +210,11 @@ def test_the_averaged_network_of_a_constant_network_is_that_network():
 def test_the_state_is_donated_and_the_program_is_compiled_once():
     mesh = make_mesh(jax.devices()[:1])
     step = compile_train_step(mesh, **STEP)
-    replicated, split = shardings(mesh)
+    replicated, batch_sharding = shardings(mesh)
     state = jax.device_put(new_state(), replicated)
-    after, _ = step(state, jax.device_put(make_batch(), split))
+    after, _ = step(state, jax.device_put(make_batch(), batch_sharding))
     assert all(leaf.is_deleted() for leaf in jax.tree.leaves(state.params))
-    step(after, jax.device_put(make_batch(seed=1), split))
+    step(after, jax.device_put(make_batch(seed=1), batch_sharding))
     assert step._cache_size() == 1
 
 
@@ -237,7 +237,7 @@ def test_a_loss_that_is_not_finite_changes_nothing_but_the_step(frozen):
     assert int(metrics["skipped"]) == 1 and not np.isfinite(metrics["loss"])
     assert int(state.step) == 1
     jax.tree.map(np.testing.assert_array_equal, jax.device_get(state)._replace(step=expected.step), expected)
-    # The next update is that which would have been made.
+    # The next update is as if nothing had happened.
     state, metrics = step(state, batch)
     assert int(metrics["skipped"]) == 0
     again, _ = step(new_state(average=True), batch)

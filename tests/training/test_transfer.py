@@ -1,4 +1,4 @@
-"""Starting from another run: what is loaded and said, layers that are held, and layers with a rate of their own."""
+"""Starting from another run: what is loaded and printed, frozen layers, and layers with a rate of their own."""
 
 import functools
 import json
@@ -66,7 +66,7 @@ def test_frozen_layers_normalize_as_in_evaluation():
     for one, other in zip(raw, expected, strict=True):
         np.testing.assert_array_equal(one, other)
     jax.tree.map(np.testing.assert_array_equal, updates["batch_stats"], variables["batch_stats"])
-    # Of the others the statistics still follow the batch.
+    # The statistics of the other layers still follow the batch.
     _, updates = TINY.clone(frozen="^conv1$").apply(variables, images, train=True, mutable=["batch_stats"])
     moved = {layer for (layer, _, name), leaf in by_layer(updates).items() if name == "mean" and leaf.any()}
     assert "conv1" not in moved and {"conv2", "detect16"} <= moved
@@ -85,7 +85,7 @@ def test_layers_have_rates_of_their_own(name):
         update, _ = update(gradients, state, params)
         updates.append(by_layer({"params": update}))
     for key, plain in updates[0].items():
-        # The first pattern counts.
+        # The first pattern that matches counts.
         factor = 0.0 if key[0] == "conv1" else 0.5 if key[0].startswith("conv") else 2.0 if "head" in key[0] else 1.0
         np.testing.assert_allclose(updates[1][key], factor * plain, rtol=1e-6, atol=1e-12)
         assert plain.any()
@@ -112,11 +112,11 @@ def test_what_fits_is_loaded_and_the_rest_is_said(first):
     model = YOLOv3Tiny(4, width=0.125)
     fresh = initialize(model, 7)
     values, lines = initial_values(first, fresh, model)
-    loaded, theirs, ours = by_layer(values), by_layer(run.variables), by_layer(fresh)
-    assert loaded.keys() == ours.keys()
+    loaded, trained, initial = by_layer(values), by_layer(run.variables), by_layer(fresh)
+    assert loaded.keys() == initial.keys()
     for name, array in loaded.items():
-        np.testing.assert_array_equal(array, ours[name] if name[0].startswith("head") else theirs[name])
-    floats = sum(array.size for name, array in theirs.items() if not name[0].startswith("head"))
+        np.testing.assert_array_equal(array, initial[name] if name[0].startswith("head") else trained[name])
+    floats = sum(array.size for name, array in trained.items() if not name[0].startswith("head"))
     assert lines == [
         f"initial values from {first}, step {run.step}:",
         f"  loaded       11 layers, {floats:,} floats",
@@ -137,9 +137,9 @@ def test_another_network_takes_what_it_can_or_is_refused(first, tmp_path):
 
 def test_darknets_weights_are_loaded_whole_without_their_heads_or_as_a_backbone(tmp_path):
     whole = YOLOv3(2, width=0.125)
-    theirs = initialize(whole, 1)
-    write_weights(tmp_path / "whole.weights", whole, theirs)
-    backbone = sum(leaf.size for leaf in jax.tree.leaves([theirs[kind]["backbone"] for kind in theirs]))
+    written = initialize(whole, 1)
+    write_weights(tmp_path / "whole.weights", whole, written)
+    backbone = sum(leaf.size for leaf in jax.tree.leaves([written[kind]["backbone"] for kind in written]))
     data = (tmp_path / "whole.weights").read_bytes()
     (tmp_path / "part.weights").write_bytes(data[: 20 + 4 * backbone])
     (tmp_path / "cut.weights").write_bytes(data[: 20 + 4 * backbone + 4])
@@ -147,9 +147,9 @@ def test_darknets_weights_are_loaded_whole_without_their_heads_or_as_a_backbone(
         model = YOLOv3(classes, width=0.125)
         fresh = initialize(model, 2)
         values, lines = initial_values(tmp_path / f"{name}.weights", fresh, model)
-        source, ours = by_layer(theirs), by_layer(fresh)
+        source, initial = by_layer(written), by_layer(fresh)
         for key, array in by_layer(values).items():
-            np.testing.assert_array_equal(array, source[key] if re.search(taken, key[0]) else ours[key])
+            np.testing.assert_array_equal(array, source[key] if re.search(taken, key[0]) else initial[key])
         number = len({layer for layer, *_ in source if re.search(taken, layer)})
         assert lines[0] == f"initial values from {tmp_path}/{name}.weights:"
         assert lines[1].startswith(f"  loaded      {number:3} layers")
@@ -165,8 +165,8 @@ def test_a_run_starts_from_another_and_holds_its_backbone_for_a_while(first, tmp
     config.train.checkpoint_steps = 2
     config.seed = 3
     train_and_evaluate(config, tmp_path / "run")
-    said = "".join(capfd.readouterr())
-    assert "loaded       13 layers" in said and "11 of 13 layers are frozen for the first 4 steps" in said
+    printed = "".join(capfd.readouterr())
+    assert "loaded       13 layers" in printed and "11 of 13 layers are frozen for the first 4 steps" in printed
     source = by_layer(load_run(first).variables)
     held, free = (by_layer(load_run(tmp_path / "run", step).variables) for step in (4, 6))
     for name, array in source.items():
@@ -180,21 +180,21 @@ def test_a_run_starts_from_another_and_holds_its_backbone_for_a_while(first, tmp
 def test_a_pattern_must_hold_some_layers_but_not_all():
     variables = initialize(TINY, 0)
     assert check_freeze("^conv", variables) == "7 of 13 layers are frozen"
-    with pytest.raises(InputError, match=r"config\.train\.freeze='stem' holds no layer; the layers are conv1, .*head32"):
+    with pytest.raises(InputError, match=r"config\.train\.freeze='stem' matches no layer; the layers are conv1, .*head32"):
         check_freeze("stem", variables)
-    with pytest.raises(InputError, match="holds all layers, and nothing would be trained"):
+    with pytest.raises(InputError, match="matches all layers, so nothing would be trained"):
         check_freeze(".", variables)
 
 
 def test_a_decay_of_no_layer_is_refused():
     variables = initialize(TINY, 0)
     assert check_decay("^(?!head)", variables) == "the kernels of 11 of 13 layers decay"
-    with pytest.raises(InputError, match=r"config\.optimizer\.decay_layers='stem' is found in no layer; .* conv1, .*head32"):
+    with pytest.raises(InputError, match=r"config\.optimizer\.decay_layers='stem' matches no layer; .* conv1, .*head32"):
         check_decay("stem", variables)
 
 
 def test_only_free_layers_cost_a_backward_pass():
-    # The program of a frozen backbone has a fraction of the operations.
+    # With a frozen backbone the program has a fraction of the operations.
     state = create_state(jax.tree.map(jnp.asarray, initialize(MODEL, 0)), STEP["optimizer"])
     flops = [
         count_flops(jax.make_jaxpr(functools.partial(train_step, **STEP, frozen=frozen))(state, make_batch()).jaxpr)

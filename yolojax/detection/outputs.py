@@ -1,4 +1,4 @@
-"""What detect.py leaves: drawn pictures and videos, detections.json, YOLO labels and crops, written by threads."""
+"""The outputs of detect.py: drawn pictures and videos, detections.json, YOLO labels and crops, written by threads."""
 
 import collections
 import concurrent.futures
@@ -6,7 +6,10 @@ import contextlib
 import json
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 import numpy as np
 
@@ -15,49 +18,67 @@ from yolojax.data.images import ENDINGS, write_image
 from yolojax.data.video import VideoFile
 from yolojax.draw import draw_detections
 from yolojax.errors import InputError
+from yolojax.predict import Detection
 from yolojax.runtime.threads import thread_pool, worker_count
 
-WAITING = 8  # pictures that wait to be drawn and written, at most
+WAITING = 8  # how many pictures may wait to be drawn and written
 
 
 class Outputs:
-    """The outputs of one run; in a `with` block, which completes detections.json, or removes it where the block fails.
+    """The outputs of one run; its `with` block completes detections.json, or removes it if the block fails.
+
+    Args:
+        out: folder; made if it is missing.
+        draw: whether to draw pictures and videos.
+        json: whether to write detections.json.
+        txt: whether to write YOLO labels.
+        crops: whether to write crops.
 
     Attributes:
-        pictures, detections: how many there were so far.
+        out: the folder.
+        pictures: how many pictures and frames were added so far.
+        detections: how many detections they had.
         complete: whether everything is written.
     """
 
-    def __init__(self, out, *, draw=True, json=True, txt=False, crops=False):
+    def __init__(
+        self, out: str | os.PathLike[str], *, draw: bool = True, json: bool = True, txt: bool = False, crops: bool = False
+    ) -> None:
         self.out, self.pictures, self.detections, self.complete = Path(out), 0, 0, False
         self._draw, self._json, self._txt, self._crops = draw, json, txt, crops
-        self._taken, self._originals, self._names = set(), set(), {}
+        self._taken: set[tuple[Path, str]] = set()
+        self._originals: set[tuple[int, int]] = set()
+        self._names: dict[Path, tuple[Path | None, Path | None]] = {}
 
-    def protect(self, path):
-        """Remembers a source and its YOLO labels, which no output may overwrite."""
+    def protect(self, path: Path) -> None:
+        """Registers a source and its YOLO labels, which no output may overwrite."""
         for original in (path, Path(label_path(path))):
             with contextlib.suppress(OSError):
                 self._originals.add(_identity(original))
 
-    def name(self, path, ending=None):
-        """Where a source's drawing goes: its own name, with a number where two are alike, as PNG where its format is rare.
+    def name(self, path: Path, ending: str | None = None) -> tuple[Path | None, Path | None]:
+        """Chooses the names of a source's outputs: its own, with a number if two sources have the same name.
 
         Args:
-            path: of the picture, or of the video when `ending` says how its drawing ends.
+            path: of the source.
+            ending: of its drawing; by default the picture's own, or .png if pictures cannot be written in its format.
+
+        Returns:
+            (path of the drawing, path of the labels); the stem of the latter also names crops. None for what is not written.
 
         Raises:
-            InputError: there lies one of the sources.
+            InputError: an output would overwrite one of the sources.
         """
         if path not in self._names:
-            usual = ending or path.suffix.lower() in ENDINGS
-            stem, suffix = (path.stem, ending or path.suffix) if usual else (path.name, ".png")
+            writable = ending or path.suffix.lower() in ENDINGS
+            stem, suffix = (path.stem, ending or path.suffix) if writable else (path.name, ".png")
             drawn = self._free(self.out, stem, suffix) if self._draw else None
-            # Of a.jpg and a.png, both with labels in a.txt, one gets another name.
+            # a.jpg and a.png would both have their labels in a.txt: one gets another name.
             labels = self._free(self.out / "labels", stem, ".txt") if self._txt or self._crops else None
             self._names[path] = drawn, labels
         return self._names[path]
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         try:
             self.out.mkdir(parents=True, exist_ok=True)
             self._file, self._draft = None, self.out / f".detections.json.{os.getpid()}.tmp"
@@ -67,13 +88,13 @@ class Outputs:
         except OSError as error:
             raise InputError(f"{self.out}: the folder cannot be made: {error.strerror}") from error
         self._pool = thread_pool(worker_count(), "yolojax-write")
-        self._encoder = concurrent.futures.ThreadPoolExecutor(1, "yolojax-encode")  # frames in their order
-        self._waiting = collections.deque()
+        self._encoder = concurrent.futures.ThreadPoolExecutor(1, "yolojax-encode")  # one thread keeps frames in order
+        self._waiting: collections.deque[concurrent.futures.Future] = collections.deque()
         return self
 
-    def __exit__(self, kind, *_):
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         try:
-            # Ctrl-C is how a camera ends.
+            # Ctrl-C is how a camera is ended.
             if kind is None or issubclass(kind, KeyboardInterrupt):
                 self.wait(0)
                 if self._file:
@@ -87,20 +108,28 @@ class Outputs:
             self._pool.shutdown(cancel_futures=True)
             self._encoder.shutdown(cancel_futures=True)
             if self._file:
-                with contextlib.suppress(OSError):  # of a disk that is full, once more
+                with contextlib.suppress(OSError):  # a full disk raises again
                     self._file.close()
                 self._draft.unlink(missing_ok=True)
 
-    def summary(self):
-        """One line: how much was found, and what is where."""
-        made = {"drawn pictures": self._draw, "detections.json": self._json, "labels": self._txt, "crops": self._crops}
-        made = [what for what, there in made.items() if there]
-        made = " and ".join([", ".join(made[:-1])] * (len(made) > 1) + made[-1:])
-        return f"{self.detections} detections in {self.pictures} pictures: {made} are in {self.out}"
+    def summary(self) -> str:
+        """One line: how many detections there were, and which outputs are where."""
+        kinds = {"drawn pictures": self._draw, "detections.json": self._json, "labels": self._txt, "crops": self._crops}
+        written = [kind for kind, wanted in kinds.items() if wanted]
+        listed = " and ".join([", ".join(written[:-1])] * (len(written) > 1) + written[-1:])
+        return f"{self.detections} detections in {self.pictures} pictures: {listed} are in {self.out}"
 
     @contextlib.contextmanager
-    def video(self, path, fps):
-        """In a `with` block the drawn video of a source, to hand to `add`; None where nothing is drawn."""
+    def video(self, path: Path, fps: float) -> Iterator[VideoFile | None]:
+        """Opens the drawn video of a source inside a `with` block.
+
+        Args:
+            path: of the source.
+            fps: frames per second.
+
+        Yields:
+            The video to pass to `add`; None if nothing is drawn.
+        """
         drawn, _ = self.name(path, ".mp4")
         video, keep = VideoFile(drawn, fps) if drawn else None, False
         try:
@@ -117,25 +146,33 @@ class Outputs:
                 keep = False
                 raise
             finally:
-                # Whatever frame still waits would open the file again.
+                # A frame that is still waiting would open the file again.
                 for write in self._waiting:
                     write.cancel()
                 concurrent.futures.wait(self._waiting)
                 if video:
                     video.close(keep)
 
-    def add(self, path, image, detection, *, frame=None, video=None):
-        """Takes over what was found in a picture, or in a frame of a video; waits while too much is still to be written.
+    def add(
+        self,
+        path: Path,
+        image: np.ndarray,
+        detection: Detection,
+        *,
+        frame: int | None = None,
+        video: VideoFile | None = None,
+    ) -> None:
+        """Queues the outputs of a picture, or of a frame of a video; waits while too many are queued.
 
         Args:
             path: of the source.
             image: (H, W, 3) uint8 RGB.
-            detection: Detection.
-            frame: number of the frame.
-            video: of `video`, where the frame is drawn.
+            detection: what was found in it.
+            frame: number of the frame; None for a picture.
+            video: of `video`, in which the frame is drawn.
 
         Raises:
-            InputError: what was handed over before could not be written.
+            InputError: an earlier output could not be written.
         """
         self.pictures += 1
         self.detections += len(detection.boxes)
@@ -157,15 +194,19 @@ class Outputs:
                 self._waiting.append(self._pool.submit(self._write_crops, stem, image, detection))
         self.wait(WAITING)
 
-    def wait(self, allowed):
-        """Waits until at most so many writes are left; their errors are raised here."""
+    def wait(self, allowed: int) -> None:
+        """Waits until at most `allowed` outputs are queued.
+
+        Raises:
+            InputError: an output could not be written.
+        """
         while len(self._waiting) > allowed:
             self._waiting.popleft().result()
 
     def _write_crops(self, stem, image, detection):
-        """CLASS/STEM-NUMBER.png for each detection: the pixels that its box touches."""
+        """Writes CLASS/STEM-NUMBER.png for each detection: the pixels that its box touches."""
         for number, (box, class_id) in enumerate(zip(detection.boxes, detection.classes, strict=True)):
-            # A name may hold what no folder's can.
+            # Class names may contain characters that are not allowed in a folder's name.
             target = self.out / "crops" / (re.sub(r"[^\w .+-]", "_", detection.names[class_id]).strip(" .") or str(class_id))
             left, top = np.floor(box[:2]).astype(int)
             right, bottom = np.ceil(box[2:]).astype(int)
@@ -184,20 +225,20 @@ class Outputs:
         return self._allowed(folder / name)
 
     def _allowed(self, target):
-        """The path of an output, unless a source or its labels lie there."""
+        """The path of an output, if it does not overwrite a source or its labels."""
         if target.exists() and _identity(target) in self._originals:
             raise InputError(f"{target} is a source, or the labels of one, and would be overwritten; name another --out")
         return target
 
 
 def _identity(path):
-    """The file itself: links and letter case give one file many names."""
+    """Tells files apart even if links or letter case give one file several names."""
     status = path.stat()
     return status.st_dev, status.st_ino
 
 
-def text_of(value):
-    """A path or a message about it; bytes of a file name that are no UTF-8, which could not be printed, become U+FFFD."""
+def text_of(value: object) -> str:
+    """A path, or a message about it, as printable text: bytes of a file name that are not UTF-8 become U+FFFD."""
     return os.fsencode(str(value)).decode("utf-8", "replace")
 
 
@@ -216,7 +257,7 @@ def _draw(write, image, detection):
 
 
 def _write_labels(path, image, detection):
-    """One line a detection: class, and the box as cx cy w h in parts of the picture's width and height."""
+    """Writes one line per detection: class, and the box as cx cy w h in fractions of the picture's width and height."""
     height, width = image.shape[:2]
     low, high = np.split(detection.boxes.astype(np.float64) / (width, height, width, height), 2, axis=1)
     rows = np.concatenate([(low + high) / 2, high - low], axis=1)

@@ -3,58 +3,74 @@
 import collections
 import functools
 import itertools
+import os
 import time
+from collections.abc import Iterable
 from operator import itemgetter
 from pathlib import Path
+from typing import Any
 
 from yolojax.data.images import read_image
 from yolojax.data.pictures import STANDARD_INPUT, find_sources, is_video, paths_of
 from yolojax.data.video import frames, open_video, properties
 from yolojax.detection.outputs import Outputs, text_of
 from yolojax.errors import InputError
-from yolojax.predict import MAX_BATCH
+from yolojax.predict import MAX_BATCH, Detector
 from yolojax.runtime.console import Progress
 from yolojax.runtime.prefetch import detect_prefetched
 from yolojax.runtime.timing import timed
 
 
 def detect_files(
-    detector, sources, out, *, draw=True, json=True, txt=False, crops=False, score_threshold=0.3, iou_threshold=0.45, **options
-):
-    """Detects objects in pictures and videos, writes the outputs, and says what took the time.
+    detector: Detector,
+    sources: Iterable[str | os.PathLike[str]],
+    out: str | os.PathLike[str],
+    *,
+    draw: bool = True,
+    json: bool = True,
+    txt: bool = False,
+    crops: bool = False,
+    score_threshold: float = 0.3,
+    iou_threshold: float = 0.45,
+    **options: Any,
+) -> None:
+    """Detects objects in pictures and videos, writes the outputs, and prints where the time went.
 
-    detections.json is a list with one {"file", "width", "height", "detections": [{"class", "name", "score", "box"}]} a picture;
-    box is [left, top, right, bottom] in pixels of the original. Of a video it has one entry a frame, with "frame", its number
-    from 0. What cannot be read is named, and the rest is done. Memory does not grow with the number of pictures or frames.
+    detections.json is a list with an entry {"file", "width", "height", "detections": [{"class", "name", "score", "box"}]} per
+    picture; box is [left, top, right, bottom] in pixels of the original. A video has an entry per frame, with its number from
+    0 as "frame". Pictures and videos that cannot be read are named and left out. Memory does not grow with the number of
+    pictures or frames.
 
     Args:
-        detector: Detector.
+        detector: finds the objects.
         sources: as `find_sources` takes them.
-        out: folder; made where it is missing.
+        out: folder; made if it is missing.
         draw: write OUT/NAME with the boxes drawn, for a video OUT/NAME.mp4.
         json: write OUT/detections.json, at the end.
-        txt: write OUT/labels/NAME.txt, a line "class cx cy w h" a detection, in parts of width and height; of a video one
-            NAME-FRAME.txt a frame.
-        crops: write OUT/crops/CLASS/NAME-NUMBER.png, what is in each box.
-        score_threshold, iou_threshold, options: as `Detector` takes them.
+        txt: write OUT/labels/NAME.txt, with a line "class cx cy w h" per detection, in fractions of width and height; for a
+            video one NAME-FRAME.txt per frame.
+        crops: write OUT/crops/CLASS/NAME-NUMBER.png, the content of each box.
+        score_threshold: as `Detector` takes it.
+        iou_threshold: as `Detector` takes it.
+        **options: further options of `Detector`.
 
     Raises:
-        InputError: a source without pictures, a folder that cannot be written, or, after all others were done, pictures and
-            videos that cannot be read.
+        InputError: a source without pictures, a folder that cannot be written, or, after everything else is done, pictures
+            and videos that cannot be read.
     """
     sources = find_sources(sources)
     outputs = Outputs(out, draw=draw, json=json, txt=txt, crops=crops)
     files = [source for source in sources if isinstance(source, Path)]
     for path in files:
         outputs.protect(path)
-    for path in files:  # before anything is written
+    for path in files:  # so that a source which would be overwritten is refused before anything is written
         outputs.name(path, ".mp4" if is_video(path) else None)
     detect = functools.partial(detector, score_threshold=score_threshold, iou_threshold=iou_threshold, **options)
-    run = _Run(detect, outputs, alone=len(sources) == 1)
+    run = _Run(detect, outputs, only_source=len(sources) == 1)
     try:
         with outputs:
-            for special, group in itertools.groupby(sources, lambda source: is_video(source) or source == STANDARD_INPUT):
-                for part in group if special else [list(group)]:
+            for alone, group in itertools.groupby(sources, lambda source: is_video(source) or source == STANDARD_INPUT):
+                for part in group if alone else [list(group)]:
                     (_detect_video if is_video(part) else _detect_pictures)(run, part)
             with timed(run.waited, "drawing and writing"):
                 outputs.wait(0)
@@ -63,23 +79,33 @@ def detect_files(
             print(outputs.summary())
             print(run.summary())
     if run.unreadable:
-        what = "sources" if any(map(is_video, sources)) else "pictures"
+        kind = "sources" if any(map(is_video, sources)) else "pictures"
         names = ", ".join(run.unreadable)
-        raise InputError(f"{len(run.unreadable)} of {run.inputs} {what} could not be read: {names}")
+        raise InputError(f"{len(run.unreadable)} of {run.inputs} {kind} could not be read: {names}")
 
 
 class _Run:
-    """What the parts of a run share, and where its time went."""
+    """The state that all sources of a run share, and where its time went.
 
-    def __init__(self, detect, outputs, alone):
-        self.detect, self.outputs, self.alone = detect, outputs, alone
+    Attributes:
+        detect: function of a list of images to their Detections.
+        outputs: where detections go.
+        only_source: whether the run has a single source, so that the run fails with it.
+        inputs: how many pictures and videos the sources held so far.
+        unreadable: names of those that could not be read.
+        waited: seconds spent waiting for each stage.
+    """
+
+    def __init__(self, detect, outputs, only_source):
+        self.detect, self.outputs, self.only_source = detect, outputs, only_source
         self.inputs, self.unreadable = 0, []
-        self.waited, self._began, self._first = collections.Counter(), time.perf_counter(), None
+        self.waited = collections.Counter()
+        self._start, self._first_result = time.perf_counter(), None
 
-    def first_batch_is_there(self):
-        """From now on the seconds count: the first batch is read while nothing else can be done, and compiles the network."""
-        if self._first is None:
-            self._first = time.perf_counter()
+    def note_first_result(self):
+        """Starts the stages' clocks at the first result: the first batch is read while nothing else can run, and compiles."""
+        if self._first_result is None:
+            self._first_result = time.perf_counter()
             self.waited.clear()
 
     def leave_out(self, name, error, progress):
@@ -87,30 +113,33 @@ class _Run:
         progress.say(f"left out: {text_of(error)}")
 
     def summary(self):
-        """One line: seconds, and the share of them that was spent waiting for each stage; the largest is the bound."""
-        now, first, more = time.perf_counter(), self._first, self.outputs.pictures - MAX_BATCH
-        text = f"{self.outputs.pictures} pictures in {now - self._began:.1f} s"
-        if more <= 0:
+        """One line: the seconds of the run, and which share of them it waited for each stage; the largest is the bottleneck."""
+        now = time.perf_counter()
+        text = f"{self.outputs.pictures} pictures in {now - self._start:.1f} s"
+        after_first_batch = self.outputs.pictures - MAX_BATCH
+        if after_first_batch <= 0 or self._first_result is None:
             return text
+        seconds = now - self._first_result
         stages = ", ".join(
-            f"{name} {self.waited[name]:.1f} s ({self.waited[name] / (now - first):.0%})"
+            f"{name} {self.waited[name]:.1f} s ({self.waited[name] / seconds:.0%})"
             for name in ("reading", "network", "drawing and writing")
         )
-        began = f"the first after {first - self._began:.1f} s, then {more / (now - first):.1f} pictures/s"
-        return f"{text}: {began}, waiting for {stages}"
+        speed = f"the first after {self._first_result - self._start:.1f} s, then {after_first_batch / seconds:.1f} images/s"
+        return f"{text}: {speed}, waiting for {stages}"
 
 
 def _detect_pictures(run, source):
-    """Detects in the pictures of a list, or in those whose paths come on standard input."""
-    coming = source == STANDARD_INPUT
+    """Detects in a list of pictures, or in the pictures whose paths arrive on standard input."""
+    from_stdin = source == STANDARD_INPUT
 
     def paths():
-        for path in paths_of(0) if coming else source:
+        for path in paths_of(0) if from_stdin else source:
             run.inputs += 1
             run.outputs.protect(path)
             yield path
 
-    _detect(run, "detect", read_image, paths(), None if coming else len(source), run.outputs.add, eager=coming)
+    total = None if from_stdin else len(source)
+    _detect(run, "detect", read_image, paths(), total, run.outputs.add, eager=from_stdin)
 
 
 def _detect_video(run, source):
@@ -122,7 +151,7 @@ def _detect_video(run, source):
     try:
         capture = open_video(source)
     except InputError as error:
-        if run.alone:
+        if run.only_source:
             raise
         run.leave_out(path, error, progress)
         return
@@ -131,14 +160,15 @@ def _detect_video(run, source):
     fps, count = properties(capture)
     with run.outputs.video(path, fps) as drawn:
 
-        def add(numbered, image, detection):
-            run.outputs.add(path, image, detection, frame=numbered[0], video=drawn)
+        def add(numbered_frame, image, detection):
+            run.outputs.add(path, image, detection, frame=numbered_frame[0], video=drawn)
 
         batch = 1 if camera else MAX_BATCH
         _detect(run, path.name, itemgetter(1), _frames(capture, path), count, add, batch=batch, eager=camera)
 
 
 def _frames(capture, path):
+    """Yields the (number, frame) of a video, and at a read error (path, error), which `_detect` reports."""
     try:
         yield from frames(capture, path)
     except InputError as error:
@@ -146,20 +176,31 @@ def _frames(capture, path):
 
 
 def _detect(run, label, read, items, total, add, *, batch=MAX_BATCH, eager=False):
-    """Runs pictures through the detector and hands each with its detections to `add`; shows how far that is."""
+    """Runs images through the detector, passes each with its Detection to `add`, and shows the progress.
+
+    Args:
+        run: _Run.
+        label: of the progress display.
+        read: function of an item to its image, (H, W, 3) uint8 RGB.
+        items: iterable.
+        total: how many items there are; None if unknown.
+        add: function of (item, image, Detection).
+        batch: how many images go through the network at once.
+        eager: whether to detect at once rather than wait until a batch is full.
+    """
     progress = Progress(label, 0, total)
-    began, done = time.perf_counter(), 0
+    start, done = time.perf_counter(), 0
     results = detect_prefetched(run.detect, read, items, batch=batch, eager=eager, waited=run.waited)
     try:
-        for item, picture, detection in results:
-            run.first_batch_is_there()
-            if detection is None:
-                run.leave_out(item, picture, progress)
+        for item, image, detection in results:
+            run.note_first_result()
+            if detection is None:  # then the image is an InputError
+                run.leave_out(item, image, progress)
             else:
                 with timed(run.waited, "drawing and writing"):
-                    add(item, picture, detection)
+                    add(item, image, detection)
             done += 1
-            progress.advance(done, f"{done / (time.perf_counter() - began):.1f} pictures/s")
+            progress.advance(done, f"{done / (time.perf_counter() - start):.1f} images/s")
     finally:
         results.close()
         progress.close()

@@ -1,42 +1,50 @@
-"""A network as a list of ONNX nodes, read off the program that JAX traces of it.
+"""A network as a list of ONNX nodes, translated from the program that JAX traces.
 
-What JAX computes from the parameters alone (the root of the variances, say) is computed here; batch normalization becomes part
-of the convolution before it.
+Whatever depends on the parameters alone (the root of the variances, for example) is computed during the translation; batch
+normalization becomes part of the convolution before it.
 """
 
+from typing import Any
+
+import flax.linen as nn
 import jax
 import numpy as np
 from jax.extend.core import Literal
 
 from yolojax.errors import InputError
-from yolojax.export.onnx_nodes import Head, Value
+from yolojax.export.onnx_nodes import Head, Nodes, Value
 from yolojax.export.onnx_operations import NODES
 
 
-def trace(model, variables, size, nodes, images):
+def trace(
+    model: nn.Module, variables: dict[str, Any], size: tuple[int, int], nodes: Nodes, images: str
+) -> list[tuple[str, tuple[int, ...]]]:
     """Appends the nodes of a network to a graph.
 
     Args:
-        model, variables: a network whose computations are in float32.
+        model: a network that computes in float32.
+        variables: {"params", "batch_stats"} of the network.
         size: (height, width) of its input in pixels.
-        nodes: Nodes.
+        nodes: of the graph.
         images: name of the input, float32 (B, 3, H, W) in [0, 1].
 
     Returns:
-        For each head the name of its node, (B, A * outputs, H, W), and (H, W, A, outputs).
+        For each head the name of its node, which is (B, A * outputs, H, W), and its shape (H, W, A, outputs).
 
     Raises:
-        InputError: the network computes something for which there is no node here.
+        InputError: the network computes something that cannot be translated.
     """
     shape = jax.ShapeDtypeStruct((1, *size, 3), np.float32)
-    program = jax.make_jaxpr(lambda pictures: model.apply(variables, pictures, train=False))(shape)
-    heads = _run(program.jaxpr, program.consts, [Value(images)], nodes)
-    if not all(isinstance(head, Head) for head in heads):
+    program = jax.make_jaxpr(lambda images: model.apply(variables, images, train=False))(shape)
+    outputs = _run(program.jaxpr, program.consts, [Value(images)], nodes)
+    heads = [output for output in outputs if isinstance(output, Head)]
+    if len(heads) < len(outputs):
         raise InputError("the network does not end in heads of (B, H, W, A, 5 + classes), which the ONNX export needs")
     return [(head.source, head.shape[1:]) for head in heads]
 
 
 def _run(jaxpr, constants, inputs, nodes):
+    """The outputs of a jaxpr: values of the graph, or arrays if they depend on constants alone."""
     known = dict(zip([*jaxpr.constvars, *jaxpr.invars], [*constants, *inputs], strict=True))
 
     def read(variable):
@@ -49,11 +57,11 @@ def _run(jaxpr, constants, inputs, nodes):
 
 
 def _apply(equation, operands, nodes):
-    """The values of one equation, constants as arrays."""
+    """The outputs of one equation: values of the graph, or arrays if they depend on constants alone."""
     primitive, params = equation.primitive, equation.params
     if not any(isinstance(operand, tuple) for operand in operands):
-        found = primitive.bind(*operands, **params)
-        return found if primitive.multiple_results else [found]
+        result = primitive.bind(*operands, **params)
+        return result if primitive.multiple_results else [result]
     name = params["name"] if primitive.name == "jit" else primitive.name
     inner = {"jit": "jaxpr", "custom_jvp_call": "call_jaxpr"}.get(primitive.name)
     if inner and name not in NODES:
@@ -61,5 +69,5 @@ def _apply(equation, operands, nodes):
     shapes = [variable.aval.shape for variable in equation.invars]
     value = NODES[name](nodes, operands, shapes, equation.outvars[0].aval.shape, params) if name in NODES else None
     if value is None:
-        raise InputError(f"the network computes {name!r} in a way that the ONNX export does not know ({shapes})")
+        raise InputError(f"the network computes {name!r} in a way that the ONNX export does not support ({shapes})")
     return [value]

@@ -1,8 +1,12 @@
-"""What JAX computes, operation by operation, as nodes of an ONNX graph.
+"""JAX's operations as nodes of an ONNX graph.
 
-Every function takes the Nodes, the operands (values of `onnx_nodes`, or arrays, which are constants), their shapes and that of
-the result as JAX has them, and the parameters of JAX's operation. It returns a value, or None for what it does not know.
+Every function takes the Nodes, the operands (values of `onnx_nodes`, or arrays for constants), the operands' shapes and the
+result's shape as JAX has them, and the parameters of JAX's operation. It returns a value, or None if it does not support the
+case.
 """
+
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -46,21 +50,21 @@ def _subtract(nodes, operands, shapes, shape, params):
 
 def _multiply(nodes, operands, shapes, shape, params):
     convolution, factor = _channelwise(operands)
-    if convolution is None:
+    if convolution is None or factor is None:
         return _arithmetic("Mul")(nodes, operands, shapes, shape, params)
     kernel = convolution.kernel * factor[:, None, None, None]
     return convolution._replace(kernel=kernel, bias=convolution.bias * factor)
 
 
 def _divide(nodes, operands, shapes, shape, params):
-    over, under = operands
-    if not isinstance(over, Sum):
+    dividend, divisor = operands
+    if not isinstance(dividend, Sum):
         return _arithmetic("Div")(nodes, operands, shapes, shape, params)
-    return Value(nodes.add("GlobalAveragePool", over.source)) if np.array_equal(under, over.count) else None
+    return Value(nodes.add("GlobalAveragePool", dividend.source)) if np.array_equal(divisor, dividend.pixels) else None
 
 
 def _channelwise(operands):
-    """The convolution and the constant of a pair, one number a channel; (None, None) where it is no such pair."""
+    """The convolution of a pair and its constant, one number per channel; (None, None) if the pair is none of these."""
     convolution = next((operand for operand in operands if isinstance(operand, Convolution)), None)
     constant = next((operand for operand in operands if not isinstance(operand, tuple)), None)
     channels = len(convolution.bias) if convolution else 0
@@ -70,16 +74,16 @@ def _channelwise(operands):
 
 
 def _arithmetic(operation):
-    """An operation on two values, or a value and a constant: of the same shape, or a number, or one number a channel."""
+    """An operation on two operands, each of the result's shape, a scalar, or one number per channel."""
 
     def write(nodes, operands, shapes, shape, params):
         names = []
-        for operand, of in zip(operands, shapes, strict=True):
-            if of not in ((), shape, (shape[0], 1, 1, shape[-1])) or len(shape) != 4:
+        for operand, operand_shape in zip(operands, shapes, strict=True):
+            if operand_shape not in ((), shape, (shape[0], 1, 1, shape[-1])) or len(shape) != 4:
                 return None
             if isinstance(operand, tuple):
                 names.append(nodes.write(operand))
-            elif of in ((), (1, 1, 1, shape[3])):
+            elif operand_shape in ((), (1, 1, 1, shape[3])):
                 names.append(nodes.constant(np.asarray(operand).reshape(1, -1, 1, 1)))
             else:
                 return None
@@ -89,7 +93,7 @@ def _arithmetic(operation):
 
 
 def _function(operation, **attributes):
-    """A function of each number by itself."""
+    """An elementwise function."""
 
     def write(nodes, operands, shapes, shape, params):
         name = nodes.write(operands[0])
@@ -175,13 +179,13 @@ def _window_max(nodes, operands, shapes, shape, params):
     strides, pads = params["window_strides"][1:3], []
     for axis, (side, stride) in enumerate(zip(window, strides, strict=True), start=1):
         before = params["padding"][axis][0]
-        # As much as the last window reaches beyond the picture: more, though without effect, onnxruntime refuses.
+        # Only as far as the last window reaches: onnxruntime refuses more padding, although it would have no effect.
         pads.append((before, max(0, (shape[axis] - 1) * stride + side - before - shapes[0][axis])))
     pads = [pad[end] for end in (0, 1) for pad in pads]
     return Value(nodes.add("MaxPool", nodes.write(operands[0]), kernel_shape=window, strides=strides, pads=pads))
 
 
-NODES = {
+NODES: dict[str, Callable[..., Any]] = {
     "conv_general_dilated": _convolve,
     "add": _add,
     "sub": _subtract,
@@ -203,4 +207,4 @@ NODES = {
     "reduce_sum": _reduce_sum,
     "reduce_window_max": _window_max,
 }
-"""By name of JAX's operation, or of a function that JAX compiles for itself, like those of `jax.nn`."""
+"""By name of JAX's operation, or of a function that JAX compiles separately, such as those of `jax.nn`."""

@@ -1,27 +1,34 @@
-"""What a run goes on from: the newest checkpoint that can be read, and the data it was trained with."""
+"""Resuming a run: from its newest readable checkpoint, with the data it was trained on."""
 
 import itertools
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from yolojax.data.fingerprint import describe_change
 from yolojax.errors import InputError
 from yolojax.runs.workdir import IMPORTED
 from yolojax.runtime.hosts import gather, is_first
 
+if TYPE_CHECKING:
+    from yolojax.runs.checkpoints import Checkpoints  # imports Orbax
 
-def restore_newest(checkpoints, abstract):
-    """Reads the newest checkpoint of a training that can be read.
 
-    Newer ones that cannot, and older ones of unknown metrics, are renamed to STEP.unreadable and else left as they are.
+def restore_newest(checkpoints: "Checkpoints", abstract: Any) -> tuple[int, Any, dict[str, Any], list[str]]:
+    """Reads the newest readable checkpoint that training made.
+
+    Unreadable checkpoints that are newer, and older ones whose metrics cannot be read, are renamed to STEP.unreadable and
+    otherwise left as they are.
 
     Args:
-        checkpoints: Checkpoints with at least one that a training made.
+        checkpoints: of the run; training made at least one of them.
         abstract: as of `Checkpoints.restore`.
 
     Returns:
-        (step, arrays, meta, lines): the lines name for people what could not be read.
+        (step, arrays, meta, lines); the lines say which checkpoints could not be read, for printing.
 
     Raises:
-        InputError: there is none that can be read; then nothing is renamed.
+        InputError: no checkpoint can be read; then nothing is renamed.
     """
     newest, damaged = None, {}
     for step in reversed(checkpoints.steps()):
@@ -32,13 +39,13 @@ def restore_newest(checkpoints, abstract):
         except InputError as error:
             damaged[step] = error
     if newest is None:
-        raise InputError(f"{damaged[max(damaged)]}; there is none before it that can be read")
-    # Several processes share the folder: the first renames for all of them.
+        raise InputError(f"{damaged[max(damaged)]}; no earlier checkpoint can be read either")
+    # All processes of a distributed run share the folder; the first one renames.
     kept_as = gather({str(step): _set_aside(checkpoints, step) for step in damaged} if is_first() else {})[0]
     for step in damaged:
         checkpoints.forget(step)
     lines = [
-        f"{error}; it is kept as {kept_as[str(step)]}, and the run goes on from step {newest[0]}"
+        f"{error}; it is kept as {kept_as[str(step)]}, and the run continues from step {newest[0]}"
         for step, error in damaged.items()
     ]
     return *newest, lines
@@ -52,27 +59,34 @@ def _set_aside(checkpoints, step):
     try:
         folder.rename(aside)
     except OSError as error:
-        raise InputError(f"{folder}: the checkpoint cannot be read, and not be renamed: {error.strerror}") from error
+        raise InputError(f"{folder}: the checkpoint can be neither read nor renamed: {error.strerror}") from error
     return aside.name
 
 
-def check_data(meta, data, sources, workdir, step):
-    """Refuses to resume with records that are not those of the checkpoint.
+def check_data(
+    meta: Mapping[str, Any],
+    data: Mapping[str, Any],
+    sources: Mapping[str, Any],
+    workdir: str | os.PathLike[str],
+    step: int,
+) -> None:
+    """Refuses to resume with other data than the checkpoint was trained on.
 
     Args:
         meta: of the checkpoint.
         data: {split: fingerprint of its records now}.
-        sources: {split: source}.
-        workdir, step: for the message.
+        sources: {split: ListSource or DigitsSource}.
+        workdir: folder of the run, for the message.
+        step: of the checkpoint, for the message.
 
     Raises:
-        InputError: it says what changed.
+        InputError: a split has changed; the message says how.
     """
     for split, source in sources.items():
         before = meta.get("data", {}).get(split)
         changed = describe_change(before, source.records) if before and before != data[split] else None
         if changed:
             raise InputError(
-                f"the data of config.data.{split} is not that with which {workdir} was trained up to step {step}: {changed}; "
-                f"put it back as it was to resume, or name another --workdir, from this run with --config.init_from={workdir}"
+                f"the data of config.data.{split} has changed since {workdir} was trained up to step {step}: {changed}; "
+                f"restore it to resume, or start from this run in another --workdir with --config.init_from={workdir}"
             )

@@ -1,24 +1,29 @@
-"""Which checkpoint of a run is the best, and whether waiting for a better one is still worth while."""
+"""Which checkpoint of a run is the best, and when a run stops for lack of improvement."""
+
+from collections.abc import Mapping, Sequence
 
 from yolojax.config import LOWER_IS_BETTER
 
 
-def score(metrics, name):
-    """A metric of a validation as a number of which more is better; None where it is not defined.
+def score(metrics: Mapping[str, float], name: str) -> float | None:
+    """Turns a metric of a validation into a score; higher is better.
 
     Args:
         metrics: {name: number}.
         name: one of `config.BEST_BY`.
+
+    Returns:
+        The score, or None if the metric is missing.
     """
     value = metrics.get(name)
     return -value if value is not None and name in LOWER_IS_BETTER else value
 
 
-def without_improvement(scores):
-    """How many of a run's scores came after its best one, the first of equals; None is no improvement.
+def without_improvement(scores: Sequence[float | None]) -> int:
+    """Counts the scores of a run that came after its best one, the first among equals; None is never an improvement.
 
     Args:
-        scores: of every evaluation so far, in their order.
+        scores: of every evaluation so far, in order.
     """
     best, count = None, 0
     for value in scores:
@@ -27,6 +32,6 @@ def without_improvement(scores):
     return count
 
 
-def exhausted(scores, patience):
-    """Whether so many evaluations in a row brought no better score; never with a patience of 0."""
+def exhausted(scores: Sequence[float | None], patience: int) -> bool:
+    """Whether the last `patience` evaluations brought no better score; never with a patience of 0."""
     return 0 < patience <= without_improvement(scores)

@@ -1,29 +1,40 @@
-"""What a run says while it goes on: metrics.jsonl, TensorBoard, and a progress display."""
+"""The log of a run: metrics.jsonl and TensorBoard."""
 
 import json
 import math
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 from tensorboardX import SummaryWriter
-from tensorboardX.proto.summary_pb2 import Summary
+from tensorboardX.proto.summary_pb2 import Summary  # pyright: ignore[reportAttributeAccessIssue]  # made at run time
 
 from yolojax.errors import InputError
 from yolojax.runtime.opencv import cv2
 
 
 class MetricsLog:
-    """WORKDIR/metrics.jsonl, one JSON object a line, and the same scalars in WORKDIR/tensorboard."""
+    """WORKDIR/metrics.jsonl, one JSON object per line, and the same scalars in WORKDIR/tensorboard.
 
-    def __init__(self, workdir, step):
-        """Opens the log of a run that goes on after `step`; lines of later steps, which will be made again, are dropped."""
+    Args:
+        workdir: folder of the run.
+        step: the step from which the run continues. Lines of later steps are removed, because those steps are made again.
+    """
+
+    def __init__(self, workdir: str | os.PathLike[str], step: int) -> None:
         self.path = Path(workdir) / "metrics.jsonl"
         _keep_lines_up_to(self.path, step)
         self._file = self.path.open("a", encoding="utf-8")
-        self._board = SummaryWriter(str(Path(workdir) / "tensorboard"), purge_step=step + 1 if step else None)
+        self._board: Any = SummaryWriter(str(Path(workdir) / "tensorboard"), purge_step=step + 1 if step else None)
 
-    def write(self, step, split, values):
-        """Adds one line: {"step", "split", **values}; what is not finite becomes null."""
+    def write(self, step: int, split: str, values: Mapping[str, float]) -> None:
+        """Adds one line, {"step", "split", **values}; values that are not finite become null.
+
+        Raises:
+            InputError: the file cannot be written.
+        """
         line = {"step": step, "split": split}
         for name, value in values.items():
             line[name] = value if math.isfinite(value) else None
@@ -35,15 +46,15 @@ class MetricsLog:
         except OSError as error:
             raise InputError(f"{self.path} cannot be written: {error.strerror}") from error
 
-    def write_picture(self, step, name, image):
-        """Adds a picture, (H, W, 3) uint8 RGB, to TensorBoard."""
-        # Encoded here: tensorboardX's own add_image needs Pillow for it.
+    def write_picture(self, step: int, name: str, image: np.ndarray) -> None:
+        """Adds an image, (H, W, 3) uint8 RGB, to TensorBoard."""
+        # Encoded with OpenCV, because tensorboardX's own add_image needs Pillow.
         png = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1].tobytes()
-        picture = Summary.Image(height=image.shape[0], width=image.shape[1], colorspace=3, encoded_image_string=png)
-        self._board.file_writer.add_summary(Summary(value=[Summary.Value(tag=name, image=picture)]), step)
+        encoded = Summary.Image(height=image.shape[0], width=image.shape[1], colorspace=3, encoded_image_string=png)
+        self._board.file_writer.add_summary(Summary(value=[Summary.Value(tag=name, image=encoded)]), step)
 
-    def close(self):
-        """Closes both files."""
+    def close(self) -> None:
+        """Closes both logs."""
         self._file.close()
         self._board.close()
 

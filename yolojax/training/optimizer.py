@@ -1,24 +1,27 @@
-"""The optimizers, which parameters decay, and the line search over the rate."""
+"""The optimizers, which parameters decay, and the line search over the learning rate."""
 
 import functools
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
 
+from yolojax.config import OptimizerConfig
 from yolojax.models.layers import layer_matches, layer_of
+from yolojax.training.schedules import Schedule
 
 
-def kernels_only(params, layers=""):
-    """Which parameters weight decay acts on: True at convolution kernels, False at biases and batch normalization's scales.
+def kernels_only(params: Any, layers: str = "") -> Any:
+    """Marks the parameters that weight decay acts on: convolution kernels, but no biases and no scales of batch normalization.
 
     Darknet's `update_convolutional_layer` decays its weights alone in the same way.
 
     Args:
         params: tree of parameters.
-        layers: regular expression; of the layers whose path, as in "backbone/stem", has no match, the kernels do not decay
-            either. "" for all layers.
+        layers: regular expression; only the kernels of layers whose path, such as "backbone/stem", matches decay. "" for all
+            layers.
 
     Returns:
         The same tree of bools.
@@ -30,13 +33,13 @@ def kernels_only(params, layers=""):
     return jax.tree_util.tree_map_with_path(decays, params)
 
 
-def scale_layers(factors):
-    """Multiplies the updates of each layer by the factor of the first pattern that is found in its path, others by 1.
+def scale_layers(factors: Sequence[tuple[str, float]]) -> optax.GradientTransformation:
+    """Multiplies the updates of each layer by the factor of the first pattern that matches its path, or by 1.
 
-    After an optimizer, that is a learning rate of the layer's own; weight decay is scaled with it.
+    Placed after an optimizer, this gives layers a learning rate of their own; weight decay is scaled with it.
 
     Args:
-        factors: ((regular expression, factor), ...); paths are as in "backbone/stem".
+        factors: ((regular expression, factor), ...); paths are such as "backbone/stem".
 
     Returns:
         An optax transformation without a state.
@@ -52,34 +55,39 @@ def scale_layers(factors):
 
 
 class BacktrackState(NamedTuple):
-    """The state of `backtrack`: the factor of the last step, 0 where none was found."""
+    """The state of `backtrack`.
+
+    Attributes:
+        rate_factor: scalar float32, the factor of the last step, or 0 if no trial was accepted.
+    """
 
     rate_factor: jax.Array
 
 
-def backtrack(trials):
-    """Scales updates by 1, 1/2, 1/4 ... until the loss of the batch falls as it should; by 0 where no trial makes it fall.
+def backtrack(trials: int) -> optax.GradientTransformationExtraArgs:
+    """Scales updates by the first of 1, 1/2, 1/4 ... that lowers the loss of the batch enough, or by 0 if none does.
 
-    A factor s is taken if loss(w + s u) <= loss(w) + 1e-4 s <u, gradient> (Armijo 1966; for networks Vaswani et al. 2019,
-    arXiv:1905.09997, algorithm 1). A step begins with twice the factor of the step before, at most 1, and with 1
-    after a step without one. Each trial costs a
-    forward pass over the batch.
+    A factor s is accepted if loss(w + s u) <= loss(w) + 1e-4 s <u, gradient> (Armijo 1966; for networks Vaswani et al. 2019,
+    arXiv:1905.09997, algorithm 1). A step begins with twice the factor of the previous step, at most 1, and with 1 if that
+    step accepted none. Each trial costs a forward pass over the batch.
 
     Args:
         trials: how many factors are tried at most in a step, at least 1.
 
     Returns:
-        An optax transformation whose update wants value, grad and value_fn.
+        An optax transformation whose update needs value, grad and value_fn.
     """
     search = optax.scale_by_backtracking_linesearch(trials - 1, decrease_factor=0.5, increase_factor=2.0)
 
-    def init(_):
+    def init(params):
         return BacktrackState(jnp.ones((), jnp.float32))
 
-    def update(updates, state, params, **loss):
+    def update(updates, state: Any, params: Any = None, **loss):
         begin = jnp.where(state.rate_factor > 0, state.rate_factor, 0.5)
-        updates, outcome = search.update(updates, search.init(params)._replace(learning_rate=begin), params, **loss)
-        # Optax would make the last trial's update all the same.
+        search_state: Any = search.init(params)
+        outcome: Any
+        updates, outcome = search.update(updates, search_state._replace(learning_rate=begin), params, **loss)
+        # Optax applies the last trial even if it failed.
         failed = outcome.info.decrease_error > 0
         updates = jax.tree.map(lambda update: jnp.where(failed, 0, update), updates)
         return updates, BacktrackState(jnp.where(failed, 0, outcome.learning_rate))
@@ -87,19 +95,19 @@ def backtrack(trials):
     return optax.GradientTransformationExtraArgs(init, update)
 
 
-def make_optimizer(config, schedule):
+def make_optimizer(config: OptimizerConfig, schedule: Schedule) -> optax.GradientTransformation:
     """Builds the optax transformation of an `OptimizerConfig`: clipping by global norm, then the named optimizer.
 
     adam: Kingma and Ba 2015, arXiv:1412.6980, algorithm 1. adamw: the same, and kernels shrink by rate * weight_decay of
     themselves (Loshchilov and Hutter 2019, arXiv:1711.05101, algorithm 2). sgd: v = g + weight_decay * w + momentum * v,
     w = w - rate * v, as in Darknet; with Nesterov w = w - rate * (g + weight_decay * w + momentum * v) of the new v
     (Sutskever et al. 2013, section 3, in the form of YOLOX). Decay comes after clipping, and acts on kernels only
-    (`kernels_only`). Layers with a rate of their own (`layer_rates`) have their updates scaled after that. With
+    (`kernels_only`). After that, updates are scaled in layers that have a rate of their own (`layer_rates`). With
     `line_search_trials` the rate of the schedule is the largest that is tried (`backtrack`).
 
     Args:
-        config: OptimizerConfig.
-        schedule: step, counted from 1, -> learning rate.
+        config: the settings.
+        schedule: function of the step, counted from 1, to the learning rate.
 
     Raises:
         ValueError: an unknown name.

@@ -1,29 +1,33 @@
-"""What a step will cost, known before it runs: its program is compiled ahead of time and analysed."""
+"""What a training step costs, known before it runs: its program is compiled ahead of time and analysed."""
 
 import math
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
+from yolojax.config import Config
 from yolojax.data.pipeline import Batch
 from yolojax.errors import InputError
+from yolojax.grid import AnchorGrid
 from yolojax.models import count_floats
 from yolojax.targets import Targets
+from yolojax.training.step import TrainState
 
-# A batch is being computed while the next one waits on the devices.
+# One batch is being computed while the next one waits on the devices.
 BATCHES_ON_DEVICE = 2
-LESS = "config.train.remat=true or a larger config.train.accumulate needs less"
+ADVICE = "config.train.remat=true or a larger config.train.accumulate needs less"
 
 
 class Cost(NamedTuple):
-    """What a step takes.
+    """The cost of a training step.
 
     Attributes:
-        parameters: numbers that are trained.
+        parameters: how many numbers are trained.
         flops: operations of the convolutions and matrix products of a step, over all devices; a multiplication and an addition
             are two, as Darknet counts them.
         memory: bytes on each device: state, batches, and the temporary arrays of the program.
@@ -34,10 +38,20 @@ class Cost(NamedTuple):
     memory: int
 
 
-def abstract_batch(config, grid, batch_size, sharding):
-    """Shapes and types of a training Batch, as `train_batches` makes them, on the devices of a sharding."""
+def abstract_batch(config: Config, grid: AnchorGrid, batch_size: int, sharding: jax.sharding.Sharding) -> Batch:
+    """Makes the shapes and dtypes of a training Batch, as `train_batches` makes it.
 
-    def shaped(dtype, *shape):
+    Args:
+        config: of the run.
+        grid: of the images' size.
+        batch_size: images per step, over all devices.
+        sharding: how the batch lies on the devices.
+
+    Returns:
+        A Batch of jax.ShapeDtypeStruct.
+    """
+
+    def shaped(dtype, *shape) -> Any:
         return jax.ShapeDtypeStruct((batch_size, *shape), dtype, sharding=sharding)
 
     boxes, scales = config.data.max_boxes, grid.num_scales
@@ -52,22 +66,29 @@ def abstract_batch(config, grid, batch_size, sharding):
     )
 
 
-def compile_checked(step, config, grid, state, sharding, say):
-    """Compiles a training step ahead of time, says what it will take, and refuses one that the devices have no room for.
+def compile_checked(
+    step: jax.stages.Wrapped,
+    config: Config,
+    grid: AnchorGrid,
+    state: TrainState,
+    sharding: jax.sharding.Sharding,
+    say: Callable[[str], object],
+) -> jax.stages.Compiled:
+    """Compiles a training step ahead of time, prints its cost, and refuses it if the devices have too little memory.
 
     Args:
         step: of `compile_train_step`, with this grid.
-        config: Config.
-        grid: AnchorGrid.
+        config: of the run.
+        grid: of the images' size.
         state: abstract TrainState, with shardings.
-        sharding: of a batch.
-        say: called with a line for people.
+        sharding: how a batch lies on the devices.
+        say: called with a line to print.
 
     Returns:
-        The compiled step, to be called as `step` is.
+        The compiled step, called like `step`.
 
     Raises:
-        InputError: it needs more memory than a device has; with the largest batch that does not.
+        InputError: the step needs more memory than a device has; the message names the largest batch that fits.
     """
 
     def compile_for(batch_size):
@@ -77,18 +98,22 @@ def compile_checked(step, config, grid, state, sharding, say):
     program, cost = compile_for(config.train.batch_size)
     limit = memory_limit(jax.local_devices()[0])
     check_memory(config, cost, limit, sharding.num_devices, lambda batch_size: compile_for(batch_size)[1], say)
+    assert program is not None  # else check_memory has raised
     return program
 
 
-def compile_ahead(step, state, batch):
-    """Compiles a training step for shapes, without running it.
+def compile_ahead(
+    step: jax.stages.Wrapped, state: TrainState, batch: Batch
+) -> tuple[jax.stages.Compiled, Cost] | tuple[None, None]:
+    """Compiles a training step for given shapes, without running it.
 
     Args:
         step: of `compile_train_step`.
-        state, batch: abstract TrainState and Batch, with shardings.
+        state: abstract TrainState, with shardings.
+        batch: abstract Batch, with shardings.
 
     Returns:
-        (the compiled step, its Cost); (None, None) where the compiler finds that the devices have too little memory.
+        (the compiled step, its Cost), or (None, None) if the compiler itself finds that the devices have too little memory.
     """
     traced = step.trace(state, batch)
     try:
@@ -97,17 +122,18 @@ def compile_ahead(step, state, batch):
         if "RESOURCE_EXHAUSTED" not in str(error):
             raise
         return None, None
-    memory = compiled.memory_analysis()
+    memory: Any = compiled.memory_analysis()
     program = memory.argument_size_in_bytes + memory.output_size_in_bytes - memory.alias_size_in_bytes
     waiting = (BATCHES_ON_DEVICE - 1) * sum(map(_bytes_on_a_device, jax.tree.leaves(batch)))
     cost = Cost(count_floats(state.params), count_flops(traced.jaxpr.jaxpr), program + memory.temp_size_in_bytes + waiting)
     return compiled, cost
 
 
-def count_flops(jaxpr):
-    """Operations of the convolutions and products of a jaxpr: XLA's own count takes seconds, and differs from device to device.
+def count_flops(jaxpr: Any) -> float:
+    """Counts the operations of the convolutions and matrix products of a jaxpr.
 
-    Those of a loop of unknown length count once, and so does each branch.
+    XLA's own count takes seconds, and differs from device to device. The body of a loop of unknown length counts once, and so
+    does each branch of a condition.
     """
     flops = 0
     for equation in jaxpr.eqns:
@@ -118,7 +144,7 @@ def count_flops(jaxpr):
                 (contracted, _), _ = parameters["dimension_numbers"]
                 sums = math.prod(a[axis] for axis in contracted)
             else:
-                # The zeros that dilation puts between the pixels are not multiplied: the gradient of a stride has them.
+                # The zeros that dilation puts between the pixels, as in the gradient of a stride, are not multiplied.
                 kernel = parameters["dimension_numbers"].rhs_spec
                 sums = math.prod(b[axis] for axis in kernel[1:]) / math.prod(parameters["lhs_dilation"])
             flops += 2 * math.prod(out) * sums
@@ -128,8 +154,8 @@ def count_flops(jaxpr):
     return flops
 
 
-def memory_limit(device):
-    """Bytes that programs may take on a device; None where nobody says so. Devices on one CPU share what the machine has."""
+def memory_limit(device: Any) -> int | None:
+    """Bytes that programs may use on a device, or None if unknown; the devices of one CPU share the machine's memory."""
     stated = (device.memory_stats() or {}).get("bytes_limit")
     if stated or device.platform != "cpu":
         return stated
@@ -137,8 +163,8 @@ def memory_limit(device):
     return host and host // jax.local_device_count()
 
 
-def host_memory(cgroups="/sys/fs/cgroup"):
-    """Bytes of this machine's memory, or of the container's share of it; None where the system does not say."""
+def host_memory(cgroups: str | os.PathLike[str] = "/sys/fs/cgroup") -> int | None:
+    """Bytes of this machine's memory, or of the container's share of it, or None if the system does not say."""
     try:
         sizes = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
     except (AttributeError, ValueError, OSError):
@@ -151,19 +177,26 @@ def host_memory(cgroups="/sys/fs/cgroup"):
     return min(sizes)
 
 
-def check_memory(config, cost, limit, devices, cost_of, say):
-    """Says what a step takes, and refuses one that needs more memory than a device has, with the largest batch that does not.
+def check_memory(
+    config: Config,
+    cost: Cost | None,
+    limit: int | None,
+    devices: int,
+    cost_of: Callable[[int], Cost | None],
+    say: Callable[[str], object],
+) -> None:
+    """Prints the cost of a step, and refuses it if it needs more memory than a device has.
 
     Args:
-        config: Config.
-        cost: Cost of a step of `config.train.batch_size` pictures; None where the compiler itself ran out of memory.
-        limit: bytes of each device; None: not known.
+        config: of the run.
+        cost: of a step with `config.train.batch_size` images; None if the compiler itself ran out of memory.
+        limit: bytes of each device; None if unknown.
         devices: how many there are.
-        cost_of: function of a number of pictures to the Cost of their step, or None; each is compiled.
-        say: called with a line for people.
+        cost_of: function of a batch size to the Cost of its step, or None as above; it compiles the step.
+        say: called with a line to print.
 
     Raises:
-        InputError: the step does not fit.
+        InputError: the step does not fit; the message names the largest batch that does.
     """
     if cost:
         has = f" of {_size(limit)} that each device has" if limit else " on each device"
@@ -179,29 +212,29 @@ def check_memory(config, cost, limit, devices, cost_of, say):
         return cost.memory if cost else math.inf
 
     size = config.train.batch_size
-    most = unit * largest_that_fits(memory, size // unit, cost.memory if cost else math.inf, most_memory)
+    largest = unit * largest_that_fits(memory, size // unit, cost.memory if cost else math.inf, most_memory)
     needs = f"about {_size(cost.memory)}" if cost else "more than there is"
     has_limit = f", which has {_size(limit)}" if limit else ""
-    advice = f"config.train.batch_size={most} is the largest that does" if most else f"nor does any other, not even {unit}"
+    fits = f"config.train.batch_size={largest} is the largest that does" if largest else f"nor does any other, not even {unit}"
     raise InputError(
-        f"config.train.batch_size={size} does not fit: a step needs {needs} on each device{has_limit}; {advice}; {LESS}"
+        f"config.train.batch_size={size} does not fit: a step needs {needs} on each device{has_limit}; {fits}; {ADVICE}"
     )
 
 
-def largest_that_fits(memory, too_many, too_much, limit):
-    """The largest n from 0 with memory(n) <= limit, where memory grows with n about as a straight line; memory(0) is not asked.
+def largest_that_fits(memory: Callable[[int], float], too_many: int, too_much: float, limit: int) -> int:
+    """Finds the largest n >= 0 with memory(n) <= limit, in few calls if memory grows about linearly.
 
     Args:
-        memory: function of n from 1 to a number of bytes, never falling; expensive.
+        memory: function of n >= 1 to a number of bytes, never falling; expensive.
         too_many: an n that does not fit.
-        too_much: what that takes, perhaps infinite.
+        too_much: memory(too_many), perhaps infinite.
         limit: bytes.
     """
     fits, takes = 0, 0
     while too_many - fits > 1:
         gap = too_many - fits
-        # The smallest first: two points make the line, and in whole numbers no rounding misses it.
-        step = gap // 2 if math.isinf(too_much) else (limit - takes) * gap // (too_much - takes) if fits else 0
+        # The smallest n first, because two points make the line. Integers, so that rounding does not miss the answer.
+        step: Any = gap // 2 if math.isinf(too_much) else (limit - takes) * gap // (too_much - takes) if fits else 0
         between = min(max(fits + step, fits + 1), too_many - 1)
         value = memory(between)
         if value <= limit:

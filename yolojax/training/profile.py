@@ -1,22 +1,32 @@
 """A trace of some training steps, for TensorBoard and Perfetto."""
 
+from collections.abc import Callable, Generator, Iterable
+from typing import TypeVar
+
 import jax
 
 # The first steps compile, and fill the queues between host and devices.
 FIRST = 5
 
+Item = TypeVar("Item")
 
-def traced(items, steps, folder, wait, say):
-    """Yields the items of a training loop, one a step, and traces `steps` of these steps.
 
-    The trace begins after the first few steps of the process, and ends early where the items do.
+def traced(
+    items: Iterable[Item], steps: int, folder: str, wait: Callable[[], object], say: Callable[[str], object]
+) -> Generator[Item, None, None]:
+    """Yields the items of a training loop, one per step, and traces some of the steps.
+
+    The trace begins after the first few steps of the process, and ends early if the items do.
 
     Args:
-        items: iterable.
-        steps: how many steps to trace; 0: none.
-        folder: where the trace goes.
-        wait: called without arguments; returns when the devices have done all they were given.
-        say: called with a line for people.
+        items: what the steps are made of.
+        steps: how many steps to trace; 0 for none.
+        folder: where the trace is written.
+        wait: called without arguments; returns once the devices have done all their work.
+        say: called with a line to print.
+
+    Yields:
+        Each item.
     """
     count, tracing = 0, False
     try:
@@ -33,13 +43,13 @@ def traced(items, steps, folder, wait, say):
         if tracing:
             _stop(wait, folder, count + 1 - FIRST, say)
         elif steps and count < FIRST:
-            say(f"--profile: no trace, because the run had no more than {FIRST} steps to make")
+            say(f"--profile: no trace, because the run had no more than {FIRST} steps left")
 
 
 def _stop(wait, folder, steps, say):
     wait()
     jax.profiler.stop_trace()
     say(
-        f"--profile: a trace of {steps} steps is in {folder}: perfetto_trace.json.gz opens in https://ui.perfetto.dev, the "
+        f"--profile: a trace of {steps} steps is in {folder}: open perfetto_trace.json.gz in https://ui.perfetto.dev, or the "
         "folder in TensorBoard (pip install tensorboard xprof)"
     )

@@ -3,25 +3,54 @@
 import collections
 import math
 import time
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, TypeVar
 
 import jax
 
+from yolojax.config import Config
 from yolojax.data.pipeline import train_sampler
+from yolojax.data.sources import DigitsSource, ListSource
 from yolojax.errors import InputError
+from yolojax.runtime.console import NullOutput, Progress
 from yolojax.runtime.timing import timed
+from yolojax.training.metrics_log import MetricsLog
+from yolojax.training.schedules import Schedule
 
 STEPS_IN_FLIGHT = 2
 ADVICE = "lower config.optimizer.learning_rate or set config.optimizer.clip_norm; earlier checkpoints are untouched"
 
+Item = TypeVar("Item")
+
 
 class Recorder:
-    """Turns the metrics of steps into lines of the log, without making the devices wait.
+    """Turns the metrics of steps into lines of the log.
 
-    The metrics of a group of steps are fetched when the next group has been handed to the devices. Updates that were skipped
-    are counted in `skipped`; one more than `config.train.max_skipped_steps` is an InputError.
+    The metrics of a group of `config.train.log_steps` steps are fetched only when the next group is on the devices.
+
+    Args:
+        config: of the run.
+        schedule: function of the step to the learning rate.
+        source: the training pictures.
+        log: where a line per group is written.
+        progress: shows the same metrics, and reports skipped updates.
+        pending: metrics of the steps since the last line of the log, from the checkpoint of a resumed run.
+        skipped: how many updates the run has skipped so far.
+
+    Attributes:
+        skipped: how many updates were skipped, as far as metrics have been fetched.
     """
 
-    def __init__(self, config, schedule, source, log, progress, pending, skipped=0):
+    def __init__(
+        self,
+        config: Config,
+        schedule: Schedule,
+        source: ListSource | DigitsSource,
+        log: MetricsLog | NullOutput,
+        progress: Progress | NullOutput,
+        pending: list[dict[str, Any]],
+        skipped: int = 0,
+    ) -> None:
         self.config, self.schedule, self.source, self.log, self.progress = config, schedule, source, log, progress
         self._samples_of = train_sampler(source, config)
         self._group = pending
@@ -31,26 +60,36 @@ class Recorder:
         self._in_flight = collections.deque()
         self.restart_clock()
 
-    def restart_clock(self):
-        """What came before does not count as time of training."""
-        self._clock, self._timed_steps, self._waited = time.monotonic(), 0, collections.Counter()
+    def restart_clock(self) -> None:
+        """Restarts the clock of training, so that time spent otherwise does not count."""
+        self._clock, self._timed_steps = time.monotonic(), 0
+        self._waited: dict[str, float] = {"data_seconds": 0.0, "device_seconds": 0.0}
 
-    def waiting(self, batches):
-        """Yields the batches, and notes how long each was waited for."""
-        batches = iter(batches)
+    def waiting(self, batches: Iterable[Item]) -> Iterator[Item]:
+        """Yields the batches, and measures how long each took to arrive."""
+        iterator = iter(batches)
         while True:
             with timed(self._waited, "data_seconds"):
-                batch = next(batches, None)
+                batch = next(iterator, None)
             if batch is None:
                 return
             yield batch
 
-    def add(self, step, metrics, counts):
-        """Takes the metrics of a step, arrays that may still be computed."""
+    def add(self, step: int, metrics: Mapping[str, Any], counts: Mapping[str, Any]) -> None:
+        """Records a step.
+
+        Args:
+            step: its number, from 1.
+            metrics: of `train_step`, arrays that may still be computed.
+            counts: {name: number} of its batch.
+
+        Raises:
+            InputError: more than `config.train.max_skipped_steps` updates were skipped.
+        """
         self._group.append({"step": step, **metrics, **counts})
         self._timed_steps += 1
-        # The device always has the next step waiting; without a bound the host would pile up batches there, and its clock would
-        # say nothing of the device.
+        # The device always has the next step waiting. Without this limit the host would queue up batches there, and its clock
+        # would say nothing about the device.
         self._in_flight.append(metrics["loss"])
         if len(self._in_flight) > STEPS_IN_FLIGHT:
             with timed(self._waited, "device_seconds"):
@@ -58,14 +97,24 @@ class Recorder:
         if step % self.config.train.log_steps == 0:
             self._complete_group()
 
-    def flush(self, last=False):
-        """Writes every complete group, or at the last step what there is; returns the rest, as numbers."""
+    def flush(self, last: bool = False) -> list[dict[str, Any]]:
+        """Writes every complete group, and at the last step of the run the incomplete one.
+
+        Args:
+            last: whether this is the last step.
+
+        Returns:
+            The metrics of the steps that were not written, as numbers; a checkpoint stores them as `pending`.
+
+        Raises:
+            InputError: more than `config.train.max_skipped_steps` updates were skipped, or the last step was skipped.
+        """
         if last and self._group:
             self._complete_group()
         self._write_complete()
         self._group = self._fetch(self._group)
         if last and self._last_skipped and self._last_skipped["step"] == self._counted_to:
-            # Nothing says that the parameters, finite as they are, are worth anything.
+            # The parameters are finite, but nothing shows that they are any good.
             raise InputError(f"{self._explain(self._last_skipped)}; the run ends there; {ADVICE}")
         # A copy: it is written in the background while the group grows.
         return list(self._group)
@@ -73,11 +122,10 @@ class Recorder:
     def _complete_group(self):
         self._write_complete()
         seconds = time.monotonic() - self._clock
+        # A step takes the time of waiting for its batch, of waiting for the devices, and of the host's own work.
+        spent = {**self._waited, "host_seconds": seconds - sum(self._waited.values())}
         speed = {"images_per_second": self._timed_steps * self.config.train.batch_size / seconds}
-        # What a step takes: waiting for its batch, waiting for the devices, and all else, the host's own work.
-        waited = {name: self._waited[name] for name in ("data_seconds", "device_seconds")}
-        waited["host_seconds"] = seconds - sum(waited.values())
-        speed |= {name: value / max(self._timed_steps, 1) for name, value in waited.items()}
+        speed |= {name: value / max(self._timed_steps, 1) for name, value in spent.items()}
         self.restart_clock()
         self._complete, self._group = (self._group, speed), []
 
@@ -94,7 +142,7 @@ class Recorder:
             for name in ("loss", "box", "objectness", "classification", "gradient_norm", "rate_factor")
             if name in group[0]
         }
-        # A skipped update does not take the schedule on.
+        # A skipped update does not advance the schedule.
         values["learning_rate"] = float(self.schedule(step - self.skipped))
         values |= speed
         values["skipped"] = len(group) - len(made)
@@ -104,10 +152,11 @@ class Recorder:
         self.progress.show(step, values)
 
     def _fetch(self, group):
+        """The metrics of a group as numbers, with new skipped updates counted."""
         group = jax.device_get(group)
         group = [{name: value.item() if hasattr(value, "item") else value for name, value in e.items()} for e in group]
         for entry in group:
-            # A group is fetched again when it has grown.
+            # A group is fetched again after it has grown.
             if entry["step"] > self._counted_to:
                 self._counted_to = entry["step"]
                 if entry.get("skipped"):

@@ -1,92 +1,103 @@
 """The training step: a pure function of global arrays, and its compiled form on a mesh of devices."""
 
 import functools
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import optax
+from jax.typing import ArrayLike
 
 from yolojax import moved
+from yolojax.grid import AnchorGrid
 from yolojax.loss import LossTerms
 from yolojax.models.layers import layer_matches, layer_of
 from yolojax.runtime.devices import shardings
+from yolojax.targets import Targets
 
 
 class TrainState(NamedTuple):
     """Everything that training changes; arrays only.
 
     Attributes:
-        step: scalar int32, steps made so far; those whose update was skipped count.
+        step: scalar int32, the number of steps so far, skipped updates included.
         params: float32 parameters.
         batch_stats: float32 running statistics of batch normalization.
-        opt_state: of the optimizer.
-        ema: {"params", "batch_stats"} averaged over the steps, or None where nothing is averaged.
+        opt_state: state of the optimizer.
+        ema: moving averages {"params", "batch_stats"}, or None if nothing is averaged.
     """
 
     step: jax.Array
-    params: dict
-    batch_stats: dict
+    params: dict[str, Any]
+    batch_stats: dict[str, Any]
     opt_state: optax.OptState
-    ema: dict | None
+    ema: dict[str, Any] | None
 
 
-def create_state(variables, optimizer, *, average=False):
-    """The TrainState at step 0 of a network's initial variables, {"params", "batch_stats"}."""
+def create_state(variables: dict[str, Any], optimizer: optax.GradientTransformation, *, average: bool = False) -> TrainState:
+    """Makes the TrainState of step 0.
+
+    Args:
+        variables: {"params", "batch_stats"}, the initial ones of the network.
+        optimizer: optax transformation.
+        average: whether to keep moving averages.
+    """
     params, batch_stats = variables["params"], variables["batch_stats"]
-    # Copies: the step donates the whole state, and one buffer cannot be given away twice.
+    # Copies: the step donates the whole state, and no buffer can be donated twice.
     ema = jax.tree.map(jnp.array, {"params": params, "batch_stats": batch_stats}) if average else None
     return TrainState(jnp.zeros((), jnp.int32), params, batch_stats, optimizer.init(params), ema)
 
 
-def eval_variables(state):
-    """The variables of a TrainState to evaluate: the averaged ones where there are any."""
+def eval_variables(state: TrainState) -> dict[str, Any]:
+    """The variables of a state to evaluate, {"params", "batch_stats"}: the averages if it has any."""
     return state.ema or {"params": state.params, "batch_stats": state.batch_stats}
 
 
 def train_step(
-    state,
-    batch,
+    state: TrainState,
+    batch: tuple[ArrayLike, Targets],
     *,
-    model,
-    optimizer,
-    grid,
-    loss,
-    axis_name=None,
-    ema_decay=0.0,
-    ema_warmup_steps=0.0,
-    frozen="",
-    accumulate=1,
-    remat=False,
-):
+    model: nn.Module,
+    optimizer: optax.GradientTransformation,
+    grid: AnchorGrid,
+    loss: Callable[..., LossTerms],
+    axis_name: str | None = None,
+    ema_decay: float = 0.0,
+    ema_warmup_steps: float = 0.0,
+    frozen: str = "",
+    accumulate: int = 1,
+    remat: bool = False,
+) -> tuple[TrainState, dict[str, jax.Array]]:
     """Makes one update; a pure function.
 
-    Where the loss or the gradient is not finite, the state stays as it is but for its step.
+    If the loss or the gradient is not finite, the update is skipped: only the step number changes.
 
-    Under `jax.jit` with the batch sharded over a mesh, the mean of the loss and the batch statistics are global by themselves.
-    Under `jax.pmap` or `jax.shard_map`, where each device sees only its part, `axis_name` makes them so.
+    Under `jax.jit` with the batch sharded over a mesh, the mean loss and the batch statistics are global automatically. Under
+    `jax.pmap` or `jax.shard_map`, where each device sees only its part of the batch, `axis_name` makes them global.
 
     Args:
-        state: TrainState.
-        batch: (images (B, H, W, 3), batched Targets).
+        state: what is updated.
+        batch: images (B, H, W, 3), uint8 or float32 in [0, 1], and batched Targets.
         model: the network.
         optimizer: optax transformation.
-        grid: AnchorGrid of the pictures' size.
+        grid: AnchorGrid of the images' size.
         loss: function of (raw heads, targets, grid) to LossTerms, each (B,).
         axis_name: axis over which gradients, metrics and batch statistics are averaged.
         ema_decay: d of ema = d * ema + (1 - d) * new, for a state that has an ema.
-        ema_warmup_steps: s; where it is not 0, update n (from 1) uses d * (1 - exp(-n / s)) in place of d, so that the average
-            does not keep the initial values (Ge et al. 2021, arXiv:2107.08430, use s = 2000 in their program).
-        frozen: regular expression; a layer whose path, as in "backbone/stem", has a match is held to the bit: its parameters,
-            batch statistics and their averages.
-        accumulate: k; the batch goes through the network in k parts, one after the other, whose gradients are averaged
-            (Darknet's subdivisions). The batch statistics are those of each part, and the running ones follow k times.
-        remat: activations are computed anew for the gradient instead of being kept.
+        ema_warmup_steps: s; if it is not 0, update n (from 1) uses d * (1 - exp(-n / s)) instead of d, so that the initial
+            values fade quickly (Ge et al. 2021, arXiv:2107.08430, use s = 2000 in their program).
+        frozen: regular expression; layers whose path, such as "backbone/stem", matches do not change by a single bit: neither
+            their parameters nor their batch statistics nor the averages of both.
+        accumulate: k; the batch goes through the network in k parts, one after the other, and their gradients are averaged
+            (Darknet's subdivisions). Each part is normalized by its own batch statistics, and updates the running ones.
+        remat: recompute activations for the gradient instead of storing them.
 
     Returns:
-        (state, metrics); metrics are scalars: "loss", "box", "objectness", "classification" (means over the pictures of the
-        batch), "gradient_norm" (before any clipping), "skipped" (1 where the update was not made, else 0), and of a line
-        search "rate_factor", what it multiplied the rate by.
+        (state, metrics). The metrics are scalars: "loss", "box", "objectness", "classification" (means over the batch),
+        "gradient_norm" (before clipping), "skipped" (1 if the update was skipped, else 0), and with a line search
+        "rate_factor", by which it multiplied the learning rate.
     """
     if axis_name is not None:
         model = model.clone(axis_name=axis_name)
@@ -94,68 +105,31 @@ def train_step(
         model = model.clone(frozen=frozen)
     if remat:
         model = model.clone(remat=True)
+    objective = functools.partial(_objective, model=model, grid=grid, loss=loss, frozen=frozen)
     dropout = jax.random.fold_in(jax.random.key(0), state.step)
+    parts = (batch, dropout)
+    if accumulate > 1:
+        parts = (split_batch(batch, accumulate), jax.random.split(dropout, accumulate))
 
-    def unless_frozen(new, old):
-        # Not by arithmetic: d * x + (1 - d) * x is not always x.
-        return jax.tree_util.tree_map_with_path(lambda path, n, o: o if layer_matches(layer_of(path), frozen) else n, new, old)
-
-    def objective(params, batch_stats, batch, dropout):
-        images, targets = batch
-        params = unless_frozen(params, jax.lax.stop_gradient(params))
-        raw, updates = model.apply(
-            {"params": params, "batch_stats": batch_stats},
-            images,
-            train=True,
-            mutable=["batch_stats"],
-            rngs={"dropout": dropout},
-        )
-        terms = jax.tree.map(jnp.mean, loss(raw, targets, grid))
-        return terms.box + terms.objectness + terms.classification, (terms, updates.get("batch_stats", {}))
-
-    gradient = jax.value_and_grad(objective, has_aux=True)
-    if accumulate == 1:
-        (total, (terms, batch_stats)), gradients = gradient(state.params, state.batch_stats, batch, dropout)
-    else:
-        parts = split_batch(batch, accumulate), jax.random.split(dropout, accumulate)
-
-        def add(carry, part):
-            batch_stats, sums = carry
-            (total, (terms, batch_stats)), gradients = gradient(state.params, batch_stats, *part)
-            return (batch_stats, jax.tree.map(jnp.add, sums, (total, terms, gradients))), None
-
-        zero = jnp.zeros((), jnp.float32)
-        nothing = zero, LossTerms(zero, zero, zero), jax.tree.map(jnp.zeros_like, state.params)
-        (batch_stats, sums), _ = jax.lax.scan(add, (state.batch_stats, nothing), parts)
-        total, terms, gradients = jax.tree.map(lambda x: x / accumulate, sums)
+    total, terms, gradients, batch_stats = _gradients(objective, state, parts, accumulate)
     metrics = {"loss": total, **terms._asdict()}
     if axis_name is not None:
         gradients, metrics = jax.lax.pmean((gradients, metrics), axis_name)
     metrics["gradient_norm"] = optax.tree.norm(gradients)
 
-    def value(params):
-        if accumulate == 1:
-            total = objective(params, state.batch_stats, batch, dropout)[0]
-        else:
-            total = jax.lax.map(lambda part: objective(params, state.batch_stats, *part)[0], parts).mean()
+    def loss_of(params):
+        total = _batch_loss(objective, params, state.batch_stats, parts, accumulate)
         return total if axis_name is None else jax.lax.pmean(total, axis_name)
 
-    # For the line search; other optimizers pass it over, and XLA leaves it out.
-    optimizer = optax.with_extra_args_support(optimizer)
-    updates, opt_state = optimizer.update(
-        gradients, state.opt_state, state.params, value=metrics["loss"], grad=gradients, value_fn=value
+    # The value and its function are for the line search. Other optimizers ignore them, and XLA removes what is unused.
+    updates, opt_state = optax.with_extra_args_support(optimizer).update(
+        gradients, state.opt_state, state.params, value=metrics["loss"], grad=gradients, value_fn=loss_of
     )
     rate_factor = optax.tree.get(opt_state, "rate_factor")
     if rate_factor is not None:
         metrics["rate_factor"] = rate_factor
-    params = unless_frozen(optax.apply_updates(state.params, updates), state.params)
-    ema = state.ema
-    if ema:
-        new = {"params": params, "batch_stats": batch_stats}
-        if ema_warmup_steps:
-            ema_decay = ema_decay * -jnp.expm1(-(state.step + 1) / ema_warmup_steps)
-        averages = jax.tree.map(lambda old, new: ema_decay * old + (1 - ema_decay) * new, ema, new)
-        ema = {name: unless_frozen(averages[name], ema[name]) for name in averages}
+    params = _keep_frozen(optax.apply_updates(state.params, updates), state.params, frozen)
+    ema = _average(state, params, batch_stats, ema_decay, ema_warmup_steps, frozen)
     finite = jnp.isfinite(metrics["loss"]) & jnp.isfinite(metrics["gradient_norm"])
     metrics["skipped"] = jnp.where(finite, 0, 1)
     new = TrainState(state.step, params, batch_stats, opt_state, ema)
@@ -163,33 +137,98 @@ def train_step(
     return new._replace(step=state.step + 1), metrics
 
 
-def split_batch(batch, parts):
-    """The arrays (B, ...) of a batch as (parts, B / parts, ...); every device has as much of each part as of the others."""
+def _objective(params, batch_stats, batch, dropout, *, model, grid, loss, frozen):
+    """The mean loss of some images as (scalar, (mean LossTerms, updated batch statistics))."""
+    images, targets = batch
+    params = _keep_frozen(params, jax.lax.stop_gradient(params), frozen)
+    raw, updates = model.apply(
+        {"params": params, "batch_stats": batch_stats}, images, train=True, mutable=["batch_stats"], rngs={"dropout": dropout}
+    )
+    terms = jax.tree.map(jnp.mean, loss(raw, targets, grid))
+    return terms.box + terms.objectness + terms.classification, (terms, updates.get("batch_stats", {}))
+
+
+def _gradients(objective, state, parts, accumulate):
+    """The mean loss of the batch, its LossTerms, its gradients, and the updated batch statistics."""
+    gradient = jax.value_and_grad(objective, has_aux=True)
+    if accumulate == 1:
+        (total, (terms, batch_stats)), gradients = gradient(state.params, state.batch_stats, *parts)
+        return total, terms, gradients, batch_stats
+
+    def add(carry, part):
+        batch_stats, sums = carry
+        (total, (terms, batch_stats)), gradients = gradient(state.params, batch_stats, *part)
+        return (batch_stats, jax.tree.map(jnp.add, sums, (total, terms, gradients))), None
+
+    zero = jnp.zeros((), jnp.float32)
+    zeros = zero, LossTerms(zero, zero, zero), jax.tree.map(jnp.zeros_like, state.params)
+    (batch_stats, sums), _ = jax.lax.scan(add, (state.batch_stats, zeros), parts)
+    return *jax.tree.map(lambda x: x / accumulate, sums), batch_stats
+
+
+def _batch_loss(objective, params, batch_stats, parts, accumulate):
+    """The mean loss of the batch alone, for the line search."""
+    if accumulate == 1:
+        return objective(params, batch_stats, *parts)[0]
+    return jax.lax.map(lambda part: objective(params, batch_stats, *part)[0], parts).mean()
+
+
+def _average(state, params, batch_stats, decay, warmup_steps, frozen):
+    """The exponential moving averages after an update; None if the state has none."""
+    if not state.ema:
+        return state.ema
+    if warmup_steps:
+        decay = decay * -jnp.expm1(-(state.step + 1) / warmup_steps)
+    new = {"params": params, "batch_stats": batch_stats}
+    averages = jax.tree.map(lambda old, new: decay * old + (1 - decay) * new, state.ema, new)
+    return {name: _keep_frozen(averages[name], state.ema[name], frozen) for name in averages}
+
+
+def _keep_frozen(new, old, frozen):
+    """The leaves of `new`, but of `old` in frozen layers."""
+    # Selected, not computed: d * x + (1 - d) * x is not always x.
+    return jax.tree_util.tree_map_with_path(lambda path, n, o: o if layer_matches(layer_of(path), frozen) else n, new, old)
+
+
+def split_batch(batch: Any, parts: int) -> Any:
+    """Splits a batch into parts; every device holds an equal share of each part.
+
+    Args:
+        batch: tree of arrays (B, ...).
+        parts: how many; B must be a multiple of it.
+
+    Returns:
+        The tree with arrays (parts, B / parts, ...).
+    """
 
     def split(x):
-        # Picture n goes to part n % parts: a batch that lies on devices in order then stays where it is.
+        # Image n goes to part n % parts, so that a batch which is sharded over devices in order need not move.
         return x.reshape(x.shape[0] // parts, parts, *x.shape[1:]).swapaxes(0, 1)
 
     return jax.tree.map(split, batch)
 
 
-def compile_train_step(mesh, *, remat=False, **options):
-    """`train_step` for a mesh, compiled at its first call: the state on every device and donated, the batch split over them.
+def compile_train_step(mesh: jax.sharding.Mesh, *, remat: bool = False, **options: Any) -> jax.stages.Wrapped:
+    """Makes the jitted `train_step` of a mesh, with the state on every device and donated, and the batch sharded.
 
     Args:
         mesh: of `make_mesh`.
-        remat, options: of `train_step`, but for axis_name.
+        remat: as of `train_step`.
+        **options: the other keyword arguments of `train_step`, except axis_name.
+
+    Returns:
+        The function (state, batch) -> (state, metrics), compiled at its first call.
     """
-    replicated, split = shardings(mesh)
-    # XLA removes the barriers before what is computed anew, on a CPU by this pass and so early that it is then merged with what
-    # was computed before. The name of a pass that there is not is passed over.
-    options_of_xla = {"xla_disable_hlo_passes": "cse_barrier_expander"} if remat and jax.default_backend() == "cpu" else None
+    replicated, batch_sharding = shardings(mesh)
+    # On a CPU this pass of XLA removes the barriers before recomputed activations so early that these are then merged with the
+    # first ones. XLA ignores the names of passes that it does not have.
+    compiler_options = {"xla_disable_hlo_passes": "cse_barrier_expander"} if remat and jax.default_backend() == "cpu" else None
     return jax.jit(
         functools.partial(train_step, remat=remat, **options),
-        in_shardings=(replicated, split),
+        in_shardings=(replicated, batch_sharding),
         out_shardings=(replicated, replicated),
         donate_argnums=0,
-        compiler_options=options_of_xla,
+        compiler_options=compiler_options,
     )
 
 

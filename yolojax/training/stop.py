@@ -1,8 +1,10 @@
-"""Stopping by a signal, which all processes of a run do after the same step."""
+"""Stopping by a signal, at the same step in all processes of a run."""
 
 import collections
 import signal
 import threading
+from types import FrameType
+from typing import Any, NoReturn, Self
 
 import jax
 import jax.numpy as jnp
@@ -13,59 +15,76 @@ from yolojax.training.recorder import STEPS_IN_FLIGHT
 
 
 class StopSignals:
-    """While it is entered, the first SIGINT or SIGTERM is noted; a second one acts as usual.
+    """Inside its `with` block the first SIGINT or SIGTERM is noted; a second one acts as usual.
 
-    Of several processes each adds what it noted to a small sum on the devices after every step, and reads the sum of a step
-    when that step has long been computed: so all learn of a signal after the same step, and no device waits.
+    In a distributed run each process adds the signal it noted to a small sum on the devices after every step, and reads the
+    sum of a step once that step has long been computed. So all processes learn of a signal after the same step, and no device
+    waits.
     """
 
-    def __init__(self, mesh):
-        self._several = jax.process_count() > 1
-        replicated, self._split = shardings(mesh)
+    def __init__(self, mesh: jax.sharding.Mesh) -> None:
+        self._distributed = jax.process_count() > 1
+        replicated, self._batch_sharding = shardings(mesh)
         self._sum = jax.jit(lambda counts, noted: (jax.tree.map(jnp.sum, counts), noted.max()), out_shardings=replicated)
         self._sums = collections.deque()
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         self._noted = self._agreed = 0
-        self._before = {}
-        # Python allows only the main thread to handle signals; elsewhere the program's own handling stays.
+        self._before: dict[int, Any] = {}
+        # Python lets only the main thread handle signals; in other threads the program's own handling stays.
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM):
                 self._before[number] = signal.signal(number, self._note)
         return self
 
-    def share(self, counts):
-        """Called after each step with {name: number of this process}; returns the sums over the processes."""
-        if not self._several:
+    def share(self, counts: dict[str, Any]) -> dict[str, Any]:
+        """Adds up counts over the processes; to be called after each step.
+
+        Args:
+            counts: {name: integer of this process}.
+
+        Returns:
+            {name: sum over the processes}; in a distributed run scalars that may still be computed.
+        """
+        if not self._distributed:
             return counts
-        own = len(self._split.addressable_devices)
-        rows = jax.tree.map(lambda number: np.array([number] + [0] * (own - 1), np.int32), (counts, self._noted))
-        counts, noted = self._sum(*put(rows, self._split))
+        devices = len(self._batch_sharding.addressable_devices)
+        rows = jax.tree.map(lambda number: np.array([number] + [0] * (devices - 1), np.int32), (counts, self._noted))
+        counts, noted = self._sum(*put(rows, self._batch_sharding))
         self._sums.append(noted)
         return counts
 
-    def signal(self, computed=False):
-        """The signal that all processes know of, or 0; `computed` says that all steps up to now have been computed."""
-        if not self._several:
+    def signal(self, computed: bool = False) -> int:
+        """The number of the signal that all processes know of, or 0.
+
+        Args:
+            computed: whether all steps so far have been computed; if so, the signals noted up to now are read too.
+        """
+        if not self._distributed:
             return self._noted
         while len(self._sums) > (0 if computed else STEPS_IN_FLIGHT):
             self._agreed = max(self._agreed, int(self._sums.popleft()))
         return self._agreed
 
-    def leave(self):
-        """Raises what ends the program."""
-        # Several processes end alike, whichever of them had the signal.
-        interrupted = self.signal() == signal.SIGINT and not self._several
+    def leave(self) -> NoReturn:
+        """Ends the program.
+
+        Raises:
+            KeyboardInterrupt: after SIGINT.
+            SystemExit: after SIGTERM; in a distributed run after either signal.
+        """
+        # All processes of a distributed run end in the same way, whichever of them received the signal.
+        interrupted = self.signal() == signal.SIGINT and not self._distributed
         raise KeyboardInterrupt if interrupted else SystemExit(128 + self.signal())
 
-    def _note(self, number, _):
-        # Another one may come while this one is being noted.
+    def _note(self, number: int, _: FrameType | None) -> None:
+        # Another signal may arrive while this one is being noted.
         self._noted = self._noted or int(number)
         self._restore()
 
-    def _restore(self):
+    def _restore(self) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self._restore()

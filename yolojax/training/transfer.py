@@ -1,9 +1,11 @@
-"""Initial values from another run or a Darknet file: what fits is loaded, the rest starts anew, and all of it is said."""
+"""Initial values from another run or a Darknet file: layers that fit are loaded, and the rest is listed."""
 
 import math
 import os
 from pathlib import Path
+from typing import Any
 
+import flax.linen as nn
 import jax
 import numpy as np
 
@@ -14,34 +16,35 @@ from yolojax.models.layers import layer_matches, layer_of
 from yolojax.runs.workdir import load_run
 
 
-def initial_values(source, fresh, model):
-    """Takes over from a trained network the layers that this one has in the same shape.
+def initial_values(source: str | os.PathLike[str], fresh: dict[str, Any], model: nn.Module) -> tuple[dict[str, Any], list[str]]:
+    """Loads the layers of a trained network that this network has with the same name and shape.
 
     Args:
-        source: a workdir (its best checkpoint), WORKDIR/checkpoints/STEP, or Darknet's .weights of this network: all of it, all
-            but the heads (of another number of classes), or the backbone alone (darknet53.conv.74).
+        source: a workdir (its best checkpoint), WORKDIR/checkpoints/STEP, or Darknet's .weights of this network: complete, all
+            but the heads (for another number of classes), or the backbone alone (darknet53.conv.74).
         fresh: {"params", "batch_stats"} of this network as it would start from scratch.
         model: this network.
 
     Returns:
-        (variables, lines): NumPy arrays in the tree of `fresh`, and what was loaded, starts anew or was not used, for people.
+        (variables, lines): NumPy arrays in the tree of `fresh`, and lines to print that list which layers were loaded, start
+        anew or were not used.
 
     Raises:
-        InputError: no trained network there, or one of which no layer fits.
+        InputError: the source is no trained network, or none of its layers fits.
     """
-    ours = _layers(fresh)
-    origin, theirs = _from_darknet(source, fresh, model) if str(source).endswith(".weights") else _from_run(source)
-    loaded, anew = {}, {}
-    for layer, arrays in ours.items():
-        shapes, found = _shapes(arrays), _shapes(theirs.get(layer, {}))
-        if shapes == found:
-            loaded[layer] = theirs[layer]
+    own_layers = _layers(fresh)
+    origin, trained = _from_darknet(source, fresh, model) if str(source).endswith(".weights") else _from_run(source)
+    loaded, not_loaded = {}, {}
+    for layer, arrays in own_layers.items():
+        shapes, trained_shapes = _shapes(arrays), _shapes(trained.get(layer, {}))
+        if shapes == trained_shapes:
+            loaded[layer] = trained[layer]
         else:
-            why = f"{_outputs(found)} there, {_outputs(shapes)} outputs here" if found else "not there"
-            anew[layer] = f"{layer} ({why})"
+            why = f"{_outputs(trained_shapes)} there, {_outputs(shapes)} outputs here" if trained_shapes else "not there"
+            not_loaded[layer] = f"{layer} ({why})"
     if not loaded:
         raise InputError(f"config.init_from: no layer of {source} fits this network, by its name and shape; see config.model")
-    unused = [layer for layer in theirs if layer not in ours]
+    unused = [layer for layer in trained if layer not in own_layers]
 
     def choose(path, leaf):
         layer = layer_of(path[1:])
@@ -50,65 +53,83 @@ def initial_values(source, fresh, model):
     lines = [
         f"initial values from {origin}:",
         f"  loaded      {len(loaded):3} layers, {sum(map(_floats, loaded.values())):,} floats",
-        f"  start anew  {len(anew):3} layers{': ' * bool(anew)}{', '.join(anew.values())}",
+        f"  start anew  {len(not_loaded):3} layers{': ' * bool(not_loaded)}{', '.join(not_loaded.values())}",
         f"  not used    {len(unused):3} layers{': ' * bool(unused)}{', '.join(unused)}",
     ]
     return jax.tree_util.tree_map_with_path(choose, fresh), lines
 
 
-def check_freeze(pattern, variables):
-    """How many layers a pattern holds, as a line for people.
+def check_freeze(pattern: str, variables: dict[str, Any]) -> str:
+    """Checks config.train.freeze against the layers of a network.
+
+    Args:
+        pattern: regular expression of the layers to freeze.
+        variables: {"params", "batch_stats"} of the network.
+
+    Returns:
+        A line to print: how many layers are frozen.
 
     Raises:
-        InputError: it holds none of them, or all.
+        InputError: the pattern matches no layer, or all of them.
     """
     layers = list(_layers(variables))
-    held = [layer for layer in layers if layer_matches(layer, pattern)]
-    if len(held) in (0, len(layers)):
-        which = "all layers, and nothing would be trained" if held else "no layer"
-        raise InputError(f"config.train.freeze={pattern!r} holds {which}; the layers are {', '.join(layers)}")
-    return f"{len(held)} of {len(layers)} layers are frozen"
+    frozen = [layer for layer in layers if layer_matches(layer, pattern)]
+    if len(frozen) in (0, len(layers)):
+        which = "all layers, so nothing would be trained" if frozen else "no layer"
+        raise InputError(f"config.train.freeze={pattern!r} matches {which}; the layers are {', '.join(layers)}")
+    return f"{len(frozen)} of {len(layers)} layers are frozen"
 
 
-def check_decay(pattern, variables):
-    """How many layers a pattern has decay, as a line for people.
+def check_decay(pattern: str, variables: dict[str, Any]) -> str:
+    """Checks config.optimizer.decay_layers against the layers of a network.
+
+    Args:
+        pattern: regular expression of the layers whose kernels decay.
+        variables: {"params", "batch_stats"} of the network.
+
+    Returns:
+        A line to print: the kernels of how many layers decay.
 
     Raises:
-        InputError: it has none of them decay.
+        InputError: the pattern matches no layer.
     """
     layers = list(_layers(variables))
     decayed = [layer for layer in layers if layer_matches(layer, pattern)]
     if not decayed:
         raise InputError(
-            f"config.optimizer.decay_layers={pattern!r} is found in no layer; set config.optimizer.weight_decay=0 for no decay "
-            f"at all; the layers are {', '.join(layers)}"
+            f"config.optimizer.decay_layers={pattern!r} matches no layer; for no decay at all set "
+            f"config.optimizer.weight_decay=0; the layers are {', '.join(layers)}"
         )
     return f"the kernels of {len(decayed)} of {len(layers)} layers decay"
 
 
 def _from_run(source):
-    """What to call the source, and its layers."""
+    """The source's name for the printed list, and its layers."""
     path = Path(source)
     if (path / "config.json").is_file():
         run = load_run(path)
     elif path.is_dir() and path.parent.name == "checkpoints" and path.name.isdigit():
         run = load_run(path.parent.parent, path.name)
     else:
-        what = "is no workdir, no checkpoint of one and no .weights file" if os.path.exists(source) else "does not exist"
+        what = "is no workdir, checkpoint or .weights file" if os.path.exists(source) else "does not exist"
         raise InputError(f"config.init_from: {source} {what}: give the folder of a run, or one of its checkpoints/STEP")
     return f"{source}, step {run.step}", _layers(run.variables)
 
 
 def _from_darknet(source, fresh, model):
-    """What to call the file, and those layers that it holds."""
+    """The file's name for the printed list, and the layers that it holds."""
     problem = None
-    ways = ((read_weights, ()), (read_all_but_heads, (fresh,)), (read_backbone, (fresh,)))
-    for read, rest in ways:
+    readers: tuple[tuple[Any, tuple], ...] = (
+        (read_weights, ()),
+        (read_all_but_heads, (fresh,)),
+        (read_backbone, (fresh,)),
+    )
+    for read, arguments in readers:
         try:
-            weights = finite(source, read(source, model, *rest))
+            weights = finite(source, read(source, model, *arguments))
             break
         except InputError as error:
-            # What the file lacks to be the whole network says most about it.
+            # Why the file is not the whole network is the most helpful of the three messages.
             problem = problem or error
     else:
         raise InputError(f"config.init_from: {problem}")
