@@ -4,8 +4,8 @@ import jax.numpy as jnp
 
 from yolojax.errors import InputError
 from yolojax.grid import TINY_ANCHORS, YOLOV3_ANCHORS, AnchorGrid
-from yolojax.models.layers import abstract_variables, count_floats, initialize
 from yolojax.models.tiny import YOLOv3Tiny
+from yolojax.models.variables import abstract_variables, count_floats, initialize
 from yolojax.models.yolov3 import YOLOv3
 
 __all__ = ["YOLOv3", "YOLOv3Tiny", "abstract_variables", "build_grid", "build_model", "count_floats", "initialize"]
