@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, TypeVar, cast
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import ArrayLike
 
 from yolojax.boxes import cxcywh_to_xyxy, iou, pairwise_iou
 from yolojax.decode import Predictions
@@ -42,7 +43,7 @@ def _jit(*static_argnames: str) -> Callable[[_Function], _Function]:
 
 
 @_jit()
-def nms(boxes_xyxy: jax.Array | np.ndarray, scores: jax.Array | np.ndarray, *, iou_threshold: float | jax.Array) -> jax.Array:
+def nms(boxes_xyxy: jax.Array | np.ndarray, scores: jax.Array | np.ndarray, *, iou_threshold: ArrayLike) -> jax.Array:
     """Exact greedy non-maximum suppression, in n^2 bits of memory.
 
     Boxes are visited by falling score (of equal scores, the earlier box first). A box is kept if its IoU with every box kept
@@ -66,8 +67,8 @@ def nms(boxes_xyxy: jax.Array | np.ndarray, scores: jax.Array | np.ndarray, *, i
 def postprocess(
     predictions: Predictions,
     *,
-    score_threshold: float | jax.Array = 0.3,
-    iou_threshold: float | jax.Array = 0.45,
+    score_threshold: ArrayLike = 0.3,
+    iou_threshold: ArrayLike = 0.45,
     max_candidates: int = 1024,
     max_detections: int = 100,
     class_agnostic: bool = False,
@@ -188,7 +189,7 @@ def _distance_iou(power: float, aspect: jax.Array, a: jax.Array, b: jax.Array) -
 
 def _suppressors(
     boxes: jax.Array,
-    iou_threshold: float | jax.Array,
+    iou_threshold: ArrayLike,
     groups: jax.Array | None = None,
     overlap: Callable[[jax.Array, jax.Array], jax.Array] = iou,
 ) -> jax.Array:
