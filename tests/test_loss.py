@@ -135,8 +135,8 @@ def test_gradient_matches_finite_differences(box):
     def total(heads):
         return sum(oracle.terms(heads, labels, scale_boxes, *place, box=box, reference=reference))
 
-    for found, expected in zip(gradient, oracle.slopes(total, reference), strict=True):
-        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-7)
+    for actual, expected in zip(gradient, oracle.slopes(total, reference), strict=True):
+        np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-7)
     assert sum(np.count_nonzero(g[..., :4]) for g in gradient) > 0
 
 
@@ -168,7 +168,7 @@ def test_what_the_terms_reach():
         assert np.all(flat[b, ~positive, 4] >= 0)
 
 
-def test_a_perfect_answer_costs_nothing():
+def test_a_perfect_prediction_costs_nothing():
     boxes = np.array([[9, 9.5, 39, 70.5]], np.float32)  # the anchor (30, 61) at the centre of a cell of stride 16
     targets = stack([assign(boxes, np.array([1]), GRID, rule="best", max_boxes=8)] * 3)
     raw = tuple(np.zeros((3, h, w, 3, 5 + NUM_CLASSES), np.float32) for h, w in GRID.shapes)
@@ -180,7 +180,7 @@ def test_a_perfect_answer_costs_nothing():
     np.testing.assert_allclose(terms, 0, atol=1e-5)
 
 
-def test_a_perfect_answer_of_a_stretched_sigmoid_costs_nothing():
+def test_a_perfect_prediction_through_a_stretched_sigmoid_costs_nothing():
     grid = AnchorGrid((64, 96), xy_scales=(1, 2, 1))
     boxes = np.array([[20 - 15, 36 - 30.5, 20 + 15, 36 + 30.5]], np.float32)  # a quarter into column 1 and row 2 of stride 16
     targets = stack([assign(boxes, np.array([1]), grid, rule="best", max_boxes=2)])
@@ -260,7 +260,7 @@ def test_extreme_heads_and_degenerate_boxes_stay_finite(box, x64):
 
 
 @pytest.mark.parametrize("box", OVERLAPS)
-def test_a_vanishing_answer_to_a_box_without_area_has_a_finite_gradient(box):
+def test_a_vanishing_prediction_for_a_box_without_area_has_a_finite_gradient(box):
     # The prediction shrinks onto the corner x = 0, where float32 still tells its two sides apart.
     targets = stack([assign(np.zeros((1, 4)), np.array([0]), GRID, max_boxes=8)] * 3)
     for tw, th in ((-50, 0), (-27, -27), (-25, -50), (-60, 3)):

@@ -21,7 +21,7 @@ postprocess_jitted = functools.partial(jax.jit, static_argnames=STATIC)(postproc
 
 
 def check(predictions, *, score_threshold=0.3, iou_threshold=0.5, **options):
-    """Compares the detections of every picture with the oracle's, and returns them."""
+    """Compares the detections of each image with the oracle's, and returns them."""
     detections = postprocess_jitted(predictions, score_threshold=score_threshold, iou_threshold=iou_threshold, **options)
     options = {
         "max_candidates": 1024, "max_detections": 100, "class_agnostic": False, "multi_label": False, "method": "hard",
@@ -59,7 +59,7 @@ def random_predictions(seed, *, batch=2, slots=40, num_classes=3, area=60):
 
 
 def predictions_of(rows):
-    """Predictions of one picture from (cxcywh, objectness logit, class logits)."""
+    """Predictions of one image from (cxcywh, objectness logit, class logits)."""
     boxes, objectness, classes = (np.array([member], np.float32) for member in zip(*rows, strict=True))
     return Predictions(boxes, objectness, classes)
 
@@ -165,8 +165,8 @@ def test_of_equal_scores_the_lower_slot_comes_first(max_candidates, expected):
         predictions_of(rows), score_threshold=0.2, multi_label=True, max_candidates=max_candidates, max_detections=4
     )
     centres = detections.boxes[0, :, 0] + 2
-    found = list(zip(centres[detections.valid[0]].tolist(), detections.classes[0].tolist(), strict=False))
-    assert found == expected
+    detected = list(zip(centres[detections.valid[0]].tolist(), detections.classes[0].tolist(), strict=False))
+    assert detected == expected
 
 
 def test_classes_suppress_each_other_only_when_told():
@@ -221,35 +221,35 @@ def test_softmax_scores():
     logits = np.log(np.array([[[6, 3, 1], [1, 2, 7], [3, 6, 1]]], np.float32)) + 5  # a shift changes nothing
     boxes = np.array([[[10, 10, 5, 5], [30, 10, 5, 5], [50, 10, 5, 5]]], np.float32)
     objectness = np.log(np.array([[3, 4, 1]], np.float32))
-    found = postprocess(
+    detected = postprocess(
         Predictions(boxes, objectness, logits),
         score_threshold=0.04,
         max_detections=10,
         multi_label=True,
         class_scores="softmax",
     )
-    np.testing.assert_allclose(found.scores[0, :9], [0.56, 0.45, 0.3, 0.225, 0.16, 0.15, 0.08, 0.075, 0.05], rtol=1e-5)
-    np.testing.assert_array_equal(found.classes[0, :9], [2, 0, 1, 1, 1, 0, 0, 2, 2])
-    assert found.valid.sum() == 9
+    np.testing.assert_allclose(detected.scores[0, :9], [0.56, 0.45, 0.3, 0.225, 0.16, 0.15, 0.08, 0.075, 0.05], rtol=1e-5)
+    np.testing.assert_array_equal(detected.classes[0, :9], [2, 0, 1, 1, 1, 0, 0, 2, 2])
+    assert detected.valid.sum() == 9
 
 
 @settings(deadline=None, max_examples=15)
 @given(seed=st.integers(0, 9999), aspect=st.sampled_from([0.2, 1.0, 3.0]), power=st.sampled_from([0.6, 1.0]))
 def test_suppression_by_distances(seed, aspect, power):
     predictions = random_predictions(seed, num_classes=1)
-    found = distances_jitted(
+    detected = distances_jitted(
         predictions, score_threshold=0.3, iou_threshold=0.3, distance_power=power, aspects=np.float32([aspect, 1])
     )
     for b, of in enumerate((aspect, 1)):
         scores = 1 / (1 + np.exp(-predictions.objectness_logits[b])) / (1 + np.exp(-predictions.class_logits[b, :, 0]))
         best = np.flatnonzero(scores > 0.3)
         kept = darknet_oracle.diou_nms(predictions.boxes[b, best] * [of, 1, of, 1], scores[best], 0.3, power)
-        np.testing.assert_allclose(found.scores[b][found.valid[b]], np.sort(scores[best[kept]])[::-1], rtol=1e-5)
+        np.testing.assert_allclose(detected.scores[b][detected.valid[b]], np.sort(scores[best[kept]])[::-1], rtol=1e-5)
 
 
 def test_boxes_without_area_keep_suppression_by_distances_finite():
     boxes = np.zeros((1, 3, 4), np.float32)
-    found = postprocess(
+    detected = postprocess(
         Predictions(boxes, np.float32([[3, 2, 1]]), np.float32([[[3], [3], [3]]])), distance_power=0.6, iou_threshold=0.5
     )
-    assert found.valid.sum() == 3 and np.isfinite(found.scores).all()
+    assert detected.valid.sum() == 3 and np.isfinite(detected.scores).all()

@@ -78,8 +78,8 @@ def test_gradient_matches_finite_differences(options):
     def total(heads):
         return sum(oracle.paper_terms(heads, labels, scale_boxes, *place, **options, **WEIGHTS, reference=reference))
 
-    for found, expected in zip(gradient, oracle.slopes(total, reference), strict=True):
-        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-7)
+    for actual, expected in zip(gradient, oracle.slopes(total, reference), strict=True):
+        np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-7)
     assert sum(np.count_nonzero(g[..., :4]) for g in gradient) > 0
 
 
@@ -109,7 +109,7 @@ def test_by_hand():
 
 
 @pytest.mark.parametrize("wh", ["sqrt", "log"])
-def test_a_perfect_answer_costs_nothing(wh):
+def test_a_perfect_prediction_costs_nothing(wh):
     slot = [0, np.log(33 / 31), np.log(28 / 20), np.log(48 / 40), 30, -30, 30, -30]
     for options in ({"objectness": "bce"}, {"objectness": "iou", "class_scores": "softmax"}):
         np.testing.assert_allclose(one_slot(slot, wh=wh, **options), 0, atol=1e-6)
@@ -178,7 +178,7 @@ def test_any_boxes_and_heads_give_finite_terms_that_are_not_negative(boxes, seed
     positive = np.zeros(SMALL.num_slots + 1, bool)
     positive[targets.slots.ravel()] = True
     moved = np.concatenate([np.reshape(g, (-1, 5 + NUM_CLASSES)) for g in gradient])
-    assert not moved[~positive[:-1]][:, [0, 1, 2, 3, 5, 6, 7]].any()  # only slots that answer for a box learn box and class
+    assert not moved[~positive[:-1]][:, [0, 1, 2, 3, 5, 6, 7]].any()  # only slots responsible for a box learn box and class
 
 
 def test_gradient_descent_on_the_heads_finds_the_boxes():
@@ -231,13 +231,13 @@ def test_sizes_that_are_squares_of_sigmoids(wh):
     for off in (0.0, 0.4):
         t = np.log(shares / (1 - shares)) + off
         raw[slot][:4] = [*np.log(center / (1 - center)), *t]
-        found = paper_loss((jnp.asarray(raw),), targets, grid, wh=wh, coord_weight=1.0).box[0]
+        actual = paper_loss((jnp.asarray(raw),), targets, grid, wh=wh, coord_weight=1.0).box[0]
         sizes = (2 / (1 + np.exp(-t))) ** 2 * [20, 12]
         if wh == "sqrt":
             expected = ((np.sqrt(sizes / [64, 32]) - np.sqrt(np.array([width, height]) / [64, 32])) ** 2).sum()
         else:
             expected = (np.log(sizes / [width, height]) ** 2).sum()
-        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=1e-6)
         if not off:
             overlap = yolo_loss((jnp.asarray(raw),), targets, grid).box[0]
             np.testing.assert_allclose(overlap, 0, atol=1e-5)

@@ -1,4 +1,4 @@
-"""The one exception that means: what the user gave cannot be used."""
+"""The exception for unusable input, and helpers that keep messages to one readable line."""
 
 import re
 
@@ -6,21 +6,21 @@ import re
 class InputError(ValueError):
     """Bad input from the user: a file, a flag or a configuration field.
 
-    The message is one line that says what is wrong, where (file and line where there is one) and what to do about it;
-    the programs print it without a traceback and exit with status 1.
+    The message is one line that says what is wrong, where (with file and line if known) and what to do about it. The programs
+    print it without a traceback and exit with status 1.
     """
 
-    def __init__(self, message: str):
+    def __init__(self, message: str) -> None:
         super().__init__(one_line(message))
 
 
-def first_line(error):
-    """The first line of an exception's words, or its kind where it has none."""
+def first_line(error: BaseException) -> str:
+    """The first line of an exception's message, or the exception's type if it has no message."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def one_line(message: str) -> str:
-    """A message that any terminal can show: what is not printable (in file names, say) escaped, endless words cut."""
+    """A message that any terminal can show: unprintable characters (in file names, say) escaped, overlong words shortened."""
     if len(message) > 20_000:
         message = f"{message[:10_000]}...{message[-200:]}"
     message = "".join(c if c.isprintable() else repr(c)[1:-1] for c in message)

@@ -1,18 +1,24 @@
-"""The losses of YOLOv3, on compact targets: the device gathers what answers for each box."""
+"""The losses of YOLOv3 on compact targets: the device gathers the predictions responsible for each box."""
 
 import functools
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
-from yolojax import boxes as overlaps
-from yolojax.boxes import cxcywh_to_xyxy, iou
+from yolojax.boxes import ciou, cxcywh_to_xyxy, diou, giou, iou
 from yolojax.decode import MAX_LOG_SIZE, decode_boxes, flatten_heads, log_sizes, place_in_cell
+from yolojax.grid import AnchorGrid
+from yolojax.targets import Targets
 
-BOX_TERMS = {"giou": overlaps.giou, "iou": overlaps.iou, "diou": overlaps.diou, "ciou": overlaps.ciou}
-CLASS_TERMS = {
+if TYPE_CHECKING:
+    from yolojax.config import LossConfig
+
+BOX_TERMS: dict[str, Callable[[jax.Array, jax.Array], jax.Array]] = {"giou": giou, "iou": iou, "diou": diou, "ciou": ciou}
+CLASS_TERMS: dict[str, Callable[[jax.Array, jax.Array], jax.Array]] = {
     "sigmoid": lambda logits, labels: optax.sigmoid_binary_cross_entropy(logits, labels).sum(-1),
     "softmax": optax.softmax_cross_entropy,
 }
@@ -21,14 +27,28 @@ OBJECTNESS_TERMS = ("bce", "iou")
 
 
 class LossTerms(NamedTuple):
-    """The three terms of a detection loss, each (B,): one number a picture, summed over its slots."""
+    """The three terms of a detection loss, each (B,): one number per image, summed over its slots.
+
+    Attributes:
+        box: (B,), the error of the boxes.
+        objectness: (B,), the error of the objectness.
+        classification: (B,), the error of the classes.
+    """
 
     box: jax.Array
     objectness: jax.Array
     classification: jax.Array
 
 
-def yolo_loss(raw, targets, grid, *, ignore_iou=0.5, label_smoothing=0.01, box="giou"):
+def yolo_loss(
+    raw: Sequence[jax.Array | np.ndarray],
+    targets: Targets,
+    grid: AnchorGrid,
+    *,
+    ignore_iou: float | jax.Array = 0.5,
+    label_smoothing: float | jax.Array = 0.01,
+    box: str = "giou",
+) -> LossTerms:
     """The loss of the TensorFlow YOLOv3 family, with no weights between its terms.
 
     Box: sum over positive slots of (2 - w * h / (W * H)) * (1 - GIoU), w and h of the true box (GIoU: arXiv:1902.09630).
@@ -38,31 +58,31 @@ def yolo_loss(raw, targets, grid, *, ignore_iou=0.5, label_smoothing=0.01, box="
     Classification: sum over positive slots and classes of BCE against (1 - d) * onehot + d / C.
 
     Args:
-        raw: for each scale (B, H_s, W_s, A, 5 + C) raw heads.
-        targets: batched Targets, assigned with the same grid.
-        grid: AnchorGrid.
-        ignore_iou: IoU from which a prediction that answers for no box is not counted as background.
+        raw: for each scale, fine to coarse, the raw heads (B, H_s, W_s, A, 5 + C).
+        targets: batched targets, assigned with the same grid.
+        grid: the grid of the network's input.
+        ignore_iou: a prediction responsible for no box counts as background below this IoU.
         label_smoothing: d above.
-        box: which overlap the box term uses: "giou", "iou", "diou" or "ciou".
+        box: the overlap that the box term uses: "giou", "iou", "diou" or "ciou".
 
     Returns:
-        LossTerms, each (B,), in the floating type of the heads.
+        The three terms, each (B,), in the floating type of the heads.
 
     Raises:
-        ValueError: heads that do not fit the grid, an unknown box term.
+        ValueError: the heads do not match the grid, or the box term is unknown.
     """
     if box not in BOX_TERMS:
         raise ValueError(f"unknown box term {box!r}: one of {', '.join(BOX_TERMS)}")
     flat = flatten_heads(raw, grid)
-    answers, geometry, positive = _answers(flat, targets, grid)
+    responsible, geometry, positive = _responsible(flat, targets, grid)
     true_boxes = jnp.asarray(targets.boxes, flat.dtype)
-    predicted = cxcywh_to_xyxy(decode_boxes(answers[..., :4], geometry))
+    predicted = cxcywh_to_xyxy(decode_boxes(responsible[..., :4], geometry))
     overlap = BOX_TERMS[box](predicted, cxcywh_to_xyxy(true_boxes)[:, :, None, :])
     height, width = grid.size
     scale = 2 - true_boxes[..., 2] * true_boxes[..., 3] / (width * height)
     box_term = jnp.where(positive, scale[..., None] * (1 - overlap), 0).sum((1, 2))
 
-    class_bce = CLASS_TERMS["sigmoid"](answers[..., 5:], _class_labels(flat, targets, label_smoothing))
+    class_bce = CLASS_TERMS["sigmoid"](responsible[..., 5:], _class_labels(flat, targets, label_smoothing))
     class_term = jnp.where(positive, class_bce, 0).sum((1, 2))
 
     logits = flat[..., 4]
@@ -73,86 +93,86 @@ def yolo_loss(raw, targets, grid, *, ignore_iou=0.5, label_smoothing=0.01, box="
 
 
 def paper_loss(
-    raw,
-    targets,
-    grid,
+    raw: Sequence[jax.Array | np.ndarray],
+    targets: Targets,
+    grid: AnchorGrid,
     *,
-    coord_weight=5.0,
-    noobject_weight=0.5,
-    ignore_iou=0.5,
-    label_smoothing=0.01,
-    wh="sqrt",
-    objectness="bce",
-    class_scores="sigmoid",
-):
+    coord_weight: float | jax.Array = 5.0,
+    noobject_weight: float | jax.Array = 0.5,
+    ignore_iou: float | jax.Array = 0.5,
+    label_smoothing: float | jax.Array = 0.01,
+    wh: str = "sqrt",
+    objectness: str = "bce",
+    class_scores: str = "sigmoid",
+) -> LossTerms:
     """The loss of the YOLO papers: squared errors of the boxes, cross entropy of objectness and classes.
 
-    Box: coord_weight * sum over positive slots of (x - x')^2 + (y - y')^2 + (sqrt w - sqrt w')^2 + (sqrt h - sqrt h')^2, the
-    primed ones true, x and y in cells of the slot's scale, w and h as shares of the input's (Redmon et al. 2016,
-    arXiv:1506.02640, equation 3 and section 2.2).
-    Objectness: sum over positive slots of BCE(logit, 1), and noobject_weight * sum of BCE(logit, 0) over the slots without an
+    Box: coord_weight * sum over positive slots of (x - x')^2 + (y - y')^2 + (sqrt w - sqrt w')^2 + (sqrt h - sqrt h')^2, where
+    primes mark true values, x and y are in cells of the slot's scale, w and h in fractions of the input's width and height
+    (Redmon et al. 2016, arXiv:1506.02640, equation 3 and section 2.2).
+    Objectness: sum over positive slots of BCE(logit, 1), plus noobject_weight * sum of BCE(logit, 0) over the slots without an
     object whose prediction overlaps no box of their scale by `ignore_iou` or more.
     Classification: sum over positive slots and classes of BCE against (1 - d) * onehot + d / C
     (Redmon and Farhadi 2018, arXiv:1804.02767, sections 2.1 and 2.2).
 
     Args:
-        raw: for each scale (B, H_s, W_s, A, 5 + C) raw heads.
-        targets: batched Targets, assigned with the same grid.
-        grid: AnchorGrid.
-        coord_weight: weight of the box term; equation 3 has 5.
-        noobject_weight: weight of the objectness of background; equation 3 has 0.5.
-        ignore_iou: IoU from which a prediction that answers for no box is not counted as background.
-        label_smoothing: d above; the papers have 0.
+        raw: for each scale, fine to coarse, the raw heads (B, H_s, W_s, A, 5 + C).
+        targets: batched targets, assigned with the same grid.
+        grid: the grid of the network's input.
+        coord_weight: weight of the box term; 5 in equation 3.
+        noobject_weight: weight of the background in the objectness term; 0.5 in equation 3.
+        ignore_iou: a prediction responsible for no box counts as background below this IoU.
+        label_smoothing: d above; 0 in the papers.
         wh: "sqrt" as above, or "log": (t_w - log(w' / anchor_w))^2 and the same for h, as in Darknet, where a true side under
             one pixel counts as one pixel.
         objectness: "bce" as above, or "iou": at positive slots (sigmoid(logit) - IoU)^2 with the IoU of prediction and true
             box, a constant in the gradient (the confidence of equation 3).
-        class_scores: "sigmoid" as above, or "softmax": cross entropy of the softmax over the classes, for classes that exclude
-            each other; `postprocess` must then be told the same. With a single class that is 0.
+        class_scores: "sigmoid" as above, or "softmax": cross entropy of the softmax over the classes, for mutually exclusive
+            classes; it is 0 for a single class. `postprocess` needs the same choice.
 
     Returns:
-        LossTerms, each (B,), in the floating type of the heads.
+        The three terms, each (B,), in the floating type of the heads.
 
     Raises:
-        ValueError: heads that do not fit the grid, an unknown `wh`, `objectness` or `class_scores`.
+        ValueError: the heads do not match the grid, or `wh`, `objectness` or `class_scores` is unknown.
     """
     options = (wh, WH_TERMS), (objectness, OBJECTNESS_TERMS), (class_scores, CLASS_TERMS)
     for name, (value, known) in zip(("wh", "objectness", "class_scores"), options, strict=True):
         if value not in known:
             raise ValueError(f"unknown {name} {value!r}: one of {', '.join(known)}")
     flat = flatten_heads(raw, grid)
-    answers, geometry, positive = _answers(flat, targets, grid)
+    responsible, geometry, positive = _responsible(flat, targets, grid)
     true_boxes = jnp.asarray(targets.boxes, flat.dtype)[:, :, None, :]
     cells, strides, anchors = geometry[..., :2], geometry[..., 2:3], geometry[..., 3:5]
 
-    xy_error = place_in_cell(answers[..., :2], geometry) + cells - true_boxes[..., :2] / strides
+    xy_error = place_in_cell(responsible[..., :2], geometry) + cells - true_boxes[..., :2] / strides
     if wh == "sqrt":
         size = jnp.asarray(grid.size[::-1], flat.dtype)[None, None, None, :]
-        # The root is taken in the exponent: that of a size which has vanished would have no finite gradient.
-        roots = jnp.exp(jnp.minimum(log_sizes(answers[..., 2:4], geometry), MAX_LOG_SIZE) / 2) * jnp.sqrt(anchors / size)
+        # The root is taken in the exponent: the root of a vanished size has no finite gradient.
+        roots = jnp.exp(jnp.minimum(log_sizes(responsible[..., 2:4], geometry), MAX_LOG_SIZE) / 2) * jnp.sqrt(anchors / size)
         wh_error = roots - jnp.sqrt(jnp.maximum(true_boxes[..., 2:], 0) / size)
     else:
-        wh_error = log_sizes(answers[..., 2:4], geometry) - jnp.log(jnp.maximum(true_boxes[..., 2:], 1) / anchors)
+        wh_error = log_sizes(responsible[..., 2:4], geometry) - jnp.log(jnp.maximum(true_boxes[..., 2:], 1) / anchors)
     box_term = jnp.where(positive, (xy_error**2 + wh_error**2).sum(-1), 0).sum((1, 2))
 
-    logits = answers[..., 4]
+    logits = responsible[..., 4]
     if objectness == "bce":
         object_error = optax.sigmoid_binary_cross_entropy(logits, jnp.ones_like(logits))
     else:
-        predicted = cxcywh_to_xyxy(decode_boxes(answers[..., :4], geometry))
+        predicted = cxcywh_to_xyxy(decode_boxes(responsible[..., :4], geometry))
         overlap = jax.lax.stop_gradient(iou(predicted, cxcywh_to_xyxy(true_boxes)))
         object_error = (jax.nn.sigmoid(logits) - overlap) ** 2
     object_term = jnp.where(positive, object_error, 0).sum((1, 2))
     t, background = _objectness_labels(flat, targets, grid, ignore_iou)
     background_term = (background * optax.sigmoid_binary_cross_entropy(flat[..., 4], t)).sum(1)
 
-    class_error = CLASS_TERMS[class_scores](answers[..., 5:], _class_labels(flat, targets, label_smoothing))
+    class_error = CLASS_TERMS[class_scores](responsible[..., 5:], _class_labels(flat, targets, label_smoothing))
     class_term = jnp.where(positive, class_error, 0).sum((1, 2))
     return LossTerms(coord_weight * box_term, object_term + noobject_weight * background_term, class_term)
 
 
-def build_loss(config):
-    """The loss of a `LossConfig`: a function of (raw heads, targets, grid) to LossTerms."""
+def build_loss(config: "LossConfig") -> Callable[[Sequence[jax.Array | np.ndarray], Targets, AnchorGrid], LossTerms]:
+    """The loss that a configuration describes, as a function of raw heads, targets and grid."""
     shared = {"ignore_iou": config.ignore_iou, "label_smoothing": config.label_smoothing}
     if config.name == "yolo":
         return functools.partial(yolo_loss, **shared, box=config.box)
@@ -167,13 +187,13 @@ def build_loss(config):
     )
 
 
-def best_overlaps(flat, targets, grid):
+def best_overlaps(flat: jax.Array, targets: Targets, grid: AnchorGrid) -> jax.Array:
     """The largest IoU of each prediction with the boxes that got an anchor on its scale.
 
     Args:
-        flat: (B, N, 5 + C) raw heads as `flatten_heads` gives them.
-        targets: batched Targets.
-        grid: AnchorGrid.
+        flat: (B, N, 5 + C) raw heads from `flatten_heads`.
+        targets: batched targets.
+        grid: the grid of the network's input.
 
     Returns:
         (B, N), 0 where a scale has no box; no gradient flows through it.
@@ -187,27 +207,32 @@ def best_overlaps(flat, targets, grid):
     return jnp.concatenate(best, axis=1)
 
 
-def _answers(flat, targets, grid):
-    """At the slots of each box: raw heads (B, M, S * A, 5 + C), slot geometry (B, M, S * A, 5 to 7), positive (B, M, S * A).
+def _responsible(flat: jax.Array, targets: Targets, grid: AnchorGrid) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """The raw heads responsible for each box, the geometry of their slots, and which of them are not padding.
 
-    N, the padding of slots, reads zeros, and a geometry of ones.
+    Returns:
+        responsible: (B, M, S * A, 5 + C); zeros at padding.
+        geometry: (B, M, S * A, 5 to 7), rows of `AnchorGrid.slot_geometry`; ones at padding.
+        positive: (B, M, S * A) bool, False at padding.
     """
     slots = jnp.asarray(targets.slots)
     batch = jnp.arange(slots.shape[0])[:, None, None]
-    answers = flat.at[batch, slots].get(mode="fill", fill_value=0)
+    responsible = flat.at[batch, slots].get(mode="fill", fill_value=0)
     geometry = jnp.asarray(grid.slot_geometry, flat.dtype).at[slots].get(mode="fill", fill_value=1)
-    return answers, geometry, slots < grid.num_slots
+    return responsible, geometry, slots < grid.num_slots
 
 
-def _class_labels(flat, targets, label_smoothing):
+def _class_labels(flat: jax.Array, targets: Targets, label_smoothing: float | jax.Array) -> jax.Array:
     """Smoothed one-hot classes of the boxes, (B, M, 1, C)."""
     num_classes = flat.shape[-1] - 5
     onehot = jax.nn.one_hot(targets.classes, num_classes, dtype=flat.dtype)
     return ((1 - label_smoothing) * onehot + label_smoothing / num_classes)[:, :, None, :]
 
 
-def _objectness_labels(flat, targets, grid, ignore_iou):
-    """(t, background), each (B, N): 1 at positive slots, and 1 at slots that are neither positive nor ignored."""
+def _objectness_labels(
+    flat: jax.Array, targets: Targets, grid: AnchorGrid, ignore_iou: float | jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """(t, background), each (B, N): t is 1 at positive slots, background is 1 at slots neither positive nor ignored."""
     slots = jnp.asarray(targets.slots)
     batch = jnp.arange(slots.shape[0])[:, None, None]
     t = jnp.zeros_like(flat[..., 4]).at[batch, slots].set(1, mode="drop")

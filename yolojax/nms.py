@@ -1,28 +1,34 @@
 """Non-maximum suppression with results of fixed size, so that it compiles into one program with the network."""
 
 import functools
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar, cast
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+from jax.typing import ArrayLike
 
 from yolojax.boxes import cxcywh_to_xyxy, iou, pairwise_iou
+from yolojax.decode import Predictions
 
 METHODS = ("hard", "soft")
-CLASS_SCORES = {"sigmoid": jax.nn.sigmoid, "softmax": jax.nn.softmax}
+CLASS_SCORES: dict[str, Callable[[jax.Array], jax.Array]] = {"sigmoid": jax.nn.sigmoid, "softmax": jax.nn.softmax}
 SOFT_NMS_SIGMA = 0.5
 WORD = 32
-"""Bits of the words that say which boxes suppress a box."""
+"""Bits per word in the bit masks of `_suppressors`."""
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 class Detections(NamedTuple):
-    """Detections of fixed number K a picture, by falling score, padded at the end.
+    """A fixed number K of detections per image, by falling score, padded at the end.
 
     Attributes:
         boxes: (B, K, 4) xyxy in pixels of the network's input; padding is 0.
         scores: (B, K) in [0, 1]; padding is 0.
         classes: (B, K) int32; padding is -1.
-        valid: (B, K) bool, False at padding.
+        valid: (B, K) bool; False at padding.
     """
 
     boxes: jax.Array
@@ -31,20 +37,25 @@ class Detections(NamedTuple):
     valid: jax.Array
 
 
-@jax.jit
-def nms(boxes_xyxy, scores, *, iou_threshold):
-    """Exact greedy non-maximum suppression.
+def _jit(*static_argnames: str) -> Callable[[_Function], _Function]:
+    """`jax.jit` as a decorator that shows editors and type checkers the signature of the function."""
+    return lambda function: cast(_Function, jax.jit(function, static_argnames=static_argnames))
 
-    Boxes are visited by falling score (of equals, the earlier one first); one is kept if its IoU with every box kept
+
+@_jit()
+def nms(boxes_xyxy: jax.Array | np.ndarray, scores: jax.Array | np.ndarray, *, iou_threshold: ArrayLike) -> jax.Array:
+    """Exact greedy non-maximum suppression, in n^2 bits of memory.
+
+    Boxes are visited by falling score (of equal scores, the earlier box first). A box is kept if its IoU with every box kept
     before it is at most `iou_threshold`.
 
     Args:
-        boxes_xyxy: (n, 4), any one unit.
+        boxes_xyxy: (n, 4), in any single unit.
         scores: (n,).
-        iou_threshold: scalar.
+        iou_threshold: scalar in [0, 1].
 
     Returns:
-        keep: (n,) bool, in the order of the boxes. Takes n^2 bits of memory.
+        (n,) bool, whether each box is kept, in the order of the boxes.
     """
     boxes_xyxy, scores = jnp.asarray(boxes_xyxy), jnp.asarray(scores)
     order = jnp.argsort(-scores, stable=True)
@@ -52,62 +63,58 @@ def nms(boxes_xyxy, scores, *, iou_threshold):
     return jnp.zeros_like(kept).at[order].set(kept)
 
 
-@functools.partial(
-    jax.jit,
-    static_argnames=(
-        "max_candidates", "max_detections", "class_agnostic", "multi_label", "method", "class_scores", "distance_power",
-    ),
-)  # fmt: skip
+@_jit("max_candidates", "max_detections", "class_agnostic", "multi_label", "method", "class_scores", "distance_power")
 def postprocess(
-    predictions,
+    predictions: Predictions,
     *,
-    score_threshold=0.3,
-    iou_threshold=0.45,
-    max_candidates=1024,
-    max_detections=100,
-    class_agnostic=False,
-    multi_label=False,
-    method="hard",
-    class_scores="sigmoid",
-    distance_power=None,
-    aspects=None,
-):
+    score_threshold: ArrayLike = 0.3,
+    iou_threshold: ArrayLike = 0.45,
+    max_candidates: int = 1024,
+    max_detections: int = 100,
+    class_agnostic: bool = False,
+    multi_label: bool = False,
+    method: str = "hard",
+    class_scores: str = "sigmoid",
+    distance_power: float | None = None,
+    aspects: jax.Array | np.ndarray | None = None,
+) -> Detections:
     """Turns predictions into detections: scores, the best candidates, non-maximum suppression.
 
     The score of a class at a slot is sigmoid(objectness) * sigmoid(class), as in Darknet. Candidates are found in two stages:
-    the `max_candidates` slots of the largest best score, then as many (slot, class) pairs of these; no pair among the
-    best can be lost in the first stage. Of equal scores the lower slot comes first; where not all of them can be candidates,
-    those of the slot with the better best class are. Both thresholds may be traced values.
+    first the `max_candidates` slots with the largest best score, then the `max_candidates` best (slot, class) pairs among them;
+    the first stage cannot lose any of the best pairs. Of equal scores the lower slot comes first; where equal scores exceed
+    the number of candidates, slots with the better best class win. Both thresholds may be traced values.
 
     Args:
-        predictions: Predictions, batched.
-        score_threshold: candidates score more than this.
-        iou_threshold: of hard suppression; a box is removed when its IoU with a better one exceeds it.
-        max_candidates: how many (slot, class) pairs of a picture enter suppression.
-        max_detections: K, how many of a picture come out.
-        class_agnostic: boxes of different classes suppress each other too.
-        multi_label: a slot may be detected as every class over the threshold; else as its best class only.
+        predictions: batched predictions.
+        score_threshold: candidates must score more than this.
+        iou_threshold: for hard suppression; a box is removed when its IoU with a better one exceeds it.
+        max_candidates: the number of (slot, class) pairs per image that enter suppression.
+        max_detections: K, the number of detections per image.
+        class_agnostic: whether boxes of different classes suppress each other too.
+        multi_label: whether a slot may be detected as every class over the threshold, instead of its best class only.
         method: "hard", greedy suppression; or "soft", which multiplies the score of a box by exp(-IoU^2 / 0.5) for each better
             one instead of removing it (Bodla et al. 2017, arXiv:1704.04503, equation 4).
-        distance_power: of hard suppression; where given, (d^2 / c^2)^distance_power is taken off the IoU of two boxes with the
-            distance d of their centres and the diagonal c of the box around both (Zheng et al. 2020, arXiv:1911.08287, section
-            3.4; the power is Darknet's beta_nms).
-        aspects: (B,), height over width of the pictures as they lie in the input: as in Darknet, d and c are then in shares of
-            the picture. By default they are in pixels of the input.
-        class_scores: "sigmoid" as above; or "softmax" over the classes in its place, for networks trained so (`paper_loss`).
+        class_scores: "sigmoid" as above; or "softmax" over the classes in its place, for networks trained that way
+            (`paper_loss`).
+        distance_power: for hard suppression; if given, (d^2 / c^2)^distance_power is subtracted from the IoU of two boxes, with
+            d the distance between their centres and c the diagonal of the smallest box around both (Zheng et al. 2020,
+            arXiv:1911.08287, section 3.4; the power is Darknet's beta_nms).
+        aspects: (B,), height over width of each picture within the input: d and c are then in fractions of the picture, as in
+            Darknet. By default they are in pixels of the input.
 
     Returns:
-        Detections.
+        The detections of each image.
 
     Raises:
-        ValueError: an unknown method, an unknown kind of class scores.
+        ValueError: an unknown method, or an unknown kind of class scores.
     """
     if method not in METHODS:
         raise ValueError(f"unknown suppression method {method!r}: one of {', '.join(METHODS)}")
     if class_scores not in CLASS_SCORES:
         raise ValueError(f"unknown class scores {class_scores!r}: one of {', '.join(CLASS_SCORES)}")
 
-    def one_picture(boxes, objectness_logits, class_logits, aspect):
+    def one_image(boxes, objectness_logits, class_logits, aspect):
         slots, scores, classes = _candidates(objectness_logits, class_logits, max_candidates, multi_label, class_scores)
         boxes = cxcywh_to_xyxy(boxes[slots])
         groups = None if class_agnostic else classes
@@ -120,39 +127,45 @@ def postprocess(
         else:
             chosen, scores = _soft(boxes, groups, scores, min(max_detections, len(scores)))
             valid = scores > score_threshold
-        found = Detections(
+        detections = Detections(
             boxes=jnp.where(valid[:, None], boxes[chosen], 0),
             scores=jnp.where(valid, scores, 0),
             classes=jnp.where(valid, classes[chosen], -1),
             valid=valid,
         )
-        padding = max_detections - len(chosen)
-        fill = Detections(boxes=0, scores=0, classes=-1, valid=False)
-        return Detections(
-            *(
-                jnp.pad(member, [(0, padding)] + [(0, 0)] * (member.ndim - 1), constant_values=value)
-                for member, value in zip(found, fill, strict=True)
-            )
-        )
+        return _padded(detections, max_detections)
 
     aspects = jnp.ones(len(predictions.boxes)) if aspects is None else aspects
-    return jax.vmap(one_picture)(*predictions, aspects)
+    return jax.vmap(one_image)(*predictions, aspects)
 
 
-def distance_power(model):
-    """That of `postprocess` which belongs to a network: of a cfg with nms_kind=diounms; None for any other."""
+def distance_power(model: object) -> float | None:
+    """The `distance_power` of `postprocess` for a network: set by a cfg with nms_kind=diounms, None for any other network."""
     return getattr(model, "distance_power", None)
 
 
-def _candidates(objectness_logits, class_logits, max_candidates, multi_label, class_scores):
-    """The best (slot, class) pairs of one picture by falling score: slots, scores and classes, (k,) each."""
-    of_classes = CLASS_SCORES[class_scores]
-    # The sigmoid grows with its argument: one a slot will do, where the scores of all classes would be most of the work.
-    best = jax.nn.sigmoid(class_logits.max(-1)) if class_scores == "sigmoid" else of_classes(class_logits).max(-1)
+def _padded(detections: Detections, count: int) -> Detections:
+    """The detections of one image, (k, ...) each, padded to (count, ...)."""
+    padding = count - len(detections.scores)
+
+    def pad(field, value):
+        return jnp.pad(field, [(0, padding)] + [(0, 0)] * (field.ndim - 1), constant_values=value)
+
+    boxes, scores, classes, valid = detections
+    return Detections(pad(boxes, 0), pad(scores, 0), pad(classes, -1), pad(valid, False))
+
+
+def _candidates(
+    objectness_logits: jax.Array, class_logits: jax.Array, max_candidates: int, multi_label: bool, class_scores: str
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """The best (slot, class) pairs of one image by falling score: slots, scores and classes, (k,) each."""
+    probabilities = CLASS_SCORES[class_scores]
+    # The sigmoid is monotonic, so one per slot is enough; computing it for all classes would be most of the work.
+    best = jax.nn.sigmoid(class_logits.max(-1)) if class_scores == "sigmoid" else probabilities(class_logits).max(-1)
     top, slots = jax.lax.top_k(jax.nn.sigmoid(objectness_logits) * best, min(max_candidates, len(best)))
-    pairs = jax.nn.sigmoid(objectness_logits[slots])[:, None] * of_classes(class_logits[slots])
+    pairs = jax.nn.sigmoid(objectness_logits[slots])[:, None] * probabilities(class_logits[slots])
     if multi_label:
-        # Best slots first: nearly sorted, the pairs take half the time on a CPU that they take by slot.
+        # Best slots first: the pairs are then nearly sorted, which halves the time on a CPU.
         top, chosen = jax.lax.top_k(pairs.reshape(-1), min(max_candidates, pairs.size))
         count = pairs.shape[1]
         falling, chosen = jax.lax.sort((-top, slots[chosen // count] * count + chosen % count), num_keys=2)
@@ -162,8 +175,8 @@ def _candidates(objectness_logits, class_logits, max_candidates, multi_label, cl
     return slots, top, classes.astype(jnp.int32)
 
 
-def _distance_iou(power, aspect, a, b):
-    """IoU less (d^2 / c^2)^power, see `postprocess`; boxes xyxy (..., 4)."""
+def _distance_iou(power: float, aspect: jax.Array, a: jax.Array, b: jax.Array) -> jax.Array:
+    """IoU minus (d^2 / c^2)^power, see `postprocess`; boxes xyxy (..., 4)."""
 
     def squared_length(across, down):
         return (across * aspect) ** 2 + down**2
@@ -174,36 +187,55 @@ def _distance_iou(power, aspect, a, b):
     return iou(a, b) - (squared_distance / jnp.where(squared_diagonal > 0, squared_diagonal, 1)) ** power
 
 
-def _suppressors(boxes, iou_threshold, groups=None, overlap=iou):
-    """Which boxes before it overlap each box by more than the threshold, and are of its group where groups (n,) are given.
+def _suppressors(
+    boxes: jax.Array,
+    iou_threshold: ArrayLike,
+    groups: jax.Array | None = None,
+    overlap: Callable[[jax.Array, jax.Array], jax.Array] = iou,
+) -> jax.Array:
+    """The earlier boxes that overlap each box by more than the threshold and, if groups are given, belong to its group.
 
-    Bits, because the greedy rounds read them again and again: (n, w) uint32 for boxes (n, 4), where bit b of word k in row i
-    is of box b * w + k.
+    They are bits because every greedy round reads all of them.
+
+    Args:
+        boxes: (n, 4) xyxy.
+        iou_threshold: scalar.
+        groups: (n,).
+        overlap: a function of two sets of boxes, such as `iou`.
+
+    Returns:
+        (n, w) uint32, where bit b of word k in row i stands for box b * w + k.
     """
     count = len(boxes)
     words = -(-count // WORD)
     earlier = jnp.pad(boxes, ((0, words * WORD - count), (0, 0)))
-    places = jnp.arange(words * WORD)
-    if groups is not None:
-        earlier_groups = jnp.pad(groups, (0, words * WORD - count))
+    positions = jnp.arange(words * WORD)
+    earlier_groups = None if groups is None else jnp.pad(groups, (0, words * WORD - count))
     bits = jnp.zeros((count, words), jnp.uint32)
-    # One term a bit, which XLA makes one loop of: a sum over an axis of bits takes three times as long on a CPU.
+    # XLA fuses one term per bit into one loop; a sum over an axis of bits takes three times as long on a CPU.
     for bit in range(WORD):
         part = slice(bit * words, (bit + 1) * words)
         suppresses = overlap(boxes[:, None], earlier[None, part]) > iou_threshold
-        suppresses &= places[None, part] < places[:count, None]
-        if groups is not None:
+        suppresses &= positions[None, part] < positions[:count, None]
+        if groups is not None and earlier_groups is not None:
             suppresses &= groups[:, None] == earlier_groups[None, part]
         bits |= suppresses.astype(jnp.uint32) << bit
     return bits
 
 
-def _greedy(suppressors, candidate):
-    """Greedy suppression of boxes sorted by falling score; `_suppressors` of them, candidate (n,) bool -> kept (n,).
+def _greedy(suppressors: jax.Array, candidate: jax.Array) -> jax.Array:
+    """Greedy suppression of boxes sorted by falling score.
 
-    Whether a box stays depends only on the boxes before it. Deciding all of them at once, again and again, until nothing
-    changes, therefore reaches the greedy result, in as many rounds as the longest chain of suppressions: a few, where
-    visiting the boxes one by one takes n dependent steps.
+    Whether a box stays depends only on the boxes before it. So deciding all of them at once, and repeating until nothing
+    changes, reaches the greedy result. The number of rounds is the length of the longest chain of suppressions, usually a
+    few; visiting the boxes one by one would take n dependent steps.
+
+    Args:
+        suppressors: (n, w) uint32 from `_suppressors`.
+        candidate: (n,) bool, the boxes that may be kept.
+
+    Returns:
+        (n,) bool, whether each box is kept.
     """
     count, words = suppressors.shape
     shifts = jnp.arange(WORD, dtype=jnp.uint32)[:, None]
@@ -225,8 +257,8 @@ def _greedy(suppressors, candidate):
     return kept
 
 
-def _soft(boxes, groups, scores, count):
-    """Gaussian soft suppression: indices (count,) in the order of choice and their scores when chosen."""
+def _soft(boxes: jax.Array, groups: jax.Array | None, scores: jax.Array, count: int) -> tuple[jax.Array, jax.Array]:
+    """Gaussian soft suppression: indices (count,) in the order in which they are chosen, and their scores at that time."""
     overlaps = pairwise_iou(boxes, boxes)
     if groups is not None:
         overlaps = jnp.where(groups[:, None] == groups[None, :], overlaps, 0)

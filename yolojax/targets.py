@@ -1,24 +1,27 @@
-"""Which slots answer for which box: the compact form that training uses, and the dense labels of the papers' code."""
+"""Which slots are responsible for which box: the compact form used in training, and the dense labels of the papers' code."""
 
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from yolojax.boxes import iou, xyxy_to_cxcywh
+from yolojax.grid import AnchorGrid
 
 RULES = ("threshold", "best")
 
 
 class Targets(NamedTuple):
-    """The boxes of one picture and the slots that answer for them; batched by stacking every member.
+    """The boxes of one image and the slots responsible for them; batched by stacking each field.
 
-    M is the number of boxes there is room for, S the number of scales, A the anchors at a cell, N the number of slots.
+    M is the number of boxes there is room for, S the number of scales, A the number of anchors per cell, N the number of slots.
+    `assign` returns NumPy arrays; on a device the fields are JAX arrays.
 
     Attributes:
         boxes: (M, 4) float32, cxcywh in pixels of the network's input; padding is 0.
         classes: (M,) int32; padding is -1.
-        slots: (M, S * A) int32, entry s * A + a is the slot of anchor a on scale s; N where it does not answer for the box.
-        on_scale: (M, S) bool, the box got an anchor on this scale (before a later box took the slot from it).
+        slots: (M, S * A) int32; entry s * A + a is the slot of anchor a on scale s, or N if it is not responsible for the box.
+        on_scale: (M, S) bool, whether the box got an anchor on this scale (before a later box took the slot).
     """
 
     boxes: np.ndarray
@@ -27,28 +30,36 @@ class Targets(NamedTuple):
     on_scale: np.ndarray
 
 
-def assign(boxes_xyxy, classes, grid, *, max_boxes=150, iou_threshold=0.3, rule="threshold"):
-    """Finds the slots that answer for each box of one picture.
+def assign(
+    boxes_xyxy: npt.ArrayLike,
+    classes: npt.ArrayLike,
+    grid: AnchorGrid,
+    *,
+    max_boxes: int = 150,
+    iou_threshold: float = 0.3,
+    rule: str = "threshold",
+) -> Targets:
+    """Finds the slots responsible for each box of one image.
 
-    Rule "threshold": every anchor, over all scales, whose IoU with the box is greater than `iou_threshold` when it stands at
-    the centre of the box's cell; where there is none, the single best one (the first of equals, scale-major). This is
-    the rule of the TensorFlow YOLOv3 family. Rule "best": the one anchor of all whose shape fits best, as in Darknet
-    (Redmon and Farhadi 2018, arXiv:1804.02767, section 2.1). Of two boxes on one slot the later one gets it.
+    Rule "threshold": every anchor, on any scale, whose IoU with the box exceeds `iou_threshold` when the anchor is placed at
+    the centre of the box's cell; if no anchor does, the single best one (the first of equals, fine scales first). This is the
+    rule of the TensorFlow YOLOv3 family. Rule "best": the one anchor, of all scales, that matches the box's shape best, as in
+    Darknet (Redmon and Farhadi 2018, arXiv:1804.02767, section 2.1). If two boxes claim the same slot, the later one gets it.
 
     Args:
-        boxes_xyxy: (n, 4) in pixels of the network's input. More than `max_boxes`: the largest are kept, in their order.
+        boxes_xyxy: (n, 4) in pixels of the network's input. Of more than `max_boxes` the largest are kept, in their order.
         classes: (n,) integers, not negative.
-        grid: AnchorGrid.
-        max_boxes: room M for boxes.
-        iou_threshold: of rule "threshold".
+        grid: the geometry of the network's slots.
+        max_boxes: M, the number of boxes there is room for.
+        iou_threshold: used by rule "threshold".
         rule: "threshold" or "best".
 
     Returns:
-        Targets of this picture, NumPy arrays.
+        The targets of this image.
 
     Raises:
-        ValueError: shapes that do not fit, boxes that are not finite, classes that are no whole numbers from 0, an unknown
-            rule.
+        ValueError: shapes that do not match, boxes that are not finite, classes that are not whole numbers from 0, or an
+            unknown rule.
     """
     boxes, classes = _checked(boxes_xyxy, classes)
     if rule not in RULES:
@@ -66,17 +77,9 @@ def assign(boxes_xyxy, classes, grid, *, max_boxes=150, iou_threshold=0.3, rule=
     else:
         overlaps = _iou_of_centred(boxes[:, None, None], boxes[:, None, None, :2], np.asarray(grid.anchors, np.float64))
         chosen = np.zeros((n, scales, anchors), bool)
-    unanswered = ~chosen.any((1, 2))
+    unmatched = ~chosen.any((1, 2))
     best = overlaps.reshape(n, scales * anchors).argmax(-1)
-    chosen.reshape(n, scales * anchors)[unanswered, best[unanswered]] = True
-
-    columns, rows = cells[..., 0], cells[..., 1]
-    grid_columns = np.asarray(grid.shapes)[:, 1]
-    first = np.asarray(grid.offsets) + (rows * grid_columns + columns) * anchors  # (n, S)
-    slots = np.where(chosen, first[..., None] + np.arange(anchors), grid.num_slots).reshape(n, scales * anchors)
-    owner = np.full(grid.num_slots + 1, -1)
-    owner[slots] = np.arange(n)[:, None]  # of repeated indices NumPy keeps the last
-    slots = np.where(owner[slots] == np.arange(n)[:, None], slots, grid.num_slots)
+    chosen.reshape(n, scales * anchors)[unmatched, best[unmatched]] = True
 
     targets = Targets(
         boxes=np.zeros((max_boxes, 4), np.float32),
@@ -86,17 +89,17 @@ def assign(boxes_xyxy, classes, grid, *, max_boxes=150, iou_threshold=0.3, rule=
     )
     targets.boxes[:n] = boxes
     targets.classes[:n] = classes
-    targets.slots[:n] = slots
+    targets.slots[:n] = _claimed_slots(cells, chosen, grid)
     targets.on_scale[:n] = chosen.any(-1)
     return targets
 
 
-def overlaps_at_cells(boxes, grid):
-    """The IoU of boxes with every anchor of theirs, each anchor at the centre of the box's cell on its scale.
+def overlaps_at_cells(boxes: np.ndarray, grid: AnchorGrid) -> tuple[np.ndarray, np.ndarray]:
+    """The IoU of each box with every anchor, where the anchor is placed at the centre of the box's cell on its scale.
 
     Args:
         boxes: (n, 4) float64 cxcywh in pixels of the network's input.
-        grid: AnchorGrid.
+        grid: the geometry of the network's slots.
 
     Returns:
         cells: (n, S, 2) int64, column and row of the cell that holds the box's centre, clipped into the grid.
@@ -109,18 +112,20 @@ def overlaps_at_cells(boxes, grid):
     return cells, _iou_of_centred(boxes[:, None, None], centres[:, :, None], np.asarray(grid.anchors, np.float64))
 
 
-def densify(targets, grid, num_classes, *, label_smoothing=0.01):
-    """Builds the dense labels that compact targets stand for, as the TensorFlow YOLOv3 family feeds them.
+def densify(
+    targets: Targets, grid: AnchorGrid, num_classes: int, *, label_smoothing: float = 0.01
+) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...]]:
+    """Expands compact targets to the dense labels that the TensorFlow YOLOv3 family feeds to its loss.
 
     Args:
-        targets: Targets of one picture.
-        grid: the AnchorGrid that they were assigned with.
+        targets: the targets of one image.
+        grid: the grid that they were assigned with.
         num_classes: C.
-        label_smoothing: d of (1 - d) * onehot + d / C.
+        label_smoothing: d in (1 - d) * onehot + d / C.
 
     Returns:
-        labels: for each scale (H_s, W_s, A, 5 + C) float32 of cxcywh in pixels, 1, smoothed classes; zeros at other slots.
-        scale_boxes: for each scale (M, 4) float32 cxcywh, the boxes that got an anchor there, in order, then zeros.
+        labels: for each scale, (H_s, W_s, A, 5 + C) float32 of cxcywh in pixels, 1, smoothed classes; zeros at other slots.
+        scale_boxes: for each scale, (M, 4) float32 cxcywh of the boxes that got an anchor on it, in order, then zeros.
     """
     flat = np.zeros((grid.num_slots, 5 + num_classes), np.float32)
     box, entry = np.nonzero(targets.slots < grid.num_slots)
@@ -133,12 +138,12 @@ def densify(targets, grid, num_classes, *, label_smoothing=0.01):
     for scale, (rows, columns) in enumerate(grid.shapes):
         first, count = grid.offsets[scale], grid.slots_per_scale[scale]
         labels.append(flat[first : first + count].reshape(rows, columns, grid.anchors_per_scale, -1))
-        there = targets.boxes[targets.on_scale[:, scale]]
-        scale_boxes.append(np.concatenate([there, np.zeros((len(targets.boxes) - len(there), 4), np.float32)]))
+        boxes = targets.boxes[targets.on_scale[:, scale]]
+        scale_boxes.append(np.concatenate([boxes, np.zeros((len(targets.boxes) - len(boxes), 4), np.float32)]))
     return tuple(labels), tuple(scale_boxes)
 
 
-def _checked(boxes_xyxy, classes):
+def _checked(boxes_xyxy: npt.ArrayLike, classes: npt.ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     boxes = np.asarray(boxes_xyxy, np.float64)
     classes = np.asarray(classes)
     if boxes.size == 0:
@@ -152,7 +157,28 @@ def _checked(boxes_xyxy, classes):
     return boxes, classes.astype(np.int32)
 
 
-def _iou_of_centred(boxes, centres, sizes):
+def _claimed_slots(cells: np.ndarray, chosen: np.ndarray, grid: AnchorGrid) -> np.ndarray:
+    """The slots that each box keeps once later boxes have taken theirs.
+
+    Args:
+        cells: (n, S, 2), column and row of each box's cell on each scale.
+        chosen: (n, S, A) bool, the anchors chosen for each box.
+        grid: the geometry of the network's slots.
+
+    Returns:
+        (n, S * A) slots; N at anchors that were not chosen, or that a later box has taken.
+    """
+    n, scales, anchors = chosen.shape
+    columns, rows = cells[..., 0], cells[..., 1]
+    grid_columns = np.asarray(grid.shapes)[:, 1]
+    first = np.asarray(grid.offsets) + (rows * grid_columns + columns) * anchors  # (n, S)
+    slots = np.where(chosen, first[..., None] + np.arange(anchors), grid.num_slots).reshape(n, scales * anchors)
+    owner = np.full(grid.num_slots + 1, -1)
+    owner[slots] = np.arange(n)[:, None]  # for repeated indices NumPy keeps the last value
+    return np.where(owner[slots] == np.arange(n)[:, None], slots, grid.num_slots)
+
+
+def _iou_of_centred(boxes: np.ndarray, centres: np.ndarray, sizes: np.ndarray) -> np.ndarray:
     """IoU of cxcywh boxes (..., 4) with boxes of the given centres (..., 2) and sizes (..., 2); broadcasts."""
     low, high = boxes[..., :2] - boxes[..., 2:] / 2, boxes[..., :2] + boxes[..., 2:] / 2
     corners = np.concatenate(np.broadcast_arrays(centres - sizes / 2, centres + sizes / 2), -1)

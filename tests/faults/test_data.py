@@ -92,7 +92,8 @@ def test_list_edited_between_stop_and_resume(environment, tmp_path, old, new, me
     succeed(environment, "train.py", *flags)
     (tmp_path / "list.txt").write_text(text.replace(old, new))
     status, _, err = run(environment, "train.py", *flags)
-    assert status == 1 and err.count("\n") == 1 and re.search(rf"the data of config\.data\.train has changed since .*{message}", err)
+    assert status == 1 and err.count("\n") == 1
+    assert re.search(rf"the data of config\.data\.train has changed since .*{message}", err)
     (tmp_path / "list.txt").write_text(text)
     succeed(environment, "train.py", *flags)
 

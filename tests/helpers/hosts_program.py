@@ -1,4 +1,4 @@
-"""What runtime/test_hosts.py starts as two processes: they share batches, an evaluation and a signal, or one of them fails."""
+"""Run by runtime/test_distributed.py as two processes, which share batches, an evaluation and a signal, or fail together."""
 
 import os
 import signal
@@ -11,10 +11,11 @@ from yolojax.errors import InputError
 from yolojax.programs import cli
 from yolojax.programs.flags import define_distributed_flags, distributed_options
 from yolojax.runtime import hosts
+from yolojax.runtime.distributed import distributed_run
 
 
 def main(arguments):
-    with hosts.distributed_run(distributed_options()):
+    with distributed_run(distributed_options()):
         globals()[arguments[0]]()
 
 
@@ -37,14 +38,14 @@ def share():
     config.data.max_boxes = 1
     grid = build_grid(config.model, config.data.size)
     mesh = make_mesh()
-    split = shardings(mesh)[1]
-    rows = local_rows(split, 8)
+    batch_sharding = shardings(mesh)[1]
+    rows = local_rows(batch_sharding, 8)
     assert hosts.gather(rows.tolist()) == [[0, 1, 2, 3], [4, 5, 6, 7]]
 
     whole = list(train_batches(source, config, [grid], 0, 5))
     heard = []
     with StopSignals(mesh) as stop:
-        own = prefetch_to_devices(train_batches(source, config, [grid], 0, 5, rows.tolist()), split)
+        own = prefetch_to_devices(train_batches(source, config, [grid], 0, 5, rows.tolist()), batch_sharding)
         for step, ((batch, counts), (expected, all_counts)) in enumerate(zip(own, whole, strict=True)):
             assert batch.images.shape == expected.images.shape
             total = jax.jit(lambda images: images.astype(jnp.int32).sum())(batch.images)
@@ -58,16 +59,16 @@ def share():
             heard.append(int(stop.signal()))
     assert heard == [0, 0, 0, signal.SIGTERM, signal.SIGTERM]
 
-    # Each picture's "loss" is its mean, and it is found once, as a box of its own size.
+    # The "loss" of an image is its mean, and one box is detected in it.
     @jax.jit
     def eval_step(scale, batch):
         means = scale * batch.images.astype(jnp.float32).mean((1, 2, 3))
         boxes = jnp.tile(jnp.array([[[8.0, 8.0, 40.0, 40.0]]]), (8, 1, 1))
-        found = Detections(boxes, means[:, None] / 256, jnp.zeros((8, 1), jnp.int32), jnp.ones((8, 1), bool))
-        return found, LossTerms(means, 2 * means, 3 * means)
+        detections = Detections(boxes, means[:, None] / 256, jnp.zeros((8, 1), jnp.int32), jnp.ones((8, 1), bool))
+        return detections, LossTerms(means, 2 * means, 3 * means)
 
     val_source = open_split(config, "val")
-    outcome = evaluate(eval_step, np.float32(1), val_source, config, grid, split)
+    outcome = evaluate(eval_step, np.float32(1), val_source, config, grid, batch_sharding)
     means = [val_source.example(0, index).image.mean() for index in range(13)]
     assert outcome.indices == list(range(13)) and outcome.summary["images"] == 13
     np.testing.assert_allclose([scores[0] for _, scores, _ in outcome.detections], np.array(means) / 256, rtol=1e-5)
@@ -78,7 +79,6 @@ def share():
 
 
 def fail():
-
     if not hosts.is_first():
         raise InputError("pictures.txt:5: it is broken")
     hosts.gather("nobody answers")
@@ -91,14 +91,14 @@ def late():
 
     from yolojax.runtime.devices import make_mesh, put, shardings
 
-    # As while it compiles what the other has in its cache; longer than Gloo waits for a connection.
+    # Like a process that compiles what the other has in its cache; longer than Gloo waits for a connection.
     if not hosts.is_first():
         time.sleep(40)
     assert hosts.gather(7) == [7, 7]
-    replicated, split = shardings(make_mesh())
+    replicated, batch_sharding = shardings(make_mesh())
     if not hosts.is_first():
         time.sleep(40)
-    assert int(jax.jit(lambda x: x.sum(), out_shardings=replicated)(put(np.ones(2, np.int32), split))) == 4
+    assert int(jax.jit(lambda x: x.sum(), out_shardings=replicated)(put(np.ones(2, np.int32), batch_sharding))) == 4
     print("met", flush=True)
 
 

@@ -1,4 +1,4 @@
-"""Programs as several processes on this machine, for tests: started at once, on forced CPU devices, over loopback."""
+"""Runs of a program as several processes on this machine, on forced CPU devices, over loopback."""
 
 import os
 import socket
@@ -10,7 +10,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def start(*arguments, processes=2, devices=2, slurm=False):
-    """Starts a program, a list of Popen; processes find each other by flags, or by what SLURM would set."""
+    """Starts a program as a list of Popen; the processes find each other by flags, or by the variables that SLURM sets."""
     port = free_port()
     environment = os.environ | {
         "JAX_PLATFORMS": "cpu",
@@ -25,8 +25,8 @@ def start(*arguments, processes=2, devices=2, slurm=False):
 
     def variables(process):
         names = {"JOB_ID": 7, "STEP_NODELIST": "localhost", "NTASKS": processes, "PROCID": process, "LOCALID": process}
-        found = {f"SLURM_{name}": str(value) for name, value in names.items()}
-        return found | {"SLURM_STEP_NUM_NODES": "1", "JAX_COORDINATOR_PORT": str(port)} if slurm else {}
+        slurm_variables = {f"SLURM_{name}": str(value) for name, value in names.items()}
+        return slurm_variables | {"SLURM_STEP_NUM_NODES": "1", "JAX_COORDINATOR_PORT": str(port)} if slurm else {}
 
     return [
         subprocess.Popen(
@@ -42,7 +42,7 @@ def start(*arguments, processes=2, devices=2, slurm=False):
 
 
 def finish(running, timeout=580):
-    """Waits for all of them; returns (status, stdout, stderr) of each."""
+    """Waits for all processes; returns (status, stdout, stderr) of each."""
     try:
         ended = [(*process.communicate(timeout=timeout), process.returncode) for process in running]
         return [(status, out, err) for out, err, status in ended]
@@ -52,7 +52,7 @@ def finish(running, timeout=580):
 
 
 def free_port():
-    """A port that nobody listens on now."""
+    """A port that is free at the moment."""
     with socket.socket() as trial:
         trial.bind(("", 0))
         return trial.getsockname()[1]

@@ -1,4 +1,4 @@
-"""The allocator keeps what was freed: large buffers are not zeroed by the kernel again and again."""
+"""The allocator keeps freed memory: large buffers are not zeroed by the kernel again and again."""
 
 import platform
 import subprocess

@@ -26,7 +26,7 @@ def test_progress_is_plain_lines_where_there_is_no_terminal(capsys):
     progress.close()
     out, err = capsys.readouterr()
     first, second = out.splitlines()
-    assert first.startswith("step 120/400  loss 3.00 = box 1.00 + obj 0.50 + class 1.50  12 pictures/s  rate 1.0e-04")
+    assert first.startswith("step 120/400  loss 3.00 = box 1.00 + obj 0.50 + class 1.50  12 images/s  rate 1.0e-04")
     assert first.endswith("0:00 left")
     assert second == "[bold] is no markup"
     assert err == ""
@@ -55,5 +55,5 @@ progress.close()
     except OSError:  # how Linux says that the other end is closed
         pass
     assert done.returncode == 0
-    for part in ("evaluate 3/9", "5/10", "loss 3.00", "7 pictures/s", "a line above"):
+    for part in ("evaluate 3/9", "5/10", "loss 3.00", "7 images/s", "a line above"):
         assert part in shown.decode(), part

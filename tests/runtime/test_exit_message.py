@@ -1,4 +1,4 @@
-"""The line that a process leaves to be printed if it cannot say anything itself."""
+"""The error line for a process that cannot print one itself."""
 
 import subprocess
 import sys
@@ -17,7 +17,7 @@ import pytest
         ("exit_message._shell.kill(); exit_message._shell.wait(); exit_message.disarm()", 0, False),
     ],
 )
-def test_words_are_said_unless_they_are_taken_back(repository, end, status, said):
+def test_the_message_is_printed_unless_it_is_cancelled(repository, end, status, said):
     program = (
         f"import os, signal\nfrom yolojax.runtime import exit_message\nexit_message.arm('it has \"gone\"; $HOME %s')\n{end}"
     )
@@ -28,7 +28,7 @@ def test_words_are_said_unless_they_are_taken_back(repository, end, status, said
     assert ended.stderr.splitlines()[-1:] == (['-c: error: it has "gone"; $HOME %s'] if said else [])
 
 
-def test_without_a_shell_nothing_is_said(repository):
+def test_without_a_shell_nothing_is_printed(repository):
     begin = "import os\nfrom yolojax.runtime import exit_message\n"
     program = begin + "os.environ['PATH'] = ''\nexit_message.arm('')\nexit_message.disarm()"
     ended = subprocess.run([sys.executable, "-c", program], cwd=repository, capture_output=True, text=True, timeout=60)

@@ -1,4 +1,4 @@
-"""Pictures through a detector in threads: order, errors, pictures as they come, bounded memory, and a clean end."""
+"""Images through a detector in threads: order, errors, images as they arrive, bounded memory, and a clean end."""
 
 import queue
 import threading
@@ -43,7 +43,7 @@ def test_every_item_comes_out_in_order(count, eager):
         time.sleep(0.001 * (number % 3))  # the first to begin is not the first to end
         return picture(number)
 
-    results = [(item, int(image[0, 0, 0]), found) for item, image, found in detect_prefetched(
+    results = [(item, int(image[0, 0, 0]), detection) for item, image, detection in detect_prefetched(
         detect, read, iter(range(count)), batch=8, eager=eager
     )]  # fmt: skip
     assert results == [(n, n, 2 * n) for n in range(count)]
@@ -60,19 +60,19 @@ def test_what_cannot_be_read_keeps_its_place():
 
     results = list(detect_prefetched(double, read, range(11), batch=4))
     assert [item for item, *_ in results] == list(range(11))
-    for number, image, found in results:
+    for number, image, detection in results:
         if number % 3 == 1:
-            assert isinstance(image, InputError) and str(image) == f"no {number}" and found is None
+            assert isinstance(image, InputError) and str(image) == f"no {number}" and detection is None
         else:
-            assert found == 2 * number
+            assert detection == 2 * number
 
 
 def test_a_picture_is_handled_before_the_next_one_comes():
     coming, handled = queue.Queue(), []
 
     def work():
-        for item, _, found in detect_prefetched(double, picture, iter(coming.get, None), batch=8, eager=True):
-            handled.append((item, found))
+        for item, _, detection in detect_prefetched(double, picture, iter(coming.get, None), batch=8, eager=True):
+            handled.append((item, detection))
 
     worker = threading.Thread(target=work)
     worker.start()

@@ -3,29 +3,32 @@
 import functools
 
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 
 from yolojax.models.layers import ConvBN, scaled
 
 BLOCKS = (1, 2, 8, 8, 4)
+"""Residual blocks in each of the five stages."""
 
 
 class Darknet53(nn.Module):
-    """The backbone of YOLOv3: (B, H, W, 3) -> features at strides 8, 16, 32 of 256, 512, 1024 channels (times `width`).
+    """The backbone of YOLOv3: (B, H, W, 3) -> features at strides 8, 16, 32 with 256, 512, 1024 channels (times `width`).
 
     Five stages of a stride-2 convolution and 1, 2, 8, 8, 4 residual blocks (1x1 to half the channels, 3x3 back, addition
-    after the activation). Attributes as in `YOLOv3`.
+    after the activation). The attributes are those of `YOLOv3`.
     """
 
     width: float = 1.0
-    dtype: jnp.dtype = jnp.float32
+    dtype: DTypeLike = jnp.float32
     momentum: float = 0.99
     axis_name: str | None = None
     frozen: str = ""
     remat: bool = False
 
     @nn.compact
-    def __call__(self, x, *, train):
+    def __call__(self, x: jax.Array, *, train: bool) -> list[jax.Array]:
         common = {"dtype": self.dtype, "momentum": self.momentum, "axis_name": self.axis_name}
         conv = functools.partial(ConvBN, **common, frozen=self.frozen, remat=self.remat)
         x = conv(scaled(32, self.width), 3, name="stem")(x, train=train)

@@ -1,19 +1,22 @@
-"""YOLOv3-tiny, layers as in yolov3-tiny.cfg (Redmon and Farhadi 2018, arXiv:1804.02767)."""
+"""YOLOv3-tiny, with layers as in yolov3-tiny.cfg (Redmon and Farhadi 2018, arXiv:1804.02767)."""
 
 import functools
+from collections.abc import Callable
 
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 
 from yolojax.models.layers import ConvBN, Head, halve, pool, scaled, to_unit_range, upsample
 
 
 class YOLOv3Tiny(nn.Module):
-    """YOLOv3-tiny, with heads at strides 16 and 32; inputs, outputs and attributes as in `YOLOv3`."""
+    """YOLOv3-tiny, with heads at strides 16 and 32; inputs, outputs and attributes are those of `YOLOv3`."""
 
     num_classes: int
     width: float = 1.0
-    dtype: jnp.dtype = jnp.float32
+    dtype: DTypeLike = jnp.float32
     anchors: int = 3
     momentum: float = 0.99
     axis_name: str | None = None
@@ -21,13 +24,13 @@ class YOLOv3Tiny(nn.Module):
     remat: bool = False
 
     @nn.compact
-    def __call__(self, images, *, train):
-        def conv(channels, kernel, name):
+    def __call__(self, images: jax.Array, *, train: bool) -> tuple[jax.Array, jax.Array]:
+        def conv(channels: int, kernel: int, name: str) -> Callable[[jax.Array], jax.Array]:
             common = {"dtype": self.dtype, "momentum": self.momentum, "axis_name": self.axis_name}
             layer = functools.partial(ConvBN, **common, frozen=self.frozen, remat=self.remat)
             return functools.partial(layer(scaled(channels, self.width), kernel, name=name), train=train)
 
-        x = to_unit_range(images, self.dtype)
+        x = skip = to_unit_range(images, self.dtype)
         for stage in range(1, 6):
             skip = conv(8 * 2**stage, 3, f"conv{stage}")(x)
             x = halve(skip)

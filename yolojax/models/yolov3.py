@@ -1,9 +1,11 @@
-"""YOLOv3 and YOLOv3-SPP: Redmon and Farhadi 2018, arXiv:1804.02767; layers as in yolov3.cfg and yolov3-spp.cfg."""
+"""YOLOv3 and YOLOv3-SPP: Redmon and Farhadi 2018, arXiv:1804.02767, with layers as in yolov3.cfg and yolov3-spp.cfg."""
 
 import functools
 
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 
 from yolojax.models.darknet53 import Darknet53
 from yolojax.models.layers import ConvBN, Head, pool, scaled, to_unit_range, upsample
@@ -12,25 +14,26 @@ from yolojax.models.layers import ConvBN, Head, pool, scaled, to_unit_range, ups
 class YOLOv3(nn.Module):
     """YOLOv3 on Darknet-53, with heads at strides 8, 16 and 32.
 
-    `model.apply(variables, images, train=...)` takes images (B, H, W, 3), RGB, uint8 or floats in [0, 1], H and W multiples
-    of 32, and returns raw heads fine to coarse, each (B, H / stride, W / stride, A, 5 + num_classes) float32.
+    `model.apply(variables, images, train=...)` takes images (B, H, W, 3), RGB, uint8 or floats in [0, 1], with H and W
+    multiples of 32, and returns raw heads, fine to coarse, each (B, H / stride, W / stride, A, 5 + num_classes) float32.
 
     Attributes:
-        num_classes: C, any number from 1.
-        spp: adds spatial pyramid pooling (windows 13, 9, 5) before the coarsest head: YOLOv3-SPP.
-        width: multiplies the channels of every layer, rounded to multiples of 4.
-        dtype: of the computation; parameters, batch statistics and heads are float32.
-        anchors: A, anchors at a cell.
-        momentum: of the running batch statistics.
-        axis_name: the pmap or shard_map axis over which batch statistics are taken, if any; none is needed under `jax.jit`.
-        frozen: regular expression of the layers, by path, whose batch statistics are held in training; "" for none.
-        remat: the gradient keeps only the inputs of the layers, and computes them anew: less memory, a third more work.
+        num_classes: C, the number of classes, at least 1.
+        spp: whether to add spatial pyramid pooling (windows 13, 9, 5) before the coarsest head, as in YOLOv3-SPP.
+        width: multiplier of the channels of every layer, rounded to multiples of 4.
+        dtype: dtype of the computation; parameters, batch statistics and heads are float32.
+        anchors: A, the number of anchors per cell.
+        momentum: momentum of the running batch statistics.
+        axis_name: the pmap or shard_map axis over which batch statistics are taken, if any; `jax.jit` needs none.
+        frozen: regular expression that matches the paths of the layers whose batch statistics do not change in training; "" for
+            none.
+        remat: whether the gradient recomputes layers from their inputs, which takes less memory and a third more work.
     """
 
     num_classes: int
     spp: bool = False
     width: float = 1.0
-    dtype: jnp.dtype = jnp.float32
+    dtype: DTypeLike = jnp.float32
     anchors: int = 3
     momentum: float = 0.99
     axis_name: str | None = None
@@ -38,7 +41,7 @@ class YOLOv3(nn.Module):
     remat: bool = False
 
     @nn.compact
-    def __call__(self, images, *, train):
+    def __call__(self, images: jax.Array, *, train: bool) -> tuple[jax.Array, ...]:
         common = {"dtype": self.dtype, "momentum": self.momentum, "axis_name": self.axis_name}
         common |= {"frozen": self.frozen, "remat": self.remat}
         conv = functools.partial(ConvBN, **common)

@@ -1,38 +1,47 @@
-"""What a program shows on the terminal: a progress bar or plain lines, and errors as one line."""
+"""What a program prints: a progress bar or plain lines, and errors as one line."""
 
 import os
 import sys
 import time
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import rich.console
 import rich.progress
 from rich.table import Column
 
 
-def report_error(error):
-    """Prints what is wrong as one line on stderr."""
+def report_error(error: object) -> None:
+    """Prints an exception or a message as one line on stderr."""
     program = os.path.basename(sys.argv[0])
     print(f"{program}: error: {' '.join(str(error).split())}", file=sys.stderr)
 
 
 class NullOutput:
-    """Stands for MetricsLog and Progress in all but the first of several processes: takes every call, and does nothing."""
+    """Replaces MetricsLog and Progress in all processes but the first; accepts every method call and does nothing."""
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> Callable[..., Any]:
         return lambda *_: None
 
 
 class Progress:
-    """A live bar on a terminal; plain lines elsewhere."""
+    """A live progress bar on a terminal; plain lines elsewhere."""
 
-    def __init__(self, label, start, total):
+    def __init__(self, label: str, start: int, total: int | None) -> None:
+        """Shows the bar.
+
+        Args:
+            label: what is in progress.
+            start: the amount that is done already.
+            total: the amount that is done at the end; None or 0 if it is not known.
+        """
         self.label, self.total, self.start, self.began = label, total, start, time.monotonic()
-        self._said = self.began
+        self._last_note = self.began
         console = rich.console.Console(stderr=True, highlight=False)
         self._bar = None
         if console.is_terminal:
             self._bar = rich.progress.Progress(
-                # On a narrow terminal the note goes on below, and the others keep their places.
+                # On a narrow terminal only the note wraps.
                 rich.progress.TextColumn("{task.description}", table_column=Column(no_wrap=True, min_width=5)),
                 rich.progress.BarColumn(bar_width=12),
                 rich.progress.MofNCompleteColumn(table_column=Column(no_wrap=True, min_width=2 * len(str(total)) + 1)),
@@ -43,46 +52,48 @@ class Progress:
             self._task = self._bar.add_task(label, total=total, completed=start, note="")
             self._bar.start()
 
-    def advance(self, done, note=""):
-        """So much of the total is done; the note stands beside the bar, or in a line every ten seconds."""
+    def advance(self, done: int, note: str = "") -> None:
+        """Shows that `done` of the total is done, with a note beside the bar, or in a line every ten seconds."""
         if self._bar:
-            self._bar.update(self._task, completed=done, **({"note": note} if note else {}))
-        elif note and time.monotonic() - self._said >= 10:
-            self._said = time.monotonic()
+            self._bar.update(self._task, completed=done)
+            if note:
+                self._bar.update(self._task, note=note)
+        elif note and time.monotonic() - self._last_note >= 10:
+            self._last_note = time.monotonic()
             self.say(f"{self.label} {done}{f'/{self.total}' if self.total else ''}  {note}")
 
-    def show(self, step, values):
-        """New metrics of training: loss terms, learning rate, pictures a second."""
+    def show(self, step: int, values: Mapping[str, float]) -> None:
+        """Shows the metrics of a training step: loss terms, learning rate and images per second."""
         note = (
             f"loss {values['loss']:.2f} = box {values['box']:.2f} + obj {values['objectness']:.2f} "
-            f"+ class {values['classification']:.2f}  {values['images_per_second']:.0f} pictures/s  "
+            f"+ class {values['classification']:.2f}  {values['images_per_second']:.0f} images/s  "
             f"rate {values['learning_rate']:.1e}"
         )
         if self._bar:
             self._bar.update(self._task, note=note)
         else:
-            left = (time.monotonic() - self.began) / max(step - self.start, 1) * (self.total - step)
+            left = (time.monotonic() - self.began) / max(step - self.start, 1) * ((self.total or 0) - step)
             self.say(f"step {step}/{self.total}  {note}  {_duration(left)} left")
 
-    def evaluating(self, done, total):
-        """So many pictures of a validation between two steps are done."""
+    def evaluating(self, done: int, total: int) -> None:
+        """Shows how many images of a validation between two training steps are done."""
         if self._bar:
             self._bar.update(self._task, description=f"evaluate {done}/{total}" if done < total else self.label)
 
-    def say(self, text):
-        """Prints a line, above the bar where there is one."""
+    def say(self, text: str) -> None:
+        """Prints a line, above the bar if there is one."""
         if self._bar:
             self._bar.console.print(text, markup=False, soft_wrap=True)
         else:
             print(text, flush=True)
 
-    def close(self):
-        """Takes the bar away."""
+    def close(self) -> None:
+        """Ends the bar."""
         if self._bar:
             self._bar.stop()
 
 
-def _duration(seconds):
+def _duration(seconds: float) -> str:
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

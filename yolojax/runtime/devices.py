@@ -1,24 +1,28 @@
-"""Batches onto the devices, ahead of the step that asks for them; each process holds the rows of its own devices."""
+"""The mesh of devices, and arrays on their way to and from it; each process holds the rows of its own devices."""
+
+from collections.abc import Sequence
+from typing import Any
 
 import jax
 import numpy as np
-from jax.sharding import AxisType, NamedSharding, PartitionSpec
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec, Sharding
 
 from yolojax.errors import InputError
 
 
-def local_rows(sharding, batch_size):
+def local_rows(sharding: Sharding, batch_size: int) -> np.ndarray:
     """The rows of a batch that the devices of this process hold: (n,) integers, ascending."""
-    slices = sharding.addressable_devices_indices_map((batch_size,)).values()
-    return np.unique(np.concatenate([np.arange(batch_size)[rows] for (rows,) in slices]))
+    indices = sharding.addressable_devices_indices_map((batch_size,)).values()
+    return np.unique(np.concatenate([np.arange(batch_size)[index] for index in indices]))
 
 
-def put(tree, sharding):
+def put(tree: Any, sharding: Sharding) -> Any:
     """Puts arrays of the host onto the devices of all processes.
 
     Args:
-        tree: pytree of arrays; of a split batch the rows of `local_rows`, of what is replicated the whole, alike everywhere.
-        sharding: of every array.
+        tree: pytree of arrays. For a sharded batch, each process gives the rows of `local_rows`; for a replicated sharding, all
+            give the same whole arrays.
+        sharding: the sharding of every array.
 
     Returns:
         The pytree of global arrays.
@@ -28,8 +32,15 @@ def put(tree, sharding):
     return jax.tree.map(lambda array: jax.make_array_from_process_local_data(sharding, np.asarray(array)), tree)
 
 
-def fetch_rows(batch):
-    """The rows of this process, NumPy arrays in ascending order, of a pytree of global arrays split over their first axis."""
+def fetch_rows(batch: Any) -> Any:
+    """Fetches the rows that this process holds.
+
+    Args:
+        batch: pytree of global arrays, sharded over their first axis.
+
+    Returns:
+        The pytree of NumPy arrays, with the rows in ascending order.
+    """
     if jax.process_count() == 1:
         return jax.device_get(batch)
 
@@ -40,19 +51,35 @@ def fetch_rows(batch):
     return jax.tree.map(np.concatenate, fetched, is_leaf=lambda node: isinstance(node, list))
 
 
-def make_mesh(devices=None):
-    """A mesh of one axis, "data", over the given devices; all of them by default."""
+# JAX declares the class Device as a variable.
+def make_mesh(devices: Sequence[jax.Device] | None = None) -> Mesh:  # pyright: ignore[reportInvalidTypeForm]
+    """A mesh with one axis, "data", over the given devices, or all devices by default."""
     devices = jax.devices() if devices is None else devices
     return jax.make_mesh((len(devices),), ("data",), axis_types=(AxisType.Auto,), devices=devices)
 
 
-def shardings(mesh):
-    """(replicated, split over the first axis): how a state and a batch lie on a mesh."""
+def shardings(mesh: Mesh) -> tuple[NamedSharding, NamedSharding]:
+    """The shardings of a state and of a batch on a mesh.
+
+    Returns:
+        replicated: every device holds the whole array.
+        batch_sharding: each device holds some rows of the first axis.
+    """
     return NamedSharding(mesh, PartitionSpec()), NamedSharding(mesh, PartitionSpec("data"))
 
 
-def check_batch_size(batch_size, mesh, field, accumulate=1):
-    """Refuses a batch that the devices of a mesh cannot share evenly, in each of its parts."""
+def check_batch_size(batch_size: int, mesh: Mesh, field: str, accumulate: int = 1) -> None:
+    """Refuses a batch that cannot be shared evenly among the devices of a mesh.
+
+    Args:
+        batch_size: images per batch.
+        mesh: the devices.
+        field: the name of the configuration field that holds the batch size.
+        accumulate: the number of parts in which a batch is computed, each of which must be shared evenly.
+
+    Raises:
+        InputError: the batch size is not a multiple of the number of devices times `accumulate`.
+    """
     if batch_size % (mesh.size * accumulate):
         parts = f" times config.train.accumulate, {accumulate}" if accumulate > 1 else ""
         raise InputError(f"{field}={batch_size} must be a multiple of the number of devices, {mesh.size}{parts}")

@@ -1,4 +1,4 @@
-"""What a process says if it is ended so that it can say nothing itself: by SIGKILL, or by a library that aborts."""
+"""An error message for a process that cannot print one itself: it was ended by SIGKILL, or by a library that aborts."""
 
 import contextlib
 import os
@@ -6,18 +6,17 @@ import subprocess
 import sys
 
 PATIENCE_SECONDS = 10
-_shell = None
+_shell: subprocess.Popen[bytes] | None = None
 
 
-def arm(words):
-    """Has one line of error printed on stderr when this process ends, unless `disarm` is called before.
+def arm(message: str) -> None:
+    """Has an error line printed on stderr when this process ends, unless `disarm` is called first.
 
-    A shell waits for the end of a pipe that this process alone holds open, and then prints. Where there is no shell, nothing
-    is printed.
+    A shell waits for the end of a pipe that only this process holds open, and then prints. Without a shell nothing is printed.
     """
     global _shell
     cursor = "\x1b[?25h" if sys.stderr.isatty() else ""  # the progress display hides it
-    line = f"{cursor}{os.path.basename(sys.argv[0])}: error: {words}"
+    line = f"{cursor}{os.path.basename(sys.argv[0])}: error: {message}"
     with contextlib.suppress(OSError):
         _shell = subprocess.Popen(
             ["sh", "-c", 'read -r end || printf "%s\\n" "$0" >&2', line],
@@ -27,8 +26,8 @@ def arm(words):
         )
 
 
-def disarm():
-    """Has nothing printed; called when the process ends in order."""
+def disarm() -> None:
+    """Cancels the message; to be called before an orderly end."""
     if _shell:
-        with contextlib.suppress(OSError, subprocess.TimeoutExpired):  # somebody has ended or stopped it
+        with contextlib.suppress(OSError, subprocess.TimeoutExpired):  # the shell was ended or stopped
             _shell.communicate(b"end\n", timeout=PATIENCE_SECONDS)

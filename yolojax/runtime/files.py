@@ -1,4 +1,4 @@
-"""Files of a data set, opened so that none of them can make a program wait for ever."""
+"""Files: opened so that none can block a program forever, and written whole or not at all."""
 
 import contextlib
 import errno
@@ -8,45 +8,48 @@ import os
 import re
 import stat
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from yolojax.errors import InputError
 
 
-def open_regular(path: str | os.PathLike) -> BinaryIO:
-    """Open a file for reading bytes, where it is a regular one: a pipe or a device might never end.
+def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
+    """Opens a regular file for reading bytes; pipes and devices are refused because they might never end.
 
-    Raises: OSError, for a pipe or a device as well; ValueError for a path that no file can have.
+    Raises:
+        OSError: the file cannot be opened, or is a pipe or a device.
+        ValueError: no file can have this path.
     """
     if not stat.S_ISREG(os.stat(path).st_mode) and not os.path.isdir(path):
         raise OSError(errno.EINVAL, "Not a regular file")
     return open(path, "rb")
 
 
-def write_json(path, value):
-    """Writes a value as JSON, whole or not at all: a reader, or a crash, never meets half a file.
+def write_json(path: str | os.PathLike[str], value: Any) -> None:
+    """Writes a value as JSON, whole or not at all: neither a reader nor a crash leaves half a file.
 
     Args:
-        path: the file; its folder is made where it is missing.
-        value: dicts, lists, strings and numbers, NumPy's scalars included; NaN and infinities become null.
+        path: the file; its folder is made if it is missing.
+        value: dicts, lists, strings and numbers, including NumPy scalars; NaN and infinities become null.
     """
     value = _plain(value)
     if isinstance(value, list):
-        # One entry a line: indented, a result of four numbers would take nine lines.
+        # One entry per line: indented, a detection would take nine lines.
         entries = ",\n".join(json.dumps(entry, allow_nan=False, ensure_ascii=False) for entry in value)
         text = f"[\n{entries}\n]"
     else:
         text = json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False)
-        # A list of numbers on one line: a curve would take a hundred. Strings hold no raw line breaks, so none is touched.
-        text = re.sub(r"\[\n\s*([^][{}\"]*?)\n\s*\]", lambda found: f"[{' '.join(found[1].split())}]", text)
+        # Lists of numbers go on one line: a curve would take a hundred. Strings in JSON have no raw line breaks to match.
+        text = re.sub(r"\[\n\s*([^][{}\"]*?)\n\s*\]", lambda match: f"[{' '.join(match[1].split())}]", text)
     write_text(path, text + "\n")
 
 
-def write_text(path, text):
-    """Writes a text, whole or not at all; the file's folder is made where it is missing."""
+def write_text(path: str | os.PathLike[str], text: str) -> None:
+    """Writes a text file, whole or not at all; its folder is made if it is missing."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     # In the same folder: a rename across file systems is not atomic.
@@ -58,7 +61,7 @@ def write_text(path, text):
         draft.unlink(missing_ok=True)
 
 
-def _plain(value):
+def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _plain(member) for key, member in value.items()}
     if isinstance(value, list | tuple):
@@ -69,10 +72,13 @@ def _plain(value):
 
 
 @contextlib.contextmanager
-def whole_or_not_at_all(out):
-    """Gives a path of the same name in a new folder beside `out`; what lies in that folder at the end takes its place.
+def whole_or_not_at_all(out: str | os.PathLike[str]) -> Iterator[Path]:
+    """Lets its block write a file in a temporary folder beside `out`, and moves the folder's contents there at the end.
 
-    After an exception nothing is left of it, nor of folders that were made for it.
+    After an exception nothing is left, including folders that were made for `out`.
+
+    Yields:
+        The path to write to, of the same name as `out`.
 
     Raises:
         InputError: `out` is a folder, or its folder cannot be written.
@@ -90,7 +96,7 @@ def whole_or_not_at_all(out):
     except BaseException as error:
         with contextlib.suppress(OSError):
             for folder in made:
-                folder.rmdir()  # which leaves alone what is not empty
+                folder.rmdir()  # refuses folders that are not empty
         if isinstance(error, OSError):
             raise InputError(f"{out} cannot be written: {error.strerror or error}") from error
         raise

@@ -1,70 +1,87 @@
-"""Pictures through a detector, the next ones read by threads while the device works."""
+"""Prefetching: the next images are read, or the next batches put onto the devices, while the devices work."""
 
 import collections
 import concurrent.futures
 import queue
 import threading
+from collections.abc import Callable, Generator, Iterable, Iterator, MutableMapping, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+from jax.sharding import Sharding
 
 from yolojax.errors import InputError
 from yolojax.runtime.devices import put
 from yolojax.runtime.threads import thread_pool, worker_count
 from yolojax.runtime.timing import timed
 
-# One batch is computed while another one is letterboxed, or its results are fetched.
+# One batch is computed while another is letterboxed, or its results are fetched.
 BATCHES_AT_ONCE = 2
-# Seconds: pictures that come so closely one after another share a batch, where they are handled as they come.
+# In eager mode, images that follow each other within this many seconds share a batch.
 GRACE = 0.05
-# Seconds: a thread that waits for a line or a frame that never comes is left to end with the program.
+# A thread that waits longer than this, in seconds, for a line or frame that never comes is left to end with the program.
 PATIENCE = 2.0
 
+Item = TypeVar("Item")
+Detected = TypeVar("Detected")
+Note = TypeVar("Note")
 
-def detect_prefetched(detect, read, items, *, batch, eager=False, waited=None):
-    """Yields (item, picture, detection) for each item, in order.
 
-    A thread takes the items from their iterator, a pool reads them and two threads detect; at most four batches are in memory,
-    those that the consumer keeps not counted. When the consumer stops early and closes the generator, the threads end and the
-    iterator of the items is closed.
+def detect_prefetched(
+    detect: Callable[[list[np.ndarray]], Sequence[Detected]],
+    read: Callable[[Item], np.ndarray],
+    items: Iterable[Item],
+    *,
+    batch: int,
+    eager: bool = False,
+    waited: MutableMapping[str, Any] | None = None,
+) -> Generator[tuple[Item, np.ndarray, Detected] | tuple[Item, InputError, None], None, None]:
+    """Detects objects in a stream of images, and reads the next images meanwhile.
+
+    One thread takes the items from their iterator, a pool of threads reads them, and two threads detect. At most four batches
+    are in memory, not counting what the consumer keeps. When the consumer closes the generator early, the threads end and the
+    iterator of the items is closed. An exception that this iterator raises is raised after the results of the items before.
 
     Args:
-        detect: function of a list of pictures to a list of detections; called by two threads at once.
-        read: function of an item to its picture, (H, W, 3) uint8 RGB; called by many threads at once.
-        items: iterable, perhaps endless.
-        batch: how many pictures `detect` is given at once.
-        eager: for items that come slowly: what is there is detected, without waiting until a batch is full.
-        waited: a dict to whose "reading" and "network" the seconds are added that were spent waiting for either.
+        detect: function from a list of images to a list of detections; called by two threads at once.
+        read: function from an item to its image, (H, W, 3) uint8 RGB; called by many threads at once.
+        items: the items, perhaps endless.
+        batch: the number of images that `detect` is given at once.
+        eager: for items that arrive slowly: images are detected as they arrive, without waiting for a full batch.
+        waited: a dict with entries "reading" and "network", to which the seconds spent waiting for each are added.
 
     Yields:
-        (item, picture, detection); (item, InputError, None) for one that `read` cannot read.
-
-    Raises:
-        Whatever the iterator of the items raises, after the items before.
+        (item, image, detection) for each item, in order; (item, InputError, None) if `read` raises an InputError.
     """
     waited = collections.Counter() if waited is None else waited
     readers = thread_pool(worker_count(), "yolojax-read")
     network = concurrent.futures.ThreadPoolExecutor(BATCHES_AT_ONCE, "yolojax-detect")
-    coming, stopped, running = queue.Queue(2 * batch), threading.Event(), collections.deque()
-    feeder = threading.Thread(target=_feed, args=(items, read, readers, coming, stopped), name="yolojax-feed", daemon=True)
+    reading, stopped, running = queue.Queue(2 * batch), threading.Event(), collections.deque()
+    feeder = threading.Thread(target=_feed, args=(items, read, readers, reading, stopped), name="yolojax-feed", daemon=True)
     feeder.start()
 
-    def finished():
-        group, found = running.popleft()
+    def oldest_batch():
+        group, future = running.popleft()
         with timed(waited, "network"):
-            found = iter(found.result())
-        for item, picture in group:
-            yield item, picture, None if isinstance(picture, InputError) else next(found)
+            detections = iter(future.result())
+        for item, image in group:
+            if isinstance(image, InputError):
+                yield item, image, None
+            else:
+                yield item, image, next(detections)
 
     try:
-        ended = False
+        ended, error = False, None
         while not ended:
-            while running and (len(running) == BATCHES_AT_ONCE or (eager and coming.empty())):
-                yield from finished()
+            while running and (len(running) == BATCHES_AT_ONCE or (eager and reading.empty())):
+                yield from oldest_batch()
             with timed(waited, "reading"):
-                group, ended, error = _next_group(coming, batch, eager)
+                group, ended, error = _next_group(reading, batch, eager)
             if group:
-                pictures = [picture for _, picture in group if not isinstance(picture, InputError)]
-                running.append((group, network.submit(detect, pictures)))
+                images = [image for _, image in group if not isinstance(image, InputError)]
+                running.append((group, network.submit(detect, images)))
         while running:
-            yield from finished()
+            yield from oldest_batch()
         if error:
             raise error
     finally:
@@ -74,61 +91,74 @@ def detect_prefetched(detect, read, items, *, batch, eager=False, waited=None):
         network.shutdown(wait=True, cancel_futures=True)
 
 
-def _feed(items, read, readers, coming, stopped):
-    """Puts (item, future picture) for each item, and at the end (None, error or None)."""
+def _feed(
+    items: Iterable[Item],
+    read: Callable[[Item], np.ndarray],
+    readers: concurrent.futures.Executor,
+    reading: queue.Queue,
+    stopped: threading.Event,
+) -> None:
+    """Puts (item, future image) into the queue for each item, and at the end (None, error or None)."""
     error, iterator = None, iter(items)
     try:
         for item in iterator:
             if stopped.is_set():
                 break
-            _put(coming, (item, readers.submit(_read, read, item)), stopped)
-    except Exception as raised:  # handed over to the thread that asked for the pictures
+            _put(reading, (item, readers.submit(_read, read, item)), stopped)
+    except Exception as raised:  # passed on to the consumer's thread
         error = raised
     finally:
-        if hasattr(iterator, "close"):
-            iterator.close()
-        _put(coming, (None, error), stopped)
+        close = getattr(iterator, "close", None)
+        if close:
+            close()
+        _put(reading, (None, error), stopped)
 
 
-def _put(coming, value, stopped):
+def _put(reading: queue.Queue, value: Any, stopped: threading.Event) -> None:
     while not stopped.is_set():
         try:
-            return coming.put(value, timeout=0.05)
+            return reading.put(value, timeout=0.05)
         except queue.Full:
             continue
 
 
-def _read(read, item):
+def _read(read: Callable[[Item], np.ndarray], item: Item) -> np.ndarray | InputError:
     try:
         return read(item)
     except InputError as error:
         return error
 
 
-def _next_group(coming, batch, eager):
-    """([(item, picture or InputError)], whether that was the end, the error of the iterator)."""
+def _next_group(reading: queue.Queue, batch: int, eager: bool) -> tuple[list[tuple[Any, Any]], bool, Exception | None]:
+    """Waits for the next images.
+
+    Returns:
+        group: [(item, image or InputError)].
+        ended: whether these were the last ones.
+        error: the exception that the iterator of the items has raised, if any.
+    """
     group = []
     while len(group) < batch:
         try:
-            item, picture = coming.get(timeout=GRACE if eager and group else None)
+            item, future = reading.get(timeout=GRACE if eager and group else None)
         except queue.Empty:
             break
-        if not isinstance(picture, concurrent.futures.Future):
-            return [(item, future.result()) for item, future in group], True, picture
-        group.append((item, picture))
+        if not isinstance(future, concurrent.futures.Future):
+            return [(item, future.result()) for item, future in group], True, future
+        group.append((item, future))
     return [(item, future.result()) for item, future in group], False, None
 
 
-def prefetch_to_devices(batches, sharding, ahead=1):
-    """Puts host batches onto the devices, `ahead` of them before they are asked for.
+def prefetch_to_devices(batches: Iterable[tuple[Any, Note]], sharding: Sharding, ahead: int = 1) -> Iterator[tuple[Any, Note]]:
+    """Puts host batches onto the devices before they are needed; the transfers run while the devices compute.
 
     Args:
-        batches: iterator of (pytree of NumPy arrays, anything); the arrays have the rows of `local_rows`.
-        sharding: of every array.
-        ahead: how many batches wait on the devices.
+        batches: (pytree of NumPy arrays, note) for each batch; the arrays have the rows of `local_rows`.
+        sharding: the sharding of every array.
+        ahead: the number of batches that wait on the devices.
 
     Yields:
-        (pytree of device arrays, the anything). The transfers run while the device computes.
+        (pytree of device arrays, note) for each batch.
     """
     waiting = collections.deque()
     for batch, note in batches:

@@ -1,4 +1,4 @@
-"""Whole runs in several layouts of devices and processes: the same numbers, one anothers' checkpoints, and every way to end."""
+"""Whole runs in several layouts of devices and processes: the same numbers, each other's checkpoints, and every way to end."""
 
 import functools
 import json
@@ -69,9 +69,9 @@ def assert_same_evaluation(workdir, other):
     assert ours["per_class"].keys() == theirs["per_class"].keys()
     for name in ("loss", "ap", "ap50", "voc_ap50", "ar_100"):
         assert ours[name] == pytest.approx(theirs[name], rel=1e-5, abs=1e-6), name
-    found, expected = (json.loads((folder / "eval/val/detections.json").read_text()) for folder in (workdir, other))
-    assert len(found) == len(expected)
-    assert sorted(result["image_id"] for result in found) == sorted(result["image_id"] for result in expected)
+    detections, expected = (json.loads((folder / "eval/val/detections.json").read_text()) for folder in (workdir, other))
+    assert len(detections) == len(expected)
+    assert sorted(result["image_id"] for result in detections) == sorted(result["image_id"] for result in expected)
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +136,7 @@ def test_a_process_that_is_killed_does_not_leave_the_other_waiting(tmp_path, kil
     status, _, err = outcomes[1 - killed]
     assert outcomes[killed][0] == -signal.SIGKILL and status != 0
     last = err.splitlines()[-1]
-    assert last.startswith("train.py: error: ") and last.endswith("the same commands go on from the last checkpoint")
+    assert last.startswith("train.py: error: ") and last.endswith("the same commands resume from the last checkpoint")
 
 
 def test_eval_of_two_processes_is_that_of_one(plain, tmp_path):
