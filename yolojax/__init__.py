@@ -2,6 +2,8 @@
 
 import importlib
 
+__version__ = "0.2.0"
+
 _HOME = {
     "AnchorGrid": "grid",
     "Config": "config",

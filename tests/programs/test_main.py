@@ -1,4 +1,4 @@
-"""`python -m yolojax`: its commands, its one-line errors and its exit statuses."""
+"""`yolojax` and `python -m yolojax`: its commands, its one-line errors and its exit statuses."""
 
 import shlex
 import subprocess
@@ -23,7 +23,7 @@ def test_digits(tmp_path, capsys):
     assert f"3 training pictures with {digits['train']} digits" in shown.out
     assert f"2 validation pictures with {digits['val']} digits" in shown.out
     command = shlex.split(shown.out.splitlines()[-1])
-    assert command[:2] == ["python", "train.py"]
+    assert command[:4] == ["python", "-m", "yolojax", "train"]
     assert f"--config.data.train={out / 'train.txt'}" in command
     assert f"--config.data.val={out / 'val.txt'}" in command
     assert f"--config.data.names={out / 'digits.names'}" in command
