@@ -1,4 +1,4 @@
-"""A data set divided: a partition with the right shares, the same for the same seed, every class in training, files untouched."""
+"""A data set divided: a partition with the right shares, the same for the same seed, every class in training."""
 
 import os
 
@@ -104,7 +104,7 @@ def test_the_lists_hold_the_data_and_refer_to_it_by_relative_paths(data, tmp_pat
     parts = {name: read_text_list(out / f"{name}.txt", NAMES) for name in ("train", "val", "test")}
     assert [len(part) for part in parts.values()] == [12, 4, 4]
     original = read_text_list(data, NAMES)
-    assert sorted(map(key, sum(parts.values(), []))) == sorted(map(key, original))
+    assert sorted(key(record) for part in parts.values() for record in part) == sorted(map(key, original))
     order = [key(record) for record in original]
     for name, part in parts.items():
         assert [order.index(key(record)) for record in part] == sorted(order.index(key(record)) for record in part)
