@@ -71,13 +71,13 @@ def _print_help(doc: str) -> None:
     own = [flag for module, flags_ in flags.FLAGS.flags_by_module_dict().items() for flag in flags_ if "absl" not in module]
     for flag in own:
         default = "" if flag.default is None else f" (default: {_default_as_text(flag)})"
-        print(f"  --{flag.name}  {flag.help}{default}")
+        print(f"  --{flag.name}  {as_typed(flag.help or '')}{default}")
     if "config" in flags.FLAGS:
         from yolojax.config import help_text
 
         print(f"\nThe configurations that have a name are files in {FOLDER}")
         print("\nFields of the configuration, with the defaults that a config file starts from:")
-        print("\n".join(help_text()))
+        print(as_typed("\n".join(help_text())))
 
 
 def _default_as_text(flag: Any) -> str:
