@@ -1,61 +1,7 @@
-"""Finds objects in pictures and videos with a trained detector; draws them and lists their boxes in detections.json.
+"""`yolojax detect` for a checkout: python detect.py --help."""
 
-  python detect.py --workdir runs/digits picture.jpg folder/ 'more/*.png'     pictures, folders and globs
-  python detect.py --workdir runs/digits list.txt                             a file with one path a line
-  python detect.py --workdir runs/digits film.mp4 --classes 3,7               a video; two classes only
-  python detect.py --workdir runs/digits 0                                    camera 0, until Ctrl-C
-  find . -name '*.jpg' | python detect.py --workdir runs/digits --nodraw -    paths on standard input, as they come
-  python detect.py --cfg yolov3.cfg --weights yolov3.weights --names coco.names picture.jpg
-  python detect.py --workdir runs/digits --txt --crops --nojson folder/       OUT/labels and OUT/crops as well; no JSON
-
-The last line says what the run waited for. What cannot be read is named, the rest is done, and the exit status is then 1.
-"""
-
-from absl import flags
-
-from yolojax.errors import InputError
 from yolojax.programs import cli
-
-
-def define():
-    flags.DEFINE_string("workdir", None, "folder of the run, as train.py left it")
-    flags.DEFINE_string("cfg", None, "Darknet's .cfg, with --weights in place of --workdir")
-    flags.DEFINE_string("weights", None, "Darknet's .weights of that cfg")
-    flags.DEFINE_string("names", None, "with --cfg: file of class names, one a line; without it classes are numbers")
-    flags.DEFINE_enum("fit", "letterbox", ["letterbox", "stretch"], "with --cfg: keep a picture's proportions, or not")
-    flags.DEFINE_string("checkpoint", "best", "best (by config.train.save_best_by), last, or a step")
-    flags.DEFINE_string("out", "detections", "folder for everything that is written")
-    flags.DEFINE_bool("draw", True, "write OUT/NAME with the boxes drawn, of a video OUT/NAME.mp4; --nodraw leaves it out")
-    flags.DEFINE_bool("json", True, "write OUT/detections.json, one entry a picture or frame; --nojson leaves it out")
-    flags.DEFINE_bool("txt", False, "write OUT/labels/NAME.txt: YOLO lines, class cx cy w h in parts of width and height")
-    flags.DEFINE_bool("crops", False, "write OUT/crops/CLASS/NAME-NUMBER.png: what is in each box")
-    flags.DEFINE_list("classes", None, "names of the classes to find, name,name; all of them by default")
-    flags.DEFINE_float("score_threshold", 0.3, "detections score more than this", 0, 1)
-    flags.DEFINE_float("iou_threshold", 0.45, "of two of a class that overlap by more than this IoU, one stays", 0, 1)
-    flags.DEFINE_bool("class_agnostic", False, "of two of different classes, too")
-    flags.DEFINE_bool("soft_nms", False, "overlapping boxes lose score instead of their place; iou_threshold is not used")
-    flags.DEFINE_bool("augment", False, "look at each picture mirrored as well, at twice the time")
-
-
-def main(sources):
-    own = flags.FLAGS
-    if not sources:
-        raise InputError("name at least one picture, folder, glob, list, video, camera or - after the flags")
-    if not (own.draw or own.json or own.txt or own.crops):
-        raise InputError("nothing would be written: leave out one of --nodraw, --nojson, or give --txt or --crops")
-    if (own.workdir is None) == (own.cfg is None) or (own.cfg is None) != (own.weights is None):
-        raise InputError("give --workdir of a run, or --cfg and --weights of Darknet")
-    for name in (name for name in (["checkpoint"] if own.cfg else ["names", "fit"]) if own[name].present):
-        raise InputError(f"--{name} is not used with {'--cfg' if own.cfg else '--workdir'}; leave it out")
-    from yolojax.detection.run import detect_files
-    from yolojax.predict import Detector
-
-    darknet = (own.cfg, own.weights, own.names, own.fit)
-    detector = Detector.from_darknet(*darknet) if own.cfg else Detector.from_workdir(own.workdir, own.checkpoint)
-    outputs, thresholds = ("draw", "json", "txt", "crops"), ("score_threshold", "iou_threshold")
-    options = {name: own[name].value for name in (*outputs, *thresholds, "classes", "class_agnostic", "augment")}
-    detect_files(detector, sources, own.out, **options, method="soft" if own.soft_nms else "hard")
-
+from yolojax.programs.detect import __doc__, define, main
 
 if __name__ == "__main__":
     cli.run(main, define, __doc__)

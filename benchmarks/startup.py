@@ -35,7 +35,7 @@ FIRST_STEP = """
 import os, sys, time
 sys.argv = ["train.py", *sys.argv[1:]]
 import train
-from yolojax import cli
+from yolojax.programs import cli
 from yolojax.training import loop
 from yolojax.training.recorder import Recorder
 

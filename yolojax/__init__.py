@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 __version__ = "0.2.0"
 
+__version__ = "0.2.0"
+
 _HOME = {
     "AnchorGrid": "grid",
     "Config": "config",

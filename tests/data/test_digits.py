@@ -1,7 +1,9 @@
 """The demo set: boxes are where the ink is, digits keep apart, and one seed gives one set."""
 
+import hashlib
 import itertools
 import sys
+from importlib import resources
 
 import numpy as np
 import pytest
@@ -15,6 +17,10 @@ from yolojax.errors import InputError
 @pytest.fixture(scope="module")
 def train_digits():
     return split_digits()[0]
+
+
+def sha256(array):
+    return hashlib.sha256(array.tobytes()).hexdigest()
 
 
 def overlap_of_smaller(a, b):
@@ -37,11 +43,19 @@ def test_split_is_fixed_complete_and_disjoint():
 
 
 def test_the_digits_are_those_of_scikit_learn():
-    from sklearn.datasets import load_digits
+    images, labels = _handwritten_digits()
+    assert images.shape == (1797, 8, 8) and (images == images.astype(np.uint8)).all()
+    assert np.bincount(labels).tolist() == [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]
+    # Of `images` and `target` of sklearn.datasets.load_digits(), as uint8.
+    assert sha256(images.astype(np.uint8)) == "8f26b2bd9d135c256808f68f14fdabddde6d9c7f869ae419704b051f0f14b3b3"
+    assert sha256(labels.astype(np.uint8)) == "8ba4f891220f5e4c9c819638d1602d74b83618f167043c6da52a2a247841ddf0"
 
-    ours, theirs = _handwritten_digits(), load_digits()
-    np.testing.assert_array_equal(ours[0], theirs.images)
-    np.testing.assert_array_equal(ours[1], theirs.target)
+
+def test_the_file_of_digits_is_unchanged_and_its_licence_lies_beside_it():
+    folder = resources.files("yolojax.data")
+    sha = hashlib.sha256(folder.joinpath("digits.csv.gz").read_bytes()).hexdigest()
+    licence = folder.joinpath("digits.LICENSE.txt").read_text("utf-8")
+    assert sha in licence and "CC BY 4.0" in licence and "BSD 3-Clause" in licence and "Alpaydin" in licence
 
 
 def test_scene(train_digits):

@@ -1,15 +1,17 @@
 """The configurations that come with yolojax: each is valid, says how to run it, and trains with names of fields that exist."""
 
 import importlib.util
+import inspect
 import re
 
 import pytest
 
 from tests.conftest import REPOSITORY
 from yolojax.config import checked, flatten
+from yolojax.configs import config_names, config_path
 from yolojax.models import build_grid, build_model
 
-CONFIGS = sorted((REPOSITORY / "configs").glob("*.py"))
+CONFIGS = sorted(map(config_path, config_names()))
 
 
 def load(path):
@@ -28,22 +30,35 @@ def test_a_config_is_valid_and_says_how_to_run_it(path):
     for size in (config.data.size, *config.data.sizes):
         build_grid(config.model, size)
     assert config.data.augment.mix_off_epochs < config.train.epochs
-    run_line = r"python train\.py --workdir \S+" + ("" if path.stem == "digits" else rf" --config configs/{path.stem}\.py")
+    run_line = r"yolojax train --workdir \S+" + ("" if path.stem == "digits" else rf" --config {path.stem}\b")
     assert re.search(run_line, module.__doc__)
     fields = flatten(config)
     assert all(name in fields for name in re.findall(r"--config\.([\w.]+)", module.__doc__))
 
 
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_a_checkout_has_the_same_configs_by_their_paths(path):
+    module = load(REPOSITORY / "configs" / path.name)
+    assert flatten(module.get_config()) == flatten(load(path).get_config())
+    assert inspect.signature(module.get_config) == inspect.signature(load(path).get_config)
+    run_line = r"python train\.py --workdir \S+" + ("" if path.stem == "digits" else rf" --config configs/{path.stem}\.py")
+    assert re.search(run_line, module.__doc__)
+
+
+def test_the_checkout_has_no_other_configs():
+    assert {path.stem for path in (REPOSITORY / "configs").glob("*.py")} == set(config_names())
+
+
 @pytest.mark.parametrize("name", ["data_set", "mnist"])
 def test_the_network_can_be_chosen(name):
-    get_config = load(REPOSITORY / "configs" / f"{name}.py").get_config
+    get_config = load(config_path(name)).get_config
     for network in ("yolov3", "yolov3_tiny"):
         assert checked(get_config(network)).model.name == network
 
 
 def test_a_readers_own_data_walk_names_what_exists():
     text = (REPOSITORY / "docs" / "your_own_data.md").read_text()
-    fields = flatten(checked(load(REPOSITORY / "configs" / "data_set.py").get_config()))
+    fields = flatten(checked(load(config_path("data_set")).get_config()))
     named = {*re.findall(r"config\.([a-z_]+\.[a-z_.]+)", text), *re.findall(r"`((?:data|optimizer|loss|eval)\.\w+)`", text)}
     assert "data.sizes" in named and named - set(fields) <= {"data.augment.", "data.yaml"}
     for config in re.findall(r"configs/(\w+)\.py", text):

@@ -1,4 +1,4 @@
-"""`python -m yolojax`: its commands, its one-line errors and its exit statuses."""
+"""`yolojax` and `python -m yolojax`: its commands, its one-line errors and its exit statuses."""
 
 import shlex
 import subprocess
@@ -7,9 +7,11 @@ import sys
 import numpy as np
 import pytest
 
+import yolojax
 from yolojax.__main__ import main
 from yolojax.data.annotations import read_names, read_text_list
 from yolojax.data.formats.read import read_annotations
+from yolojax.runtime.command import COMMANDS
 
 
 def test_digits(tmp_path, capsys):
@@ -23,7 +25,7 @@ def test_digits(tmp_path, capsys):
     assert f"3 training pictures with {digits['train']} digits" in shown.out
     assert f"2 validation pictures with {digits['val']} digits" in shown.out
     command = shlex.split(shown.out.splitlines()[-1])
-    assert command[:2] == ["python", "train.py"]
+    assert command[:4] == ["python", "-m", "yolojax", "train"]
     assert f"--config.data.train={out / 'train.txt'}" in command
     assert f"--config.data.val={out / 'val.txt'}" in command
     assert f"--config.data.names={out / 'digits.names'}" in command
@@ -68,9 +70,65 @@ def test_convert(tmp_path, capsys):
     assert sorted(path.name for path in (tmp_path / "val").iterdir()) == ["classes.names", "val.txt"]
 
 
+def test_split_prints_counts_and_a_command_that_trains_on_the_lists(tmp_path, capsys):
+    assert main(["digits", "--out", str(tmp_path / "digits"), "--train", "10", "--val", "1", "--size", "200"]) == 0
+    data, names = str(tmp_path / "digits/train.txt"), str(tmp_path / "digits/digits.names")
+    out = tmp_path / "three lists"
+    capsys.readouterr()
+    assert main(["split", data, "--names", names, "--out", str(out), "--val", "0.3", "--test", "0.1", "--seed", "5"]) == 0
+    shown = capsys.readouterr()
+    assert shown.err == ""
+    lines = shown.out.splitlines()
+    parts = {name: read_text_list(out / f"{name}.txt", read_names(names)) for name in ("train", "val", "test")}
+    assert lines[0].split() == ["train", "val", "test"]
+    assert lines[1].split() == ["pictures", "6", "3", "1"]
+    assert lines[2].split() == ["boxes", *(str(sum(len(record.boxes) for record in part)) for part in parts.values())]
+    for digit in range(10):
+        cells = []
+        for part in parts.values():
+            with_digit = [record for record in part if digit in record.classes]
+            cells += [sum((record.classes == digit).sum() for record in with_digit), "in", len(with_digit)]
+        assert lines[3 + digit].split() == [str(digit), *map(str, cells)]
+    absent = {name: set(range(10)).difference(*(record.classes for record in part)) for name, part in parts.items()}
+    for name, classes in absent.items():
+        assert (f"{name} has no box of: {', '.join(map(str, sorted(classes)))}" in lines) == bool(classes)
+    command = shlex.split(lines[-1])
+    assert command[:4] == ["python", "-m", "yolojax", "train"]
+    for field, file in (("train", "train.txt"), ("val", "val.txt"), ("test", "test.txt"), ("names", "classes.names")):
+        assert f"--config.data.{field}={out / file}" in command
+    assert main(["split", data, "--names", names, "--out", str(out)]) == 1
+    shown = capsys.readouterr()
+    assert shown.out == "" and shown.err == f"error: {out}: exists and is not an empty folder; give a new one\n"
+
+
+def test_a_bare_call_lists_the_commands(capsys):
+    with pytest.raises(SystemExit) as caught:
+        main([])
+    shown = capsys.readouterr()
+    assert caught.value.code == 2 and shown.out == ""
+    lines = [line.split(maxsplit=1) for line in shown.err.splitlines() if line.startswith("    ")]
+    assert [name for name, _ in lines] == list(COMMANDS)
+    assert all(len(explanation) > 15 for _, explanation in lines)
+
+
+@pytest.mark.parametrize("name", ["train", "eval", "detect"])
+def test_errors_of_the_programs_begin_with_what_was_typed(name):
+    run = subprocess.run([sys.executable, "-m", "yolojax", name, "--wrkdir=x"], capture_output=True, text=True)
+    assert run.returncode == 2 and run.stdout == "" and run.stderr.count("\n") == 1
+    assert run.stderr.startswith(f"python -m yolojax {name}: error: Unknown command line flag 'wrkdir'")
+
+
+def test_version(capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["--version"])
+    assert caught.value.code == 0 and capsys.readouterr().out == f"yolojax {yolojax.__version__}\n"
+
+
 MISTYPED = [
     [],
     ["digit"],
+    ["split", "list.txt"],
+    ["split", "list.txt", "--out", "x", "--val", "few"],
     ["digits"],
     ["digits", "--out", "x", "--train", "many"],
     ["convert", "--to", "voc", "--out", "x"],
@@ -94,7 +152,8 @@ def test_mistyped_arguments_are_status_2(arguments, capsys):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--help"], ["check", "anchors", "digits", "convert", "import", "export"]),
+        (["--help"], ["train", "eval", "detect", "check", "anchors", "digits", "convert", "split", "import", "export"]),
+        (["split", "--help"], ["DATA", "--out", "--val", "--test", "--seed", "--names", "default: 0.2"]),
         (["import", "--help"], ["FILE.weights", "--cfg", "--workdir", "--names", "YOLOv3-SPP"]),
         (["export", "--help"], ["WORKDIR", "darknet", "stablehlo", "onnx", "--out", "--checkpoint", "--pictures"]),
         (["digits", "--help"], ["--out", "--mnist", "default: 416"]),

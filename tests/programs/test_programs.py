@@ -335,7 +335,10 @@ MISTAKES = {
     "unknown field": (["--config.optimizer.learning_rat=1"], "optimizer.learning_rat: there is no such field; did you mean"),
     "wrong type": (["--config.train.batch_size=many"], "--config.train.batch_size=many: invalid literal for int"),
     "out of range": (["--config.data.size=(100,100)"], "config.data.size must be (height, width), multiples of 32"),
-    "no config file": (["--config=nowhere.py"], "--config: there is no config file 'nowhere.py'"),
+    "no config file": (
+        ["--config=nowhere.py"],
+        "--config: there is no config file 'nowhere.py'; give its path or one of bccd, ",
+    ),
     "an argument": (["more"], "unexpected argument 'more'"),
     "no list": (["--config.data.train=nowhere.txt"], "nowhere.txt"),
     "malformed line": ("picture.png 1,1,20,1", "list.txt:2: '1,1,20,1' is not a box"),
@@ -444,11 +447,11 @@ def test_wrong_checkpoints_splits_and_sources_are_named(environment, finished, t
         assert status == 1 and err.count("\n") == 1 and message in err
 
 
-@pytest.mark.parametrize("program", ["train.py", "eval.py", "detect.py"])
+@pytest.mark.parametrize("program", ["train.py", "eval.py", "detect.py", "-m yolojax train"])
 def test_help_names_every_flag_without_loading_jax(program, environment):
     # A JAX that cannot be loaded shows that help does not need it.
-    status, out, err = run({**environment, "JAX_PLATFORMS": "nonsense"}, "-X", "importtime", program, "--help")
+    status, out, err = run({**environment, "JAX_PLATFORMS": "nonsense"}, "-X", "importtime", *program.split(), "--help")
     assert status == 0 and "--workdir" in out and f"python {program} --workdir" in out
     assert "jax._src" not in err
-    if program == "train.py":
+    if "train" in program:
         assert "--config.optimizer.learning_rate=0.0001  peak learning rate" in out

@@ -1,12 +1,13 @@
 """The built-in demo set, made from real handwriting: digits composed into scenes as a run goes, or written as files."""
 
 import functools
-import importlib.util
+import gzip
 import os
 import sys
 import time
 import zipfile
 import zlib
+from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -36,33 +37,43 @@ PLACES_TRIED = 64
 
 
 def split_digits() -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
-    """The 1,797 handwritten digits that come with scikit-learn, split for training and validation; always the same.
+    """Returns the 1,797 handwritten digits that come with yolojax, split for training and validation, always in the same way.
 
-    Returns: (glyphs, labels) to train on and (glyphs, labels) held out, every fifth of each digit; glyphs (n, 8, 8)
-    uint8, ink 255 on 0; labels (n,) int32.
+    Returns:
+        (glyphs, labels) to train on and (glyphs, labels) held out, every fifth of each digit; glyphs (n, 8, 8) uint8, ink 255
+        on 0; labels (n,) int32.
     """
     images, labels = _handwritten_digits()
     glyphs = np.rint(images * (255 / 16)).astype(np.uint8)
     held_out = np.zeros(len(labels), bool)
-    # In the order of the digits: as they come, every fifth picture is far more often a 3 than a 1.
+    # In the order of the digits: in the file's order every fifth image is far more often a 3 than a 1.
     held_out[np.argsort(labels, kind="stable")[4::5]] = True
     return (glyphs[~held_out], labels[~held_out]), (glyphs[held_out], labels[held_out])
 
 
 @functools.cache
-def _handwritten_digits():
-    """As `sklearn.datasets.load_digits`, but for its import, which takes seconds: (n, 8, 8) of 0 to 16; (n,) int32."""
-    folder = Path(importlib.util.find_spec("sklearn").origin).parent
-    rows = np.loadtxt(folder / "datasets/data/digits.csv.gz", delimiter=",")
+def _handwritten_digits() -> tuple[np.ndarray, np.ndarray]:
+    """The images, (n, 8, 8) float64 of 0 to 16, and their digits, (n,) int32, of the file that comes with yolojax.
+
+    Alpaydin and Kaynak 1998, "Optical Recognition of Handwritten Digits"; digits.LICENSE.txt says where it is from.
+    """
+    with resources.files("yolojax.data").joinpath("digits.csv.gz").open("rb") as file, gzip.open(file) as lines:
+        rows = np.loadtxt(lines, delimiter=",")
     return rows[:, :-1].reshape(-1, 8, 8), rows[:, -1].astype(np.int32)
 
 
 def compose_scene(rng: np.random.Generator, glyphs: np.ndarray, labels: np.ndarray, size: int = 160) -> Example:
-    """Compose a scene of 1 to 6 digits, in colours that stand out from a varied background.
+    """Composes a scene of 1 to 6 digits, in colours that stand out from a varied background.
 
-    glyphs: (n, h, w) uint8, ink 255 on 0; labels: (n,) int32; size: height and width of the scene, pixels.
-    Returns: the scene, its boxes tight around the ink, and the digits as classes. Two boxes share less than a tenth of
-    the smaller one.
+    Args:
+        rng: the source of all randomness.
+        glyphs: (n, h, w) uint8, ink 255 on 0.
+        labels: (n,) int32.
+        size: height and width of the scene, pixels.
+
+    Returns:
+        The scene, its boxes tight around the ink, and the digits as classes. Two boxes share less than a tenth of the smaller
+        one.
     """
     image = _background(rng, size)
     wanted = int(rng.integers(1, MOST_DIGITS + 1))
@@ -80,33 +91,43 @@ def compose_scene(rng: np.random.Generator, glyphs: np.ndarray, labels: np.ndarr
         colour = _standing_out(rng, np.array(cv2.mean(region)[:3]))
         alpha = cv2.cvtColor(ink, cv2.COLOR_GRAY2RGB)
         painted = cv2.multiply(255 - alpha, region, scale=1 / 255)
-        image[y1:y2, x1:x2] = cv2.add(painted, cv2.multiply(alpha, (*colour, 0.0), scale=1 / 255))
+        # OpenCV's type hints do not know that it takes four numbers for a colour.
+        strokes = cv2.multiply(alpha, (*colour, 0.0), scale=1 / 255)  # pyright: ignore[reportCallIssue, reportArgumentType]
+        image[y1:y2, x1:x2] = cv2.add(painted, strokes)
         boxes = np.concatenate([boxes, [place]])
         classes.append(labels[index])
     return Example(image, boxes.astype(np.float32), np.array(classes, np.int32))
 
 
 def write_mnist_detection(
-    out: str | os.PathLike,
+    out: str | os.PathLike[str],
     *,
-    mnist: str | os.PathLike | None = None,
+    mnist: str | os.PathLike[str] | None = None,
     train: int = 1000,
     val: int = 200,
     size: int = 416,
     seed: int = 0,
 ) -> dict[str, int]:
-    """Write a detection set of digits, black on white, in three groups of sizes, as pictures and text lists.
+    """Writes a detection set of digits, black on white, in three groups of sizes, as pictures and text lists.
 
     A picture has 0 to 3 large digits (3 and 4 times 28 pixels), 0 to 6 medium ones (1, 1.5, 2) and 0 to 3 small ones
-    (0.5, 0.8), at least one in all; two share less than 2 % of the smaller one. A digit that finds no place is left
-    out. A box is the digit's whole tile. Training and validation show different digits.
+    (0.5, 0.8), at least one in all; two share less than 2 % of the smaller one. A digit for which no place is found is left
+    out. A box is the digit's whole tile. Training and validation pictures show different digits.
 
-    out: the folder to write, new or empty: train/*.png, val/*.png, train.txt, val.txt, digits.names.
-    mnist: an .npz file with x_train (n, 28, 28) uint8 white on black, y_train (n,), x_test, y_test; without it the
-    digits of scikit-learn are enlarged to 28 pixels.
-    train, val: numbers of pictures; size: their height and width, pixels; seed: the same one writes the same bytes.
-    Returns: the number of digits written, by list: {"train": ..., "val": ...}.
-    Raises: InputError for a folder that is not empty, a file that is not as described, or a number out of range.
+    Args:
+        out: the folder to write, new or empty: train/*.png, val/*.png, train.txt, val.txt, digits.names.
+        mnist: an .npz file with x_train (n, 28, 28) uint8 white on black, y_train (n,), x_test, y_test; without it the digits
+            of `split_digits` are enlarged to 28 pixels.
+        train: number of training pictures.
+        val: number of validation pictures.
+        size: height and width of the pictures, pixels.
+        seed: seed of the random numbers; the same one writes the same bytes.
+
+    Returns:
+        The number of digits written, by list: {"train": ..., "val": ...}.
+
+    Raises:
+        InputError: a folder that is not empty, a file that is not as described, or a number out of range.
     """
     largest = int(TILE * max(MNIST_GROUPS[0][0]))
     if train < 1 or val < 1:

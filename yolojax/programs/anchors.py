@@ -1,0 +1,47 @@
+"""`yolojax anchors`: finds anchors that fit a data set."""
+
+import argparse
+import shlex
+
+from yolojax.errors import InputError
+from yolojax.programs.data_arguments import add_data_argument, add_grid_arguments, add_seed_argument, make_grid
+
+
+def define(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's arguments."""
+    parser.description = (
+        "Cluster the boxes of a data set by k-means with IoU distance and print the anchors beside the network's own: the mean "
+        "IoU of a box with its best anchor, the share of boxes that an anchor at their cell overlaps by more than 0.3 (best "
+        "possible recall), and the share whose shape an anchor matches by more than 0.5."
+    )
+    add_data_argument(parser)
+    add_grid_arguments(parser)
+    add_seed_argument(parser)
+
+
+def main(options: argparse.Namespace) -> int:
+    """Prints both sets of anchors, how well they fit, and the flag for training; returns the exit status."""
+    from yolojax.data.anchors import anchor_fit, find_anchors, network_boxes
+    from yolojax.data.annotations import read_names
+    from yolojax.data.formats.read import read_annotations
+    from yolojax.data.image_size import picture_sizes
+
+    if options.seed < 0:
+        raise InputError(f"--seed must be at least 0, not {options.seed}")
+    default = make_grid(options)
+    records = read_annotations(options.data, names=read_names(options.names) if options.names else None).records
+    boxes = network_boxes(records, picture_sizes(records), default.size)
+    fitted = find_anchors(boxes, default, options.seed)
+    grids = {"default": default, "found": fitted}
+    print(f"{len(boxes):,} boxes of {len(records):,} pictures at {options.size} x {options.size}\n")
+    print("anchors    mean IoU  best possible recall  shape IoU > 0.5")
+    for name, grid in grids.items():
+        fit = anchor_fit(boxes, grid)
+        print(f"{name:9}  {fit.mean_iou:8.3f}  {fit.recall:20.1%}  {fit.close:15.1%}")
+    for name, grid in grids.items():
+        print(f"\n{name}:")
+        for stride, anchors in zip(grid.strides, grid.anchors, strict=True):
+            print(f"  stride {stride:2}  " + "  ".join(f"{f'{w:g} x {h:g}':14}" for w, h in anchors).rstrip())
+    flag = f"--config.model.anchors={fitted.anchors}".replace(" ", "")
+    print(f"\nTo train {options.network} with them:\n{shlex.quote(flag)}")
+    return 0

@@ -1,0 +1,56 @@
+"""`yolojax check`: examines a data set before training."""
+
+import argparse
+
+from yolojax.errors import InputError
+from yolojax.programs.data_arguments import add_data_argument, add_grid_arguments, make_grid
+
+_SHEET_PICTURES = 6
+
+
+def define(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's arguments."""
+    parser.description = (
+        "Read a data set and all its pictures and report counts, sizes, classes, how well the anchors fit, and every problem "
+        "with file and line. Changes nothing. The exit status is 0 for a clean set and 1 for one with problems."
+    )
+    add_data_argument(parser)
+    add_grid_arguments(parser)
+    parser.add_argument(
+        "--out",
+        metavar="SHEET.png",
+        help="also draw some pictures with their boxes and the slots (cell and anchor) that are responsible for them",
+    )
+
+
+def main(options: argparse.Namespace) -> int:
+    """Prints the report and returns the exit status, 1 where there are problems."""
+    from yolojax.data.check import Problem, describe, find_problems
+    from yolojax.data.formats.read import read_data
+    from yolojax.data.image_size import try_pictures
+
+    grid = make_grid(options)
+    problems: list[Problem] = []
+    names, records = read_data(options.data, options.names, lambda *problem: problems.append(Problem(*problem)))
+    sizes = try_pictures(records)
+    problems += find_problems(records, sizes, names)
+    print(describe(records, sizes, names, grid, problems))
+    if options.out:
+        count = _write_sheet(options.out, records, sizes, names, grid)
+        print(f"\n{options.out}: {count} pictures with their boxes and slots")
+    return 1 if problems else 0
+
+
+def _write_sheet(path, records, sizes, names, grid):
+    """Draws some of the pictures into one file; returns their number."""
+    from yolojax.data.contact_sheet import contact_sheet
+    from yolojax.data.images import read_image, write_image
+
+    shown = [record for record, size in zip(records, sizes, strict=True) if isinstance(size, tuple) and len(record.boxes)]
+    if not shown:
+        raise InputError(f"{path}: not written, as no picture that can be read has boxes")
+    if len(shown) > _SHEET_PICTURES:
+        # Evenly through the list, because neighbours are often alike.
+        shown = [shown[i * len(shown) // _SHEET_PICTURES] for i in range(_SHEET_PICTURES)]
+    write_image(path, contact_sheet([(record, read_image(record.path)) for record in shown], names, grid))
+    return len(shown)

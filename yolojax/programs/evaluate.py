@@ -1,0 +1,35 @@
+"""Evaluates a trained detector: a table, and WORKDIR/eval/SPLIT with report.html, metrics.json and detections.json.
+
+yolojax eval --workdir runs/digits
+yolojax eval --workdir runs/digits --checkpoint last
+yolojax eval --workdir runs/mine --split test --data more_cells
+yolojax eval --workdir runs/mine --compare runs/other
+"""
+
+from absl import flags
+
+from yolojax.programs.flags import define_distributed_flags, distributed_options, refuse_arguments
+from yolojax.runtime import hosts
+
+
+def define() -> None:
+    """Defines the flags."""
+    flags.DEFINE_string("workdir", None, "folder of a trained run")
+    flags.DEFINE_string("checkpoint", "best", "best (by config.train.save_best_by), last, or a step")
+    flags.DEFINE_string("split", "val", "val, test or train (as they are, without augmentation)")
+    flags.DEFINE_string("data", None, "evaluate on this instead, in any format that training reads; the classes are the run's")
+    flags.DEFINE_string(
+        "compare", None, "another run, evaluated on the same split before (or the folder of an evaluation): side by side"
+    )
+    flags.mark_flag_as_required("workdir")
+    define_distributed_flags()
+
+
+def main(arguments: list[str]) -> None:
+    """Evaluates the run that the flags name."""
+    refuse_arguments(arguments)
+    with hosts.distributed_run(distributed_options()):
+        from yolojax.evaluation.workdir import evaluate_workdir
+
+        chosen = flags.FLAGS
+        evaluate_workdir(chosen.workdir, chosen.checkpoint, chosen.split, chosen.data, chosen.compare)
