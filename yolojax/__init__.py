@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 __version__ = "0.2.0"
 
-__version__ = "0.2.0"
-
 _HOME = {
     "AnchorGrid": "grid",
     "Config": "config",
