@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import threading
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self, cast
 
 import jax
 import jax.numpy as jnp
@@ -246,7 +246,7 @@ def _detect(
 ):
     """Detections of a batch of images, (B, H, W, 3), of `aspects` (B,); wanted (C,) bool are the classes to find."""
     views = jnp.concatenate([images, images[:, :, ::-1]]) if augment else images
-    predictions = decode(model.apply(variables, views, train=False), recipe.grid)
+    predictions = decode(raw_heads(model, variables, views), recipe.grid)
     if augment:
         predictions = _merge_mirrored(predictions, recipe.size[1])
     if recipe.multi_label:
@@ -262,6 +262,11 @@ def _detect(
         class_agnostic=class_agnostic,
         method=method,
     )
+
+
+def raw_heads(model: "nn.Module", variables: Mapping[str, Any], images: jax.Array) -> tuple[jax.Array, ...]:
+    """What a network says of images when it is not trained, fine to coarse: (B, H_s, W_s, A, 5 + C) each."""
+    return cast(tuple[jax.Array, ...], model.apply(variables, images, train=False))
 
 
 def _merge_mirrored(predictions: Predictions, width: int) -> Predictions:

@@ -257,7 +257,7 @@ class Detector:
         results = detect_prefetched(detect, itemgetter(1), items, batch=1 if live else MAX_BATCH, eager=live)
         try:
             for (index, frame), _, detection in results:
-                yield index, frame, detection
+                yield index, frame, cast(Detection, detection)  # None stands for a file that cannot be read
         finally:
             results.close()
 

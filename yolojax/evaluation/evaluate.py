@@ -15,7 +15,7 @@ from yolojax.data.sources import truth
 from yolojax.decode import decode
 from yolojax.evaluation.metrics.summary import summarize
 from yolojax.grid import AnchorGrid
-from yolojax.inference import Recipe, to_original
+from yolojax.inference import Recipe, raw_heads, to_original
 from yolojax.loss import LossTerms
 from yolojax.nms import Detections
 from yolojax.runtime.devices import fetch_rows, local_rows, put
@@ -66,7 +66,7 @@ def compile_eval_step(
     suppress = suppression(config, recipe)
 
     def eval_step(variables, batch):
-        raw = model.apply(variables, batch.images, train=False)
+        raw = raw_heads(model, variables, batch.images)
         detections = suppress(decode(raw, recipe.grid), aspects=batch.aspects)
         return detections, loss(raw, batch.targets, recipe.grid)
 

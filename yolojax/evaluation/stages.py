@@ -13,7 +13,7 @@ from jax.sharding import NamedSharding
 from yolojax.data.pipeline import val_batches
 from yolojax.decode import decode
 from yolojax.evaluation.evaluate import batch_size_of, suppression
-from yolojax.inference import Recipe
+from yolojax.inference import Recipe, raw_heads
 from yolojax.runtime.devices import local_rows, put
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def stage_seconds(
     suppress = suppression(config.eval, recipe)
 
     def forward(variables, images):
-        return model.apply(variables, images, train=False)
+        return raw_heads(model, variables, images)
 
     def detect(variables, images):
         return suppress(decode(forward(variables, images), recipe.grid))

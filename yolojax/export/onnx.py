@@ -208,7 +208,7 @@ def _decode(nodes, rows, grid, class_scores):
 
     # Centres are linear in the sigmoid, and sizes in a factor that is 1 at 0: `decode_boxes` itself gives the coefficients.
     lowest, highest = (
-        np.asarray(decode_boxes(np.tile(np.array([end, end, 0, 0], np.float32), (grid.num_slots, 1)), grid.slot_geometry))[None]
+        np.asarray(decode_boxes(jnp.tile(jnp.float32([end, end, 0, 0]), (grid.num_slots, 1)), grid.slot_geometry))[None]
         for end in (-np.inf, np.inf)
     )
     centre = nodes.add("Mul", nodes.add("Sigmoid", part(0, 2)), nodes.constant((highest - lowest)[..., :2]))

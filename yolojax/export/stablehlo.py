@@ -22,6 +22,7 @@ from yolojax.errors import InputError
 from yolojax.export.about import describe
 from yolojax.export.agreement import THRESHOLDS, agree
 from yolojax.export.letterbox import FITS, aspect, unfit
+from yolojax.inference import raw_heads
 from yolojax.predict import Detector
 from yolojax.runs.exported import ABOUT, PROGRAM, load_exported
 from yolojax.runs.workdir import Run
@@ -84,7 +85,7 @@ def build_detect(run: Run) -> Callable[..., tuple[jax.Array, ...]]:
     def detect(pictures, score_threshold, iou_threshold):
         images, placement = FITS[recipe.fit](pictures, recipe.size)
         detections = recipe.suppress(
-            decode(run.model.apply(run.variables, images, train=False), recipe.grid),
+            decode(raw_heads(run.model, run.variables, images), recipe.grid),
             score_threshold=score_threshold,
             iou_threshold=iou_threshold,
             aspects=jnp.broadcast_to(aspect(placement), pictures.shape[:1]),

@@ -121,7 +121,7 @@ class Training:
             InputError: the step needs more memory than a device has.
         """
         plan, config = self.plan, self.plan.config
-        self.train_steps: dict[tuple[tuple[int, int], str], Callable] = {
+        programs = {
             (grid.size, frozen): compile_train_step(
                 plan.mesh,
                 model=plan.model,
@@ -137,6 +137,7 @@ class Training:
             for grid in plan.train_grids
             for frozen in {config.train.freeze, ""}
         }
+        self.train_steps: dict[tuple[tuple[int, ...], str], Callable] = {**programs}
         self.eval_step = compile_eval_step(
             plan.replicated, plan.batch_sharding, model=plan.model, recipe=plan.recipe, loss=plan.loss, config=config.eval
         )
@@ -144,7 +145,7 @@ class Training:
             largest = max(plan.train_grids, key=lambda grid: grid.num_slots)
             key = largest.size, plan.frozen(plan.total_steps)
             self.train_steps[key] = compile_checked(
-                self.train_steps[key], config, largest, self.start.abstract, plan.batch_sharding, self.progress.say
+                programs[key], config, largest, self.start.abstract, plan.batch_sharding, self.progress.say
             )
 
     def make_steps(self, workdir: str | os.PathLike[str], profile_steps: int) -> None:
