@@ -103,7 +103,7 @@ def _check(options):
 
 def _anchors(options):
     from yolojax.data.anchors import anchor_fit, find_anchors, network_boxes
-    from yolojax.data.annotations import read_names
+    from yolojax.data.formats.names import read_names
     from yolojax.data.formats.read import read_annotations
     from yolojax.data.image_size import picture_sizes
 
@@ -200,8 +200,8 @@ def _add_convert(commands):
 
 
 def _convert(options):
-    from yolojax.data.annotations import read_names
     from yolojax.data.convert import convert
+    from yolojax.data.formats.names import read_names
 
     names = read_names(options.names) if options.names else None
     for line in convert(options.data, options.to, options.out, split=options.split, names=names):

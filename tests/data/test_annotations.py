@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from yolojax.data.annotations import Record, check_boxes_in_picture, read_names, read_text_list
+from yolojax.data.annotations import Record, check_boxes_in_picture
+from yolojax.data.formats.names import read_names
+from yolojax.data.formats.text import read_text_list
 from yolojax.errors import InputError
 
 NAMES = ("cat", "dog", "bird")

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from yolojax.__main__ import main
-from yolojax.data.annotations import read_names, read_text_list
+from yolojax.data.formats.names import read_names
 from yolojax.data.formats.read import read_annotations
+from yolojax.data.formats.text import read_text_list
 
 
 def test_digits(tmp_path, capsys):

@@ -5,8 +5,8 @@ import numpy as np
 
 from yolojax.darknet.network import network_from_cfg
 from yolojax.darknet.weights import read_weights
-from yolojax.data.annotations import read_names
 from yolojax.data.darknet_fit import FITS
+from yolojax.data.formats.names import read_names
 from yolojax.errors import InputError
 
 DARKNET_FITS = {fit: f"darknet_{fit}" for fit in ("letterbox", "stretch")}

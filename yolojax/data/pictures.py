@@ -5,8 +5,8 @@ import os
 import re
 from pathlib import Path
 
-from yolojax.data.annotations import read_lines
 from yolojax.data.images import ENDINGS
+from yolojax.data.lines import read_lines
 from yolojax.data.video import ENDINGS as VIDEO_ENDINGS
 from yolojax.errors import InputError
 
