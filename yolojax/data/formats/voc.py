@@ -101,13 +101,13 @@ def write_voc(
             f"  <folder>JPEGImages</folder>\n  <filename>{escape(file_name)}</filename>",
             f"  <size>\n    <width>{width}</width>\n    <height>{height}</height>\n    <depth>3</depth>\n  </size>",
         ]
-        for box, class_id, difficult in zip(record.boxes, record.classes.tolist(), record.difficult, strict=True):
+        for box, class_id, difficult in zip(record.boxes, record.classes, record.difficult, strict=True):
             corners = "".join(
                 f"<{side}>{np.format_float_positional(value, trim='-')}</{side}>"
                 for side, value in zip(_SIDES, box, strict=True)
             )
             lines.append(
-                f"  <object>\n    <name>{escape(names[class_id])}</name>\n    <difficult>{difficult:d}</difficult>\n"
+                f"  <object>\n    <name>{escape(names[int(class_id)])}</name>\n    <difficult>{difficult:d}</difficult>\n"
                 f"    <bndbox>{corners}</bndbox>\n  </object>"
             )
         _annotation(out, _stem(file_name)).write_text("\n".join([*lines, "</annotation>\n"]), "utf-8")
