@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from yolojax.data.headers import is_cut_jpeg
 from yolojax.data.images import (
     ImageTransform,
-    _is_cut_jpeg,
     letterbox,
     letterbox_boxes,
     letterbox_transform,
@@ -174,9 +174,9 @@ def test_cut_short_and_filled_with_zeros(tmp_path, kind):
 def test_end_of_a_jpeg(kind):
     # Newer OpenCV refuses cut files itself; this is what stands in for it on 4.10.
     data = WHOLE[kind]
-    assert not _is_cut_jpeg(data) and not _is_cut_jpeg(data + b"\xff\xd8\xff")
-    assert all(_is_cut_jpeg(data[:kept]) for kept in range(2, len(data), 97))
-    assert _is_cut_jpeg(data[:-1]) and not _is_cut_jpeg(WHOLE["png"][:100])
+    assert not is_cut_jpeg(data) and not is_cut_jpeg(data + b"\xff\xd8\xff")
+    assert all(is_cut_jpeg(data[:kept]) for kept in range(2, len(data), 97))
+    assert is_cut_jpeg(data[:-1]) and not is_cut_jpeg(WHOLE["png"][:100])
 
 
 def test_unreadable_files(tmp_path, capfd):

@@ -99,7 +99,8 @@ class VideoFile:
         """
         if self._writer is None:
             height, width = image_rgb.shape[:2]
-            self._writer = cv2.VideoWriter(os.fspath(self._draft), cv2.VideoWriter_fourcc(*"mp4v"), self._fps, (width, height))
+            codec = cv2.VideoWriter_fourcc(*"mp4v")  # pyright: ignore[reportAttributeAccessIssue]  # OpenCV's stubs lack it
+            self._writer = cv2.VideoWriter(os.fspath(self._draft), codec, self._fps, (width, height))
             if not self._writer.isOpened():
                 self._draft.unlink(missing_ok=True)
                 raise InputError(
