@@ -89,11 +89,7 @@ def check_boxes_in_picture(record: Record, height: int, width: int) -> None:
     """
     outside = mostly_outside(record.boxes, height, width)
     if outside.any():
-        box = show_box(record.boxes[np.argmax(outside)])
-        raise InputError(
-            f"{record.source}: box {box} lies mostly outside {record.path}, which is {width} pixels wide and {height} "
-            "high; boxes must be in pixels of that very picture"
-        )
+        raise InputError(box_outside(record, int(np.argmax(outside)), height, width))
 
 
 def mostly_outside(boxes: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -110,6 +106,22 @@ def mostly_outside(boxes: np.ndarray, height: int, width: int) -> np.ndarray:
     boxes = boxes.astype(np.float64)
     inside = np.clip(boxes, 0, [[width, height, width, height]])
     return 2 * np.prod(inside[:, 2:] - inside[:, :2], axis=1) < np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
+
+
+def box_outside(record: Record, row: int, height: int, width: int, *, where: str = "mostly outside") -> str:
+    """The message about a box that lies (mostly) outside its picture.
+
+    Args:
+        record: the picture and its boxes.
+        row: which of the boxes.
+        height: height of the picture in pixels.
+        width: width of the picture in pixels.
+        where: "mostly outside" or "outside".
+    """
+    return (
+        f"{record.source}: box {show_box(record.boxes[row])} lies {where} {record.path}, which is {width} pixels wide and "
+        f"{height} high; boxes must be in pixels of this picture"
+    )
 
 
 def show_box(box: np.ndarray) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 
 from yolojax.boxes import pairwise_iou
 from yolojax.data.anchors import anchor_fit, network_boxes
-from yolojax.data.annotations import Record, mostly_outside, show_box
+from yolojax.data.annotations import Record, box_outside, mostly_outside, show_box
 from yolojax.data.problems import Problem
 from yolojax.errors import InputError, one_line
 from yolojax.grid import AnchorGrid
@@ -64,7 +64,7 @@ def describe(
         sizes: the result of `try_pictures`.
         names: the class names.
         grid: the network's input size and anchors.
-        problems: those of reading the records and those of `find_problems`.
+        problems: what was reported while reading the records, and what `find_problems` found.
 
     Returns:
         Lines of text.
@@ -100,15 +100,11 @@ def describe(
 
 
 def _boxes_outside(record: Record, height: int, width: int) -> Iterator[Problem]:
-    for row in np.flatnonzero(mostly_outside(record.boxes, height, width)):
+    for row in np.flatnonzero(mostly_outside(record.boxes, height, width)).tolist():
         left, top, right, bottom = record.boxes[row].tolist()
         wholly = left >= width or top >= height or right <= 0 or bottom <= 0
-        kind = "box outside its picture" if wholly else "box mostly outside its picture"
-        yield Problem(
-            kind,
-            f"{record.source}: box {show_box(record.boxes[row])} lies {'' if wholly else 'mostly '}outside {record.path}, "
-            f"which is {width} pixels wide and {height} high; boxes must be in pixels of that very picture",
-        )
+        where = "outside" if wholly else "mostly outside"
+        yield Problem(f"box {where} its picture", box_outside(record, row, height, width, where=where))
 
 
 def _boxes_twice(record: Record, names: Sequence[str]) -> Iterator[Problem]:

@@ -48,7 +48,7 @@ def convert(
     for path in records:
         stem = os.path.splitext(os.path.basename(path))[0]
         if not path.isprintable() or stem != stem.strip():
-            raise InputError(f"{path!r}: lists cannot hold such a picture's path; rename it")
+            raise InputError(f"{path!r}: lists cannot hold this path; rename the picture")
     sizes = dict(zip(records, picture_sizes(list(records.values())), strict=True))
 
     form = FORMATS[to]
@@ -61,7 +61,9 @@ def convert(
         raise InputError(f"{error.filename or out}: cannot be written: {error.strerror}") from error
 
 
-def _read(data, split, names, out) -> tuple[Sequence[str], _Parts, list[str]]:
+def _read(
+    data: Sequence[str | os.PathLike[str]], split: str | None, names: Sequence[str] | None, out: Path
+) -> tuple[Sequence[str], _Parts, list[str]]:
     """The class names, {split: records} of all the data, and lines about it."""
     parts: _Parts = {}
     lines, left_out = [], set()
@@ -69,7 +71,7 @@ def _read(data, split, names, out) -> tuple[Sequence[str], _Parts, list[str]]:
         path, chosen = split_of(entry)
         folder = path if os.path.isdir(path) else os.path.dirname(path)
         if has_splits(path) and Path(folder).resolve() in (out.resolve(), *out.resolve().parents):
-            raise InputError(f"{out}: lies in the data, {folder or '.'}, which is not to be changed; give a folder elsewhere")
+            raise InputError(f"{out}: lies in the data, {folder or '.'}, which must not be changed; give a folder elsewhere")
         if split and not has_splits(path):
             raise InputError(f"{path}: has no splits; leave out --split")
         for name in [chosen or split] if chosen or split else splits(path) or [None]:
@@ -83,7 +85,7 @@ def _read(data, split, names, out) -> tuple[Sequence[str], _Parts, list[str]]:
             parts[part] = parts.get(part, []) + annotations.records
             lines.append(_describe(part, annotations.records))
             left_out.update(annotations.left_out)
-    return names, parts, lines + ([f"{len(left_out)} boxes without area were left out"] if left_out else [])
+    return names or (), parts, lines + ([f"{len(left_out)} boxes without area were left out"] if left_out else [])
 
 
 def _describe(part: str, records: Sequence[Record]) -> str:

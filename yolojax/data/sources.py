@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from yolojax.config import Config, DataConfig
 
 GIB = 2**30
-# About as many pictures' headers are read to estimate the memory that all of them take.
+# The number of headers, roughly, that are read to estimate the memory that all pictures take.
 MEASURED = 200
 
 
@@ -162,7 +162,7 @@ def open_split(config: Config, split: str) -> ListSource | DigitsSource:
     """Open one split of the data that a configuration describes.
 
     Args:
-        config: the configuration. Without class names in it, they are those of its names file, else of this very split.
+        config: the configuration. Without class names in it, they are those of its names file, else those of this split.
         split: "train", "val" or "test".
 
     Returns:

@@ -186,7 +186,13 @@ def _field(entry: Mapping[str, Any], name: str, kind: Any, where: str, report: C
     return report(message)
 
 
-def _row(annotation, where, class_of, numbers, on_problem):
+def _row(
+    annotation: Mapping[str, Any],
+    where: str,
+    class_of: Mapping[int, str],
+    numbers: Mapping[str, int],
+    on_problem: OnProblem,
+) -> tuple[Row | None, Any]:
     """The box of an annotation, or None, and the id of its image."""
     report = functools.partial(on_problem, "malformed box")
     if (image := _field(annotation, "image_id", int | str, where, report)) is None:

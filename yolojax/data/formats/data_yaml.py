@@ -53,7 +53,7 @@ class DataYaml:
         return check_names([str(name) for name in names], f"{self.path}: names")
 
     def splits(self) -> tuple[str, ...]:
-        """Its splits: those of train, val and test that are set, and other keys that name a list of pictures that exists."""
+        """Its splits: train, val and test if they are set, and other keys that name an existing list of pictures."""
         known = {"path", "names", "nc", "download", *_STANDARD_SPLITS}
         others = [key for key, value in self.values.items() if isinstance(value, str) and key not in known]
         lists = [(key, self._root / self.values[key]) for key in others]
@@ -103,7 +103,7 @@ class DataYaml:
 
 
 class _Loader(yaml.SafeLoader):
-    """The safe loader without aliases: those of aliases of aliases expand without bound."""
+    """The safe loader without aliases: nested aliases expand without bound."""
 
     def compose_node(self, parent, index):
         if self.check_event(yaml.AliasEvent):

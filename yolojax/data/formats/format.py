@@ -20,7 +20,7 @@ class Format:
         name: its name in messages and in `convert`.
         recognises: whether a file or folder is of this format.
         read: reads (path, split, names, on_problem) and returns (names, records). With None for a split it reads everything,
-            with None for names it takes those of the data.
+            with None for names it uses the names of the data.
         write: writes (out, names, records by split, picture sizes (h, w) by path) to a folder that is empty or missing, and
             returns a line for each kind of thing that it had to change. Raises OSError for what cannot be written.
         splits: the names of a data set's splits; None for formats in which a file is one split.

@@ -55,7 +55,7 @@ def link_pictures(pictures: Mapping[str, Record], folder: Path) -> None:
         os.symlink(relative_path(record.path, folder), folder / name)
 
 
-def _check_same(record, other):
+def _check_same(record: Record, other: Record) -> None:
     for member in ("boxes", "classes", "difficult"):
         if not np.array_equal(getattr(record, member), getattr(other, member)):
-            raise InputError(f"{record.source}: {record.path} is at {other.source} as well, with other boxes; keep one")
+            raise InputError(f"{record.source}: {record.path} is at {other.source} as well, with different boxes; keep one")

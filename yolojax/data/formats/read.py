@@ -127,7 +127,7 @@ def recognise(path: str | os.PathLike[str]) -> str:
         if form.recognises(path):
             return form.name
     raise InputError(
-        f"{path}: a folder with neither Annotations/ (VOC) nor data.yaml (YOLO); of COCO give the .json, else a text list"
+        f"{path}: a folder with neither Annotations/ (VOC) nor data.yaml (YOLO); for COCO give the .json, otherwise a text list"
     )
 
 

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +41,7 @@ def read_text_list(path: str | os.PathLike[str], names: Sequence[str], on_proble
     Raises:
         InputError: the list cannot be read or has no pictures.
     """
-    folder = os.path.dirname(path)
+    folder = os.path.dirname(os.fspath(path))
     paths, sources, counts, values = [], [], [], []
     for number, line in enumerate(read_lines(path, on_problem), 1):
         if line := line.strip():
@@ -53,7 +53,7 @@ def read_text_list(path: str | os.PathLike[str], names: Sequence[str], on_proble
             values.extend(map(float, ",".join(boxes).split(",") if boxes else ()))
     if not paths:
         raise InputError(f"{path}: no pictures in the list; write one a line: path {_FORM} {_FORM} ...")
-    # The boxes of all pictures in one table: checked picture by picture, a long list would take several times as long.
+    # All boxes in one table: checking them picture by picture would take several times as long.
     table = np.array(values).reshape(-1, 5)
     ends = np.cumsum(counts)
     kept = _check(table, names, lambda row: sources[np.searchsorted(ends, row, side="right")], on_problem)
@@ -84,19 +84,19 @@ def write_text_list(path: Path, records: Sequence[Record], file_names: Sequence[
     path.write_text("".join(lines), "utf-8")
 
 
-def _check(table, names, where, on_problem):
+def _check(table: np.ndarray, names: Sequence[str], where: Callable[[int], str], on_problem: OnProblem) -> np.ndarray:
     """Which rows (x1, y1, x2, y2, class) a picture can have, (n,) bool."""
     kept = check_boxes(table[:, :4], where, on_problem, advice=f"write {_FORM} with x1 < x2 and y1 < y2")
     named = has_name(table[:, 4], len(names))
-    for row in np.flatnonzero(kept & ~named):
+    for row in np.flatnonzero(kept & ~named).tolist():
         on_problem("class without a name", f"{where(row)}: {class_without_name(f'{table[row, 4]:.0f}', len(names))}")
     return kept & named
 
 
-def _split_line(line, folder, source, on_problem):
+def _split_line(line: str, folder: str, source: str, on_problem: OnProblem) -> tuple[str, list[str]]:
     """The picture's path, joined to the list's folder, and those tokens of its boxes that are well-formed.
 
-    A path may look like anything, so boxes are taken from the right. Only where that fails do the files on disk decide.
+    A path may look like anything, so boxes are taken from the right. Only if that fails do the files on disk decide.
     """
     tokens = line.split()
     first_box = len(tokens)
@@ -129,7 +129,7 @@ def _split_line(line, folder, source, on_problem):
     return picture, boxes
 
 
-def _explain(token):
+def _explain(token: str) -> str:
     """What is wrong with a token that should be a box."""
     fields = token.split(",")
     if len(fields) != 5:

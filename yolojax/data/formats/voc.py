@@ -36,7 +36,7 @@ def read_voc(
     Args:
         folder: the folder.
         split: reads ImageSets/Main/SPLIT.txt, where a name that is there twice counts once; None: every file of Annotations.
-        names: the class names; None: those of all of Annotations, sorted, so that every split counts the same classes.
+        names: the class names; None: the sorted names of all of Annotations, so that every split has the same classes.
         on_problem: called, with file and line, for XML that is malformed or has a DTD, an object without name or bndbox,
             corners that are no numbers, inverted or without area, a name that is not in `names`, a missing file, a name or
             <filename> that leads out of its folder. If it returns, that is left out, but a record is kept without its picture.
@@ -50,7 +50,7 @@ def read_voc(
     folder = Path(folder)
     wanted = _all_ids(folder) if split is None else _split_ids(folder, split, on_problem)
 
-    def parse(name):
+    def parse(name: str) -> Element | None:
         try:
             return parse_xml(_annotation(folder, name))
         except InputError as error:
@@ -135,22 +135,22 @@ def _check_splits(folder: Path, on_problem: OnProblem) -> None:
                 on_problem("missing file", f"{source}: there is no {path}")
 
 
-def _is_class_list(path):
+def _is_class_list(path: Path) -> bool:
     try:
         return bool(_CLASS_LIST.fullmatch(path.stem) and _CLASS_LINE.fullmatch(read_lines(path)[0].strip()))
     except InputError:
         return False
 
 
-def _annotation(folder, name):
+def _annotation(folder: Path, name: str) -> Path:
     return folder / "Annotations" / f"{name}.xml"
 
 
-def _stem(file_name):
+def _stem(file_name: str) -> str:
     return os.path.splitext(file_name)[0]
 
 
-def _all_ids(folder):
+def _all_ids(folder: Path) -> list[tuple[str, str]]:
     """[(ID, its file)] of all of Annotations, sorted."""
     paths = sorted((folder / "Annotations").glob("*.xml"))
     if not paths:
@@ -158,7 +158,7 @@ def _all_ids(folder):
     return [(path.stem, str(path)) for path in paths]
 
 
-def _split_ids(folder, split, on_problem):
+def _split_ids(folder: Path, split: str, on_problem: OnProblem) -> list[tuple[str, str]]:
     """[(ID, file and line)] of a split, each ID once."""
     path = folder / "ImageSets/Main" / f"{split}.txt"
     if not os.path.lexists(path):
@@ -178,7 +178,7 @@ def _split_ids(folder, split, on_problem):
     return list(members.items())
 
 
-def _pictures(folder, on_problem):
+def _pictures(folder: Path, on_problem: OnProblem) -> dict[str, list[str]]:
     """{ID: [file names]} of JPEGImages."""
     listed = []
     try:
@@ -192,15 +192,17 @@ def _pictures(folder, on_problem):
     return pictures
 
 
-def _picture(folder, name, tree, pictures, path, on_problem):
+def _picture(
+    folder: Path, name: str, tree: Element, pictures: Mapping[str, list[str]], path: Path, on_problem: OnProblem
+) -> str | None:
     """The path of a picture: named as its annotation, whatever the ending; else as <filename> says. None: out of the folder."""
     stated = tree.text_of("filename")
     named_alike = pictures.get(name, [])
-    picture = stated if stated in named_alike or not named_alike else named_alike[0]
-    if ".." in Path(picture).parts or os.path.isabs(picture):
-        message = f"{path}: <filename> {picture!r} leads out of JPEGImages; write the name of a file there"
+    file_name = stated if stated in named_alike or not named_alike else named_alike[0]
+    if ".." in Path(file_name).parts or os.path.isabs(file_name):
+        message = f"{path}: <filename> {file_name!r} leads out of JPEGImages; write the name of a file there"
         return on_problem("path outside", message)
-    picture = folder / "JPEGImages" / (picture or f"{name}.jpg")
+    picture = folder / "JPEGImages" / (file_name or f"{name}.jpg")
     if not os.path.isfile(picture):
         on_problem("missing picture", f"{path}: there is no picture {picture}")
     return str(picture)

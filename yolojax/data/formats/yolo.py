@@ -39,7 +39,7 @@ def read_yolo(
     Args:
         path: a data.yaml or its folder.
         split: a key of the file, as train, val or test; None: all of them together.
-        names: the file's class names in another order, or as many in place of its own; None: those of the file.
+        names: the file's class names in another order, or the same number of other names; None: those of the file.
         on_problem: called, with file and line, for a missing folder or picture, splits without pictures or any label file, an
             `nc` that is not the number of names, a label file that cannot be read, a line that is not a box, numbers that are
             not normalised, a class without a name, a box that is inverted or without area. If it returns, that is left out,
@@ -134,7 +134,7 @@ def _class_numbers(data: DataYaml, names: Sequence[str] | None, on_problem: OnPr
     return names, [names.index(name) for name in own] if own and set(own) == set(names) else range(len(names))
 
 
-def _size_or_none(picture):
+def _size_or_none(picture: str) -> tuple[int, int] | None:
     try:
         return read_size(picture)
     except InputError:
