@@ -51,15 +51,14 @@ def check_boxes(corners: np.ndarray, where: Callable[[int], str], on_problem: On
         (n,) bool, which boxes are fine.
     """
     too_large = ~np.all(np.abs(corners) < LARGEST, axis=1)
-    inverted = ~too_large & np.any(corners[:, 2:] < corners[:, :2], axis=1)
-    # In float32, as the record will hold them.
+    # In float32, as the record will hold them. An inverted box has no area either.
     rounded = corners.clip(-LARGEST, LARGEST).astype(np.float32)
-    faulty = too_large | inverted | ~np.all(rounded[:, 2:] > rounded[:, :2], axis=1)
+    faulty = too_large | ~((rounded[:, 2] > rounded[:, 0]) & (rounded[:, 3] > rounded[:, 1]))
     for row in np.flatnonzero(faulty).tolist():
         box = f"{where(row)}: box {show_box(corners[row])}"
         if too_large[row]:
             on_problem("box too large", f"{box} is larger than any picture; write pixels")
-        elif inverted[row] and not advice:
+        elif not advice and np.any(corners[row, 2:] < corners[row, :2]):
             on_problem("inverted box", f"{box} is inverted: its right or lower edge comes before the other")
         else:
             on_problem("box without area", f"{box} has no area" + (advice and f"; {advice}"))
