@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 
+from yolojax.data.annotations import Record
 from yolojax.data.augment import augment
 from yolojax.data.darknet_fit import FITS
 from yolojax.data.example import Example, clip_boxes
 from yolojax.data.images import ImageTransform, fitted_aspect, letterbox_boxes
 from yolojax.data.sampling import AUGMENT, class_balanced_weights, repeat_factors, sampler, step_grid
 from yolojax.data.source import Source, UnreadablePicture
-from yolojax.data.sources import ListSource
 from yolojax.errors import InputError
 from yolojax.grid import AnchorGrid
 from yolojax.runtime.threads import thread_pool
@@ -92,13 +92,14 @@ def train_sampler(source: Source, config: Config) -> Callable[[int], list[tuple[
         A function of a step that returns its samples as (epoch, index); see `sampling.sampler`.
 
     Raises:
-        InputError: the sampling weighs classes, but the source has no list of boxes.
+        InputError: the sampling weighs classes, but the source has no `records` to count them in.
     """
     weights = None
     if config.data.sampling != "uniform":
-        if not isinstance(source, ListSource):
+        records: Sequence[Record] | None = getattr(source, "records", None)
+        if records is None:
             raise InputError(f"config.data.sampling: {config.data.sampling!r} needs annotated pictures; use 'uniform'")
-        class_lists = [record.classes[~record.crowd] for record in source.records]
+        class_lists = [record.classes[~record.crowd] for record in records]
         if config.data.sampling == "repeat_factor":
             weights = repeat_factors(class_lists, config.data.repeat_threshold)
         else:
