@@ -33,7 +33,7 @@ from yolojax.config import Config, to_dict
 from yolojax.darknet.detector import finite
 from yolojax.darknet.network import network_from_cfg
 from yolojax.darknet.weights import places, read_weights
-from yolojax.data.annotations import read_names
+from yolojax.data.formats.names import read_names
 from yolojax.data.formats.read import read_annotations
 from yolojax.data.images import write_image
 from yolojax.errors import InputError

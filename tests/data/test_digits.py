@@ -8,8 +8,10 @@ from importlib import resources
 import numpy as np
 import pytest
 
-from yolojax.data.annotations import check_boxes_in_picture, read_names, read_text_list
+from yolojax.data.annotations import check_boxes_in_picture
 from yolojax.data.digits import DIGIT_NAMES, _enlarge, _handwritten_digits, compose_scene, split_digits, write_mnist_detection
+from yolojax.data.formats.names import read_names
+from yolojax.data.formats.text import read_text_list
 from yolojax.data.images import read_image
 from yolojax.errors import InputError
 

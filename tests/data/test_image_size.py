@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.data.test_images import UPRIGHT, WHOLE, cmyk_jpeg, encoded, exif, picture, with_segment
+from tests.helpers.picture_files import UPRIGHT, WHOLE, cmyk_jpeg, encoded, exif, picture, with_segment
 from yolojax.data import image_size
 from yolojax.data.annotations import Record
 from yolojax.data.image_size import picture_sizes, read_size, try_pictures

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.helpers.picture_files import UPRIGHT, WHOLE, cmyk_jpeg, encoded, exif, picture, with_segment
 from yolojax.data.images import (
     ImageTransform,
-    _is_cut_jpeg,
     letterbox,
     letterbox_boxes,
     letterbox_transform,
@@ -22,25 +22,6 @@ from yolojax.data.images import (
     write_image,
 )
 from yolojax.errors import InputError
-
-
-def picture(height=48, width=64, seed=0):
-    noise = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
-    return cv2.GaussianBlur(noise, (0, 0), 3)
-
-
-def encoded(image, ending, *parameters):
-    return cv2.imencode(ending, image, parameters)[1].tobytes()
-
-
-def with_segment(jpeg, marker, payload):
-    return jpeg[:2] + b"\xff" + bytes([marker]) + struct.pack(">H", len(payload) + 2) + payload + jpeg[2:]
-
-
-def exif(orientation, order=">"):
-    """A TIFF header with nothing but the orientation."""
-    mark = {">": b"MM\0*", "<": b"II*\0"}[order]
-    return mark + struct.pack(order + "IHHHIHHI", 8, 1, 0x0112, 3, 1, orientation, 0, 0)
 
 
 def test_write_then_read(tmp_path):
@@ -80,18 +61,6 @@ def test_grey_sixteen_bit_and_alpha(tmp_path):
         np.testing.assert_array_equal(back, expected, err_msg=name)
 
 
-UPRIGHT = {
-    1: lambda image: image,
-    2: lambda image: image[:, ::-1],
-    3: lambda image: image[::-1, ::-1],
-    4: lambda image: image[::-1],
-    5: lambda image: image.swapaxes(0, 1),
-    6: lambda image: np.rot90(image, 3),
-    7: lambda image: image.swapaxes(0, 1)[::-1, ::-1],
-    8: lambda image: np.rot90(image, 1),
-}
-
-
 @pytest.mark.parametrize("orientation", UPRIGHT)
 def test_exif_orientation_is_applied(tmp_path, orientation):
     jpeg = encoded(picture(), ".jpg", cv2.IMWRITE_JPEG_QUALITY, 95)
@@ -101,31 +70,6 @@ def test_exif_orientation_is_applied(tmp_path, orientation):
     np.testing.assert_array_equal(read_image(tmp_path / "turned.jpg"), upright)
 
 
-def cmyk_jpeg(blocks):
-    """A JPEG of 8 x 8 blocks side by side, each of one colour: inverted C, M, Y and K, as Photoshop stores them."""
-    bits, last = "", [0] * 4
-    for block in blocks:
-        for component, value in enumerate(block):
-            # Only DC: 8 * (value - 128), quantized by 8; its category has 4 bits, the end of the block 1.
-            difference, last[component] = value - 128 - last[component], value - 128
-            category = abs(difference).bit_length()
-            coded = difference if difference > 0 else difference + (1 << category) - 1
-            bits += f"{category:04b}" + (f"{coded:0{category}b}" if category else "") + "0"
-    bits += "1" * (-len(bits) % 8)
-    scan = int(bits, 2).to_bytes(len(bits) // 8, "big").replace(b"\xff", b"\xff\0")
-    jpeg = b"\xff\xd8"
-    for marker, payload in (
-        (0xEE, b"Adobe\0\x64\0\0\0\0\0"),
-        (0xDB, b"\0" + b"\x08" * 64),
-        (0xC0, struct.pack(">BHHB", 8, 8, 8 * len(blocks), 4) + b"".join(bytes([n, 0x11, 0]) for n in range(4))),
-        (0xC4, b"\0" + bytes([0, 0, 0, 12] + [0] * 12) + bytes(range(12))),
-        (0xC4, b"\x10" + bytes([1] + [0] * 15) + b"\0"),
-        (0xDA, b"\4" + b"".join(bytes([n, 0]) for n in range(4)) + b"\0\x3f\0"),
-    ):
-        jpeg += b"\xff" + bytes([marker]) + struct.pack(">H", len(payload) + 2) + payload
-    return jpeg + scan + b"\xff\xd9"
-
-
 def test_cmyk(tmp_path):
     (tmp_path / "p.jpg").write_bytes(cmyk_jpeg([(200, 100, 50, 255), (255, 255, 255, 60), (0, 255, 255, 255)]))
     image = read_image(tmp_path / "p.jpg")
@@ -133,18 +77,6 @@ def test_cmyk(tmp_path):
     # Without black ink the inverted inks are red, green and blue; black alone is grey.
     for block, colour in enumerate([(200, 100, 50), (60, 60, 60), (0, 255, 255)]):
         np.testing.assert_allclose(image[:, 8 * block : 8 * block + 8].astype(int), np.broadcast_to(colour, (8, 8, 3)), atol=2)
-
-
-WHOLE = {
-    "baseline": encoded(picture(200, 300), ".jpg"),
-    "progressive": encoded(picture(200, 300), ".jpg", cv2.IMWRITE_JPEG_PROGRESSIVE, 1),
-    "restarts": encoded(picture(200, 300), ".jpg", cv2.IMWRITE_JPEG_RST_INTERVAL, 4),
-    "png": encoded(picture(200, 300), ".png"),
-    "bmp": encoded(picture(200, 300), ".bmp"),
-    "webp": encoded(picture(200, 300), ".webp"),
-}
-# A thumbnail is a whole JPEG, end marker included, inside a segment of another.
-WHOLE["thumbnail"] = with_segment(WHOLE["baseline"], 0xE1, b"Exif\0\0" + encoded(picture(16, 16), ".jpg"))
 
 
 @pytest.mark.parametrize("kind", WHOLE)
@@ -168,15 +100,6 @@ def test_cut_short_and_filled_with_zeros(tmp_path, kind):
         (tmp_path / "p").write_bytes(data[:kept] + bytes(len(data) - kept))
         with pytest.raises(InputError, match="damaged or cut short"):
             read_image(tmp_path / "p")
-
-
-@pytest.mark.parametrize("kind", ["baseline", "progressive", "restarts", "thumbnail"])
-def test_end_of_a_jpeg(kind):
-    # Newer OpenCV refuses cut files itself; this is what stands in for it on 4.10.
-    data = WHOLE[kind]
-    assert not _is_cut_jpeg(data) and not _is_cut_jpeg(data + b"\xff\xd8\xff")
-    assert all(_is_cut_jpeg(data[:kept]) for kept in range(2, len(data), 97))
-    assert _is_cut_jpeg(data[:-1]) and not _is_cut_jpeg(WHOLE["png"][:100])
 
 
 def test_unreadable_files(tmp_path, capfd):

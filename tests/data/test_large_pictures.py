@@ -8,7 +8,7 @@ import zlib
 import numpy as np
 import pytest
 
-from tests.data.test_images import encoded, picture
+from tests.helpers.picture_files import encoded, picture
 from yolojax.data.image_size import read_size
 from yolojax.data.images import letterbox, read_image, write_image
 from yolojax.errors import InputError

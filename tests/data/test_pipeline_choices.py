@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from tests.helpers.text_list import GRID, PICTURES, assert_same, relist, write_list
-from yolojax.data.annotations import read_text_list
 from yolojax.data.formats.read import Annotations
+from yolojax.data.formats.text import read_text_list
 from yolojax.data.images import letterbox
 from yolojax.data.pipeline import collate, train_batches, train_sample, train_sampler
 from yolojax.data.sampling import step_grid

@@ -11,9 +11,9 @@ import pytest
 
 from tests.detection.test_run import NAMES, Whole, detected, picture
 from tests.test_predict import colour_detector, video_of_tiles
-from yolojax.data.annotations import refuse
 from yolojax.data.formats.yolo import read_yolo
 from yolojax.data.images import read_image, write_image
+from yolojax.data.problems import refuse
 from yolojax.data.video import frames, open_video, properties
 from yolojax.detection.outputs import Outputs
 from yolojax.detection.run import detect_files

@@ -78,9 +78,9 @@ def test_picture_deleted_during_the_run(environment, tmp_path, choice):
 @pytest.mark.parametrize(
     "old, new, message",
     [
-        ("1,1,20,20,1", "1,1,20,21,1", r"what \S*list\.txt:2 says is another now"),
-        ("1,1,20,20,1", "1,1,20,20,0", r"what \S*list\.txt:2 says is another now"),
-        ("other.png", "picture.png", r"what \S*list\.txt:1 says is another now"),
+        ("1,1,20,20,1", "1,1,20,21,1", r"\S*list\.txt:2 has changed"),
+        ("1,1,20,20,1", "1,1,20,20,0", r"\S*list\.txt:2 has changed"),
+        ("other.png", "picture.png", r"\S*list\.txt:1 has changed"),
         (" 2,2,30,30,0", "", "2 pictures with 2 boxes then, 2 pictures with 1 boxes now"),
     ],
 )

@@ -5,7 +5,7 @@ import os
 
 import numpy as np
 
-from tests.data.test_images import cmyk_jpeg, encoded, exif, picture, with_segment
+from tests.helpers.picture_files import cmyk_jpeg, encoded, exif, picture, with_segment
 
 NAMES = ("cat", "dog")
 CUT = encoded(picture(40, 60), ".jpg")[:700], encoded(picture(40, 60), ".png")[:700]

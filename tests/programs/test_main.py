@@ -9,8 +9,9 @@ import pytest
 
 import yolojax
 from yolojax.__main__ import main
-from yolojax.data.annotations import read_names, read_text_list
+from yolojax.data.formats.names import read_names
 from yolojax.data.formats.read import read_annotations
+from yolojax.data.formats.text import read_text_list
 from yolojax.runtime.command import COMMANDS
 
 

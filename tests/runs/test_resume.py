@@ -143,7 +143,7 @@ def test_any_change_of_a_record_is_found_and_where_it_stands_does_not_matter(nam
     assert describe_change(before, moved) is None
     changed = records()
     changed[2] = dataclasses.replace(changed[2], **{name: value})
-    assert describe_change(before, changed) == "what list.txt:3 says is another now"
+    assert describe_change(before, changed) == "list.txt:3 has changed"
 
 
 def test_pictures_added_or_in_another_order_are_found():
@@ -153,7 +153,7 @@ def test_pictures_added_or_in_another_order_are_found():
     assert changed == "600 pictures with 179700 boxes then, 601 pictures with 180300 boxes now"
     swapped = records(600)
     swapped[599], swapped[598] = swapped[598], swapped[599]
-    assert describe_change(before, swapped) == "something from list.txt:600 to list.txt:599 is another now"
+    assert describe_change(before, swapped) == "something from list.txt:600 to list.txt:599 has changed"
     assert describe_change(fingerprint(records(1)), []) == "1 pictures with 0 boxes then, 0 pictures with 0 boxes now"
 
 

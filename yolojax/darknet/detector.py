@@ -8,7 +8,7 @@ import numpy as np
 
 from yolojax.darknet.network import DarknetNetwork, network_from_cfg
 from yolojax.darknet.weights import Weights, read_weights
-from yolojax.data.annotations import read_names
+from yolojax.data.formats.names import read_names
 from yolojax.errors import InputError
 from yolojax.inference import Recipe
 

@@ -24,8 +24,8 @@ class AnchorFit(NamedTuple):
 
     Attributes:
         mean_iou: mean over boxes of the IoU with their best anchor, both centred on one point.
-        recall: the best possible recall: boxes that an anchor at their cell's centre overlaps enough to answer for, rather
-            than only because every box gets one.
+        recall: the best possible recall: boxes that some anchor at the centre of their cell overlaps by more than the
+            threshold of the assignment. (The others are assigned to their best anchor, but it fits them badly.)
         close: boxes whose best anchor, centred on them, has IoU > 0.5.
     """
 
@@ -35,10 +35,15 @@ class AnchorFit(NamedTuple):
 
 
 def network_boxes(records: Sequence[Record], picture_sizes: Sequence[tuple[int, int]], size: tuple[int, int]) -> np.ndarray:
-    """The boxes of all pictures as the network meets them without augmentation: clipped, then letterboxed.
+    """Collect the boxes of all pictures as the network sees them without augmentation: clipped, then letterboxed.
 
-    picture_sizes: (h, w) of each record's picture; size: (H, W) of the network's input; pixels.
-    Returns: (n, 4) float32 xyxy in pixels of the input, without the boxes of which under a pixel is in their picture.
+    Args:
+        records: the pictures and their boxes.
+        picture_sizes: (h, w) of each record's picture in pixels.
+        size: (H, W) of the network's input in pixels.
+
+    Returns:
+        (n, 4) float32 xyxy in pixels of the input; boxes with less than a pixel inside their picture are left out.
     """
     boxes = [np.zeros((0, 4), np.float32)]
     for record, picture_size in zip(records, picture_sizes, strict=True):
@@ -48,15 +53,22 @@ def network_boxes(records: Sequence[Record], picture_sizes: Sequence[tuple[int, 
 
 
 def find_anchors(boxes_xyxy: np.ndarray, grid: AnchorGrid, seed: int = 0) -> AnchorGrid:
-    """The grid with the anchors of k-means on the boxes' widths and heights, by the distance 1 - IoU.
+    """Find anchors by k-means on the widths and heights of boxes, with the distance 1 - IoU.
 
-    Redmon and Farhadi 2017, arXiv:1612.08242, section 2, with k-means++ starts (Arthur and Vassilvitskii 2007) and the
-    median of a cluster for its next anchor: it gave a higher mean IoU than their mean on every set tried. The best of
-    several starts, a function of `seed`.
+    Redmon and Farhadi 2017, arXiv:1612.08242, section 2, with k-means++ starts (Arthur and Vassilvitskii 2007). The next
+    anchor of a cluster is its median, which gave a higher mean IoU than its mean on every set tried. The result is the best
+    of several starts.
 
-    boxes_xyxy: (n, 4) in pixels of the network's input.
-    Returns: the grid with as many anchors on as many scales, by area, to a tenth of a pixel.
-    Raises: InputError for fewer distinct widths and heights than anchors.
+    Args:
+        boxes_xyxy: (n, 4) in pixels of the network's input.
+        grid: the number of scales and of anchors on each.
+        seed: seed of the random starts.
+
+    Returns:
+        The grid with the new anchors, sorted by area and rounded to a tenth of a pixel.
+
+    Raises:
+        InputError: the boxes have fewer distinct sizes than there are anchors.
     """
     count = grid.num_scales * grid.anchors_per_scale
     sizes = _sizes(boxes_xyxy)
@@ -64,7 +76,7 @@ def find_anchors(boxes_xyxy: np.ndarray, grid: AnchorGrid, seed: int = 0) -> Anc
     if distinct < count:
         raise InputError(f"the boxes have {distinct} different sizes, too few for {count} anchors; add pictures with boxes")
     rng = np.random.default_rng(seed)
-    anchors = max((_k_means(sizes, count, rng) for _ in range(_RESTARTS)), key=lambda found: found[0])[1]
+    anchors = max((_k_means(sizes, count, rng) for _ in range(_RESTARTS)), key=lambda result: result[0])[1]
     anchors = anchors[np.argsort(anchors.prod(axis=1), kind="stable")].round(1)
     return dataclasses.replace(grid, anchors=anchors.reshape(grid.num_scales, -1, 2).tolist())
 
@@ -72,31 +84,36 @@ def find_anchors(boxes_xyxy: np.ndarray, grid: AnchorGrid, seed: int = 0) -> Anc
 def anchor_fit(boxes_xyxy: np.ndarray, grid: AnchorGrid, iou_threshold: float = 0.3) -> AnchorFit:
     """Measure how well a grid's anchors fit boxes.
 
-    boxes_xyxy: (n, 4) in pixels of the network's input; iou_threshold: over which an anchor answers for a box (`assign`).
-    Raises: InputError where there are no boxes.
+    Args:
+        boxes_xyxy: (n, 4) in pixels of the network's input.
+        grid: the anchors.
+        iou_threshold: the IoU above which `assign` makes an anchor responsible for a box.
+
+    Raises:
+        InputError: there are no boxes.
     """
     if not len(boxes_xyxy):
         raise InputError("there are no boxes to measure anchors on; add pictures with boxes")
     best = _shape_iou(_sizes(boxes_xyxy), np.reshape(grid.anchors, (-1, 2))).max(axis=1)
-    reached = 0
+    recalled = 0
     for first in range(0, len(boxes_xyxy), _BLOCK):
         boxes = xyxy_to_cxcywh(np.asarray(boxes_xyxy[first : first + _BLOCK], np.float64))
         _, overlaps = overlaps_at_cells(boxes, grid)
-        reached += int((overlaps > iou_threshold).any(axis=(1, 2)).sum())
-    return AnchorFit(float(best.mean()), reached / len(boxes_xyxy), float((best > 0.5).mean()))
+        recalled += int((overlaps > iou_threshold).any(axis=(1, 2)).sum())
+    return AnchorFit(float(best.mean()), recalled / len(boxes_xyxy), float((best > 0.5).mean()))
 
 
-def _sizes(boxes_xyxy):
+def _sizes(boxes_xyxy: np.ndarray) -> np.ndarray:
     return np.asarray(boxes_xyxy[:, 2:], np.float64) - boxes_xyxy[:, :2]
 
 
-def _shape_iou(sizes, anchors):
+def _shape_iou(sizes: np.ndarray, anchors: np.ndarray) -> np.ndarray:
     """IoU of boxes (n, 2) with anchors (k, 2), width and height, on one centre: (n, k)."""
     intersection = np.minimum(sizes[:, :1], anchors[:, 0]) * np.minimum(sizes[:, 1:], anchors[:, 1])
     return intersection / (sizes.prod(axis=1)[:, None] + anchors.prod(axis=1) - intersection)
 
 
-def _k_means(sizes, count, rng):
+def _k_means(sizes: np.ndarray, count: int, rng: np.random.Generator) -> tuple[float, np.ndarray]:
     """Mean IoU and anchors (count, 2) from one start."""
     anchors = sizes[[rng.integers(len(sizes))]]
     while len(anchors) < count:

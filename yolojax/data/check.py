@@ -2,14 +2,14 @@
 
 import collections
 import os
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
 from yolojax.boxes import pairwise_iou
 from yolojax.data.anchors import anchor_fit, network_boxes
-from yolojax.data.annotations import Record, mostly_outside, show_box
+from yolojax.data.annotations import Record, box_outside, mostly_outside, show_box
+from yolojax.data.problems import Problem
 from yolojax.errors import InputError, one_line
 from yolojax.grid import AnchorGrid
 
@@ -18,24 +18,22 @@ _BLOCK = 512  # boxes: bounds the memory of their overlaps
 _LEFT_OUT_BOXES = ("malformed box", "box too large", "inverted box", "box without area", "class without a name")
 
 
-class Problem(NamedTuple):
-    """What is wrong: kind, a few words that group problems; message, one line with file, line and what to do."""
-
-    kind: str
-    message: str
-
-
 def find_problems(
     records: Sequence[Record], sizes: Sequence[tuple[int, int] | InputError], names: Sequence[str]
 ) -> list[Problem]:
-    """Every problem of well-formed records that only shows beside their pictures, beside each other or in all.
+    """Find the problems of well-formed records that only show beside their pictures or beside other records.
 
-    sizes: of `try_pictures`; names: of the classes.
-    Returns: problems of pictures that cannot be read or are listed twice, boxes outside or mostly outside their picture, boxes
-    given twice (same class, IoU > 0.99), and classes without a box.
+    Args:
+        records: the pictures and their boxes.
+        sizes: the result of `try_pictures`.
+        names: the class names.
+
+    Returns:
+        Problems of pictures that cannot be read or are listed twice, boxes outside or mostly outside their picture, boxes
+        given twice (same class, IoU > 0.99), and classes without a box.
     """
-    problems = []
-    first = {}
+    problems: list[Problem] = []
+    first: dict[str, Record] = {}
     for record, size in zip(records, sizes, strict=True):
         if isinstance(size, InputError):
             problems.append(Problem("unreadable picture", str(size)))
@@ -59,9 +57,17 @@ def describe(
     grid: AnchorGrid,
     problems: Sequence[Problem],
 ) -> str:
-    """The report on a data set, lines of text: counts, sizes, boxes a picture, classes, reach of the anchors, problems.
+    """Write the report on a data set: counts, sizes, boxes per picture, classes, fit of the anchors, problems.
 
-    sizes: of `try_pictures`; problems: those of reading the records and those of `find_problems`.
+    Args:
+        records: the pictures and their boxes.
+        sizes: the result of `try_pictures`.
+        names: the class names.
+        grid: the network's input size and anchors.
+        problems: what was reported while reading the records, and what `find_problems` found.
+
+    Returns:
+        Lines of text.
     """
     boxes = np.array([len(record.boxes) for record in records], int)
     read = [(record, size) for record, size in zip(records, sizes, strict=True) if not isinstance(size, InputError)]
@@ -78,14 +84,14 @@ def describe(
         lines.append(f"picture height    {_spread(heights)} pixels")
         lines.append(f"different sizes   {len(set(zip(heights.tolist(), widths.tolist(), strict=True))):,}")
     lines += ["", *_class_table(records, names), ""]
-    network = network_boxes(*zip(*read, strict=True), grid.size) if read else np.zeros((0, 4))
-    if len(network):
-        fit = anchor_fit(network, grid)
-        at = f"{grid.size[1]} x {grid.size[0]}"
-        lines.append(f"At {at} the network's anchors reach {fit.recall:.1%} of the boxes (best possible recall).")
+    usable = network_boxes([record for record, _ in read], [size for _, size in read], grid.size)
+    if len(usable):
+        fit = anchor_fit(usable, grid)
+        input_size = f"{grid.size[1]} x {grid.size[0]}"
+        lines.append(f"At {input_size} the network's anchors reach {fit.recall:.1%} of the boxes (best possible recall).")
         lines.append(f"The IoU of a box with its best anchor is {fit.mean_iou:.3f} on average, over 0.5 for {fit.close:.1%}.")
     else:
-        lines.append("There are no boxes in readable pictures, so nothing to say about anchors.")
+        lines.append("There are no boxes in readable pictures, so there is nothing to say about anchors.")
     lines += ["", f"{len(problems):,} problem{'s' * (len(problems) != 1)}{':' * bool(problems)}"]
     for kind, count in kinds.items():
         lines.append(f"  {kind} ({count:,})")
@@ -93,19 +99,15 @@ def describe(
     return "\n".join(map(one_line, lines))
 
 
-def _boxes_outside(record, height, width):
-    for row in np.flatnonzero(mostly_outside(record.boxes, height, width)):
+def _boxes_outside(record: Record, height: int, width: int) -> Iterator[Problem]:
+    for row in np.flatnonzero(mostly_outside(record.boxes, height, width)).tolist():
         left, top, right, bottom = record.boxes[row].tolist()
         wholly = left >= width or top >= height or right <= 0 or bottom <= 0
-        kind = "box outside its picture" if wholly else "box mostly outside its picture"
-        yield Problem(
-            kind,
-            f"{record.source}: box {show_box(record.boxes[row])} lies {'' if wholly else 'mostly '}outside {record.path}, "
-            f"which is {width} pixels wide and {height} high; boxes must be in pixels of that very picture",
-        )
+        where = "outside" if wholly else "mostly outside"
+        yield Problem(f"box {where} its picture", box_outside(record, row, height, width, where=where))
 
 
-def _boxes_twice(record, names):
+def _boxes_twice(record: Record, names: Sequence[str]) -> Iterator[Problem]:
     boxes, classes = record.boxes, record.classes
     for start in range(0, len(boxes), _BLOCK):
         block = slice(start, start + _BLOCK)
@@ -120,23 +122,23 @@ def _boxes_twice(record, names):
             )
 
 
-def _boxes_of_classes(records, names):
+def _boxes_of_classes(records: Sequence[Record], names: Sequence[str]) -> np.ndarray:
     return _count([record.classes for record in records], names)
 
 
-def _count(classes, names):
+def _count(classes: Iterable[np.ndarray], names: Sequence[str]) -> np.ndarray:
     return np.bincount(np.concatenate([np.zeros(0, int), *classes]), minlength=len(names))
 
 
-def _class_table(records, names):
+def _class_table(records: Sequence[Record], names: Sequence[str]) -> Iterator[str]:
     boxes = _boxes_of_classes(records, names)
     pictures = _count([np.unique(record.classes) for record in records], names)
     width = max(map(len, ("class", *names)))
     yield f"{'class':{width}}  {'boxes':>10}  {'pictures':>10}"
     for row in np.argsort(-boxes, kind="stable"):
-        bar = "#" * round(30 * boxes[row] / max(1, boxes.max()))
+        bar = "#" * round(float(30 * boxes[row] / max(1, boxes.max())))
         yield f"{names[row]:{width}}  {boxes[row]:10,}  {pictures[row]:10,}  {bar}".rstrip()
 
 
-def _spread(values):
+def _spread(values: np.ndarray) -> str:
     return f"{values.min():,} to {values.max():,}, median {np.median(values):,g}"

@@ -1,25 +1,28 @@
-"""A contact sheet of annotated pictures: what the network meets, and the slots that answer for each box."""
+"""A contact sheet of annotated pictures: what the network sees, and the slots responsible for each box."""
 
 import os
+from collections.abc import Sequence
 
 import numpy as np
 
-from yolojax.data.augment import clip_boxes
+from yolojax.data.annotations import Record
+from yolojax.data.example import clip_boxes
 from yolojax.data.images import letterbox, letterbox_boxes
 from yolojax.draw import class_color, draw_detections, side_by_side
+from yolojax.grid import AnchorGrid
 from yolojax.runtime.opencv import cv2
-from yolojax.targets import assign
+from yolojax.targets import Targets, assign
 
 
-def contact_sheet(pictures, names, grid):
-    """Pictures in rows: letterboxed with their boxes, then scale by scale the slots that answer for them.
+def contact_sheet(pictures: Sequence[tuple[Record, np.ndarray]], names: Sequence[str], grid: AnchorGrid) -> np.ndarray:
+    """Draw pictures in rows: letterboxed with their boxes, then scale by scale the slots responsible for these.
 
     A slot is a tinted cell and the outline of its anchor, in the colour of the box's class, found by `assign`.
 
     Args:
-        pictures: a list of (Record, (h, w, 3) uint8 RGB), at least one.
-        names: the names of the classes.
-        grid: AnchorGrid.
+        pictures: at least one record with its picture, (h, w, 3) uint8 RGB.
+        names: the class names.
+        grid: the network's input size and anchors.
 
     Returns:
         (H, W, 3) uint8, RGB.
@@ -33,7 +36,7 @@ def contact_sheet(pictures, names, grid):
         height, width = grid.size
         # Labels are readable on the enlarged picture that draw_detections makes, and still so at half the size.
         drawn = cv2.resize(draw_detections(image, boxes, classes, names), (width, height), interpolation=cv2.INTER_AREA)
-        panels = [drawn, *(_slots(image, targets, grid, scale) for scale in range(grid.num_scales))]
+        panels = [drawn, *(_draw_slots(image, targets, grid, scale) for scale in range(grid.num_scales))]
         name = os.path.basename(record.path).encode("ascii", "replace").decode()
         titles = [f"{name}: {len(boxes)} boxes"]
         for scale, stride in enumerate(grid.strides):
@@ -42,14 +45,14 @@ def contact_sheet(pictures, names, grid):
     return np.concatenate(rows)
 
 
-def _slots_of_scale(targets, grid, scale):
+def _slots_of_scale(targets: Targets, grid: AnchorGrid, scale: int) -> tuple[np.ndarray, np.ndarray]:
     """The boxes, as rows of the targets, and their slots on one scale."""
     owner, entry = np.nonzero(targets.slots < grid.num_slots)
-    there = entry // grid.anchors_per_scale == scale
-    return owner[there], targets.slots[owner[there], entry[there]]
+    on_scale = entry // grid.anchors_per_scale == scale
+    return owner[on_scale], targets.slots[owner[on_scale], entry[on_scale]]
 
 
-def _slots(image, targets, grid, scale):
+def _draw_slots(image: np.ndarray, targets: Targets, grid: AnchorGrid, scale: int) -> np.ndarray:
     rows, slots = _slots_of_scale(targets, grid, scale)
     geometry = grid.slot_geometry[slots]
     stride = grid.strides[scale]

@@ -1,9 +1,11 @@
-"""The ways to fit a picture into the network's input: that of `images`, and Darknet's, to the pixel.
+"""The ways to fit a picture into the network's input: the letterbox of `images`, and Darknet's ways, to the pixel.
 
-Darknet's resizing is not OpenCV's: a picture of w pixels becomes one of W by reading it at i * (w - 1) / (W - 1), first pixel
-on first, last on last. OpenCV puts edges on edges, which at 56 pixels moves what is seen by up to half a pixel, enough to find
-other things.
+Darknet's resizing is not OpenCV's: w pixels become W by sampling at i * (w - 1) / (W - 1), so that the first and last pixels
+stay at the ends. OpenCV aligns the edges of the picture, which at 56 pixels shifts the content by up to half a pixel, enough to
+change what is detected.
 """
+
+from collections.abc import Callable
 
 import numpy as np
 
@@ -12,20 +14,30 @@ from yolojax.data.images import ImageTransform
 
 
 def stretch(image: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, ImageTransform]:
-    """Resizes a picture to an input of `size` (H, W), whatever its proportions, as AlexeyAB's Darknet by default.
+    """Resize a picture to the input's size, whatever its proportions, as AlexeyAB's Darknet does by default.
 
-    image: (h, w, 3) uint8. Returns: (H, W, 3) float32 in [0, 1], and how the picture lies in it.
+    Args:
+        image: (h, w, 3) uint8.
+        size: (H, W) of the input in pixels.
+
+    Returns:
+        (H, W, 3) float32 in [0, 1], and how the picture lies in it.
     """
     height, width = image.shape[:2]
     return resize(image, size) / np.float32(255), ImageTransform((size[1] / width, size[0] / height), 0, 0)
 
 
 def letterbox(image: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, ImageTransform]:
-    """Resizes a picture to fit into an input of `size` (H, W) with its proportions kept, centred on grey 0.5.
+    """Resize a picture to fit the input with its proportions kept, centred on grey 0.5, as Darknet does.
 
-    Where a margin is odd Darknet draws the picture at the whole pixel before, and takes the boxes from the half: so does this.
+    If a margin is odd, Darknet draws the picture at the whole pixel before the half, but maps boxes by the half; so does this.
 
-    image: (h, w, 3) uint8. Returns: (H, W, 3) float32 in [0, 1], and how Darknet takes the picture to lie in it.
+    Args:
+        image: (h, w, 3) uint8.
+        size: (H, W) of the input in pixels.
+
+    Returns:
+        (H, W, 3) float32 in [0, 1], and how the picture lies in it by Darknet's reckoning.
     """
     height, width = image.shape[:2]
     if size[1] / width < size[0] / height:
@@ -40,13 +52,21 @@ def letterbox(image: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, Ima
 
 
 def resize(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Bilinear resizing with corner pixels on corner pixels; (h, w, 3) uint8 -> (H, W, 3) float32 in [0, 255]."""
+    """Resize bilinearly with corner pixels on corner pixels.
+
+    Args:
+        image: (h, w, 3) uint8.
+        size: (H, W) in pixels.
+
+    Returns:
+        (H, W, 3) float32 in [0, 255].
+    """
     for axis, length in enumerate(size):
         image = _resize_axis(image, axis, length)
     return image
 
 
-def _resize_axis(image, axis, length):
+def _resize_axis(image: np.ndarray, axis: int, length: int) -> np.ndarray:
     before = image.shape[axis]
     places = np.linspace(0, before - 1, length) if length > 1 else np.zeros(1)
     low = np.minimum(places.astype(int), max(before - 2, 0))
@@ -54,10 +74,13 @@ def _resize_axis(image, axis, length):
     return (1 - part) * image.take(low, axis) + part * image.take(np.minimum(low + 1, before - 1), axis)
 
 
-FITS = {"letterbox": images.letterbox, "darknet_letterbox": letterbox, "darknet_stretch": stretch}
-"""By the values of config.data.fit, functions of a picture and the size of the input."""
+Fit = Callable[[np.ndarray, tuple[int, int]], tuple[np.ndarray, ImageTransform]]
+
+FITS: dict[str, Fit] = {"letterbox": images.letterbox, "darknet_letterbox": letterbox, "darknet_stretch": stretch}
+"""The ways to fit a picture, by name: functions of a picture (h, w, 3) uint8 and the input's size (H, W) in pixels that return
+the input and how the picture lies in it. `images.letterbox` gives uint8, Darknet's ways give float32 in [0, 1]."""
 
 
 def multi_label(fit: str) -> bool:
-    """Whether networks of this fit find a slot as every class over the threshold, as Darknet does, not as the best alone."""
+    """Whether networks of this fit report a slot for every class above the threshold, as Darknet does, not the best alone."""
     return fit != "letterbox"

@@ -1,4 +1,4 @@
-"""An example, which is a picture with its boxes and classes, and boxes cut at its edges."""
+"""An example, which is an image with its boxes and classes, and the clipping of boxes."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,13 @@ import numpy as np
 
 
 class Example(NamedTuple):
-    """A picture and what is in it: image (H, W, 3) uint8 RGB; boxes (n, 4) float32 xyxy, pixels; classes (n,) int32."""
+    """An image and what is in it.
+
+    Attributes:
+        image: (H, W, 3) uint8 RGB.
+        boxes: (n, 4) float32 xyxy in pixels of the image.
+        classes: (n,) int32.
+    """
 
     image: np.ndarray
     boxes: np.ndarray
@@ -16,10 +22,17 @@ class Example(NamedTuple):
 def clip_boxes(
     boxes: np.ndarray, classes: np.ndarray, height: int, width: int, minimum_size: float = 1.0
 ) -> tuple[np.ndarray, np.ndarray, int]:
-    """Clip boxes to the picture and drop those under `minimum_size` pixels wide or high.
+    """Clip boxes to the image and drop those that become too narrow or too low.
 
-    boxes: (n, 4) float32 xyxy, pixels; classes: (n,) int32; height, width: of the picture, pixels.
-    Returns: boxes (k, 4), classes (k,), and how many were dropped, n - k.
+    Args:
+        boxes: (n, 4) float32 xyxy in pixels.
+        classes: (n,) int32.
+        height: height of the image in pixels.
+        width: width of the image in pixels.
+        minimum_size: the least width and height, in pixels, of a box that is kept.
+
+    Returns:
+        Boxes (k, 4), classes (k,), and how many were dropped, n - k.
     """
     clipped = np.clip(boxes, 0, np.array([[width, height, width, height]], np.float32))
     keep = np.all(clipped[:, 2:] - clipped[:, :2] >= minimum_size, axis=1)
@@ -33,15 +46,21 @@ def place_boxes(
     window: tuple[float, float, float, float],
     min_visible: float,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Boxes of a picture that is scaled about its origin, then shifted, and then seen through a window.
+    """Move the boxes of an image that is scaled about its origin, then shifted, and then seen through a window.
 
-    factors, offsets: (x, y), x' = factor * x + offset; window: xyxy, pixels after that.
-    min_visible: the share, 0..1, of a box's area in the picture that must lie in the window for the box to be kept; none of
-        it visible is never enough.
-    Returns: boxes (k, 4) float32 clipped to the window, classes (k,).
+    Args:
+        example: the image and its boxes.
+        factors: (x, y) of the scaling.
+        offsets: (x, y) of the shift in pixels: x' = factor * x + offset.
+        window: xyxy in pixels after the shift.
+        min_visible: the share, 0..1, of a box's area in the image that must lie in the window for the box to be kept; boxes
+            of which nothing is visible never are.
+
+    Returns:
+        Boxes (k, 4) float32, clipped to the window, in the shifted coordinates, and classes (k,).
     """
     height, width = example.image.shape[:2]
-    # In float64, and clipped to the picture first: what a box claims outside it was never to be seen.
+    # In float64, and clipped to the image first: what a box claims outside it could never be seen.
     whole = np.clip(example.boxes.astype(np.float64), 0, [[width, height] * 2]) * [factors * 2] + [offsets * 2]
     low, high = window[:2] * 2, window[2:] * 2
     visible = np.clip(whole, [low], [high])

@@ -1,7 +1,8 @@
-"""What tells whether the records of a split are those of an earlier time, and where they differ."""
+"""Digests that tell whether the records of a split are the same as before, and where they differ."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -10,11 +11,17 @@ from yolojax.data.annotations import Record
 _PARTS = 256  # at most: few enough to be kept in every checkpoint
 
 
-def fingerprint(records: Sequence[Record]) -> dict:
-    """Digests of records as plain JSON values: {"pictures", "boxes", "parts"}.
+def fingerprint(records: Sequence[Record]) -> dict[str, Any]:
+    """Digest records into plain JSON values.
 
-    What counts is what training meets: order, paths, boxes, classes, difficult and crowd. parts: of each of up to 256 parts of
-    nearly equal length, in order.
+    What counts is what training meets: order, paths, boxes, classes, difficult and crowd.
+
+    Args:
+        records: the records of a split.
+
+    Returns:
+        {"pictures": their number, "boxes": the number of their boxes, "parts": digests of up to 256 parts of nearly equal
+        length, in order}.
     """
     return {
         "pictures": len(records),
@@ -23,8 +30,16 @@ def fingerprint(records: Sequence[Record]) -> dict:
     }
 
 
-def describe_change(before: dict, records: Sequence[Record]) -> str | None:
-    """Where records differ from those of which `before` is the fingerprint, in words; None where they do not."""
+def describe_change(before: dict[str, Any], records: Sequence[Record]) -> str | None:
+    """Say in words where records differ from those that a fingerprint was taken of.
+
+    Args:
+        before: the `fingerprint`.
+        records: the records now.
+
+    Returns:
+        What has changed; None if nothing has.
+    """
     now = fingerprint(records)
     if now == before:
         return None
@@ -35,14 +50,14 @@ def describe_change(before: dict, records: Sequence[Record]) -> str | None:
         )
     changed = [part for part, old, new in zip(_parts(records), before["parts"], now["parts"], strict=True) if old != new]
     first, last = (records[changed[0][place]].source for place in (0, -1))
-    return f"what {first} says is another now" if first == last else f"something from {first} to {last} is another now"
+    return f"{first} has changed" if first == last else f"something from {first} to {last} has changed"
 
 
-def _parts(records):
+def _parts(records: Sequence[Record]) -> list[np.ndarray]:
     return np.array_split(np.arange(len(records)), min(_PARTS, max(1, len(records))))
 
 
-def _digest(records):
+def _digest(records: Iterable[Record]) -> str:
     digest = hashlib.blake2b(digest_size=8)
     for record in records:
         path = record.path.encode("utf-8", "surrogateescape")

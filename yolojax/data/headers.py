@@ -1,22 +1,53 @@
-"""The sizes of pictures as the headers of PNG and JPEG files state them."""
+"""What the bytes of PNG and JPEG files say before they are decoded: the picture's size, and whether a JPEG is whole."""
 
 import struct
 
 PNG = b"\x89PNG\r\n\x1a\n"
+JPEG = b"\xff\xd8"
 _FRAME_HEADERS = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _ORIENTATION = 0x0112
 
 
-def png_size(head):
-    """(height, width) of a PNG as it is stored, or None for what is something else."""
-    if not head.startswith(PNG) or head[12:16] != b"IHDR":
+def stored_size(content: bytes) -> tuple[int, int] | None:
+    """Read the size of a picture from its header; a JPEG's is upright, a PNG's is as stored.
+
+    Args:
+        content: the file, or its beginning.
+
+    Returns:
+        (height, width) in pixels; None for other formats and for damaged headers.
+    """
+    try:
+        if content.startswith(PNG):
+            return _png_size(content)
+        return _jpeg_size(content) if content.startswith(JPEG) else None
+    except (struct.error, IndexError):
+        return None
+
+
+def is_cut_jpeg(content: bytes) -> bool:
+    """Whether a file begins as a JPEG and never reaches its end; OpenCV 4.10 fills the missing part with grey."""
+    if not content.startswith(JPEG):
+        return False
+    # Skip the segments by their lengths (one may hold a whole JPEG as a thumbnail) up to the start of the first scan.
+    # From there on a marker's bytes occur only as that marker: coded data stuffs a zero after each 0xff.
+    position = 2
+    while (position := content.find(b"\xff", position)) >= 0 and content[position + 1 : position + 2] != b"\xda":
+        if content[position + 1 : position + 2] == b"\xff":
+            position += 1
+        else:
+            position += 2 + max(2, int.from_bytes(content[position + 2 : position + 4], "big"))
+    return position < 0 or content.find(b"\xff\xd9", position) < 0
+
+
+def _png_size(head: bytes) -> tuple[int, int] | None:
+    if head[12:16] != b"IHDR":
         return None
     width, height = struct.unpack_from(">II", head, 16)
     return height, width
 
 
-def jpeg_size(head):
-    """(height, width) of a JPEG, upright, or None where its segments cannot be followed."""
+def _jpeg_size(head: bytes) -> tuple[int, int] | None:
     position, turned = 2, False
     while head[position] == 0xFF:
         marker = head[position + 1]
@@ -33,8 +64,8 @@ def jpeg_size(head):
     return None
 
 
-def _orientation(tiff):
-    """The EXIF orientation, 1 to 8, of a TIFF header; from 5 on, height and width change places."""
+def _orientation(tiff: bytes) -> int:
+    """The EXIF orientation, 1 to 8, of a TIFF header; from 5 on, height and width are swapped."""
     order = {b"II": "<", b"MM": ">"}.get(tiff[:2])
     if order is None:
         return 1

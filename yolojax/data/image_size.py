@@ -1,73 +1,96 @@
-"""The sizes of pictures: from their first bytes, some hundred times faster than reading them, or by reading them whole."""
+"""The sizes of pictures: from their headers, some hundred times faster than decoding them, or by reading them whole."""
 
 import os
 import struct
 import sys
 from collections.abc import Callable, Sequence
+from typing import BinaryIO
 
+import numpy as np
 from rich.console import Console
 from rich.progress import track
 
 from yolojax.data.annotations import Record
-from yolojax.data.headers import PNG, jpeg_size, png_size
+from yolojax.data.headers import PNG, stored_size
 from yolojax.data.images import check_pixels, read_image
 from yolojax.errors import InputError
 from yolojax.runtime.files import open_regular
 from yolojax.runtime.threads import thread_pool
 
-# Where a JPEG's frame header stands later than this (behind large thumbnails), the picture is read whole.
+# If a JPEG's frame header comes later than this (behind large thumbnails), the picture is read whole.
 _HEAD = 1 << 18
 
 
 def picture_sizes(records: Sequence[Record]) -> list[tuple[int, int]]:
-    """The height and width, pixels, of each record's picture, upright, from its header.
+    """Read the size of each record's picture from its header.
 
-    Raises: InputError, with the record's source, for the first picture that is missing or is none.
+    Args:
+        records: the records.
+
+    Returns:
+        (height, width) in pixels for each, upright.
+
+    Raises:
+        InputError: a file is missing or is not a picture; the message names the record's source.
     """
-    sizes = _measure(records, read_size)
-    for size in sizes:
+    sizes = []
+    for size in _measure(records, read_size):
         if isinstance(size, InputError):
             raise size
+        sizes.append(size)
     return sizes
 
 
 def try_pictures(records: Sequence[Record]) -> list[tuple[int, int] | InputError]:
     """Read every picture whole, as training will.
 
-    Returns: for each record (height, width) in pixels, upright, or the InputError of a picture that cannot be read, with
-    the record's source.
+    Args:
+        records: the records.
+
+    Returns:
+        For each record (height, width) in pixels, upright, or the InputError of a picture that cannot be read, whose message
+        names the record's source.
     """
-    return _measure(records, lambda path: read_image(path).shape[:2])
+    return _measure(records, lambda path: _size_of(read_image(path)))
 
 
 def read_size(path: str | os.PathLike) -> tuple[int, int]:
-    """The height and width, pixels, of the picture that `read_image` returns: upright as its EXIF orientation says.
+    """Read the size of the picture that `read_image` would return: upright, as its EXIF orientation says.
 
-    JPEG and PNG are measured by their headers alone, so a picture that is cut short later on has a size as well; others
-    are read.
+    JPEG and PNG are measured by their headers alone, so a picture that is cut short has a size as well; others are read.
 
-    Raises: InputError, with the path, for a file that is missing, is no picture or has too many pixels.
+    Args:
+        path: the file.
+
+    Returns:
+        (height, width) in pixels.
+
+    Raises:
+        InputError: the file is missing, is not a picture or has too many pixels; the message names it.
     """
     try:
         with open_regular(path) as file:
             head = file.read(_HEAD)
-            chunks = _png_chunks(file) if head.startswith(PNG) else ()
+            chunks = _png_chunks(file) if head.startswith(PNG) else set()
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: the picture cannot be read: {getattr(error, 'strerror', None) or error}") from error
-    try:
-        size = jpeg_size(head) if head.startswith(b"\xff\xd8") else _png_size(head, chunks)
-    except (struct.error, IndexError):
-        size = None
+    # EXIF may turn a PNG, and without pixels it is none.
+    trusted = not head.startswith(PNG) or (b"IDAT" in chunks and b"eXIf" not in chunks)
+    size = stored_size(head) if trusted else None
     if not (size and all(size)):
-        return read_image(path).shape[:2]
+        return _size_of(read_image(path))
     check_pixels(path, *size)
     return size
 
 
-def _measure(records: Sequence[Record], size_of: Callable) -> list:
-    """(height, width) or InputError of each record, by threads, with a progress bar where stderr is a terminal."""
+def _size_of(image: np.ndarray) -> tuple[int, int]:
+    return image.shape[0], image.shape[1]
 
-    def measure(record):
+
+def _measure(records: Sequence[Record], size_of: Callable[[str], tuple[int, int]]) -> list[tuple[int, int] | InputError]:
+    """(height, width) or InputError of each record, by threads, with a progress bar if stderr is a terminal."""
+
+    def measure(record: Record) -> tuple[int, int] | InputError:
         try:
             return size_of(record.path)
         except InputError as error:
@@ -89,8 +112,8 @@ def _measure(records: Sequence[Record], size_of: Callable) -> list:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _png_chunks(file):
-    """The kinds of a PNG's chunks, its pixels passed over; EXIF may stand behind them."""
+def _png_chunks(file: BinaryIO) -> set[bytes]:
+    """The kinds of a PNG's chunks, without reading its pixels; EXIF may come after them."""
     file.seek(len(PNG))
     kinds = set()
     while len(header := file.read(8)) == 8:
@@ -98,8 +121,3 @@ def _png_chunks(file):
         kinds.add(kind)
         file.seek(length + 4, os.SEEK_CUR)
     return kinds
-
-
-def _png_size(head, chunks):
-    """(height, width) of a PNG, or None for what is something else or may be turned by EXIF."""
-    return png_size(head) if b"IDAT" in chunks and b"eXIf" not in chunks else None

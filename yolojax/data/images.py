@@ -1,13 +1,12 @@
-"""Pictures: read, write, and the letterbox that fits one into the network's input, with its inverse."""
+"""Pictures: reading, writing, and the letterbox that fits one into the network's input, with its inverse."""
 
 import os
-import struct
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from yolojax import moved
-from yolojax.data.headers import PNG, jpeg_size, png_size
+from yolojax.data.headers import is_cut_jpeg, stored_size
 from yolojax.errors import InputError
 from yolojax.runtime.files import open_regular
 from yolojax.runtime.opencv import MOST_PIXELS, cv2
@@ -17,15 +16,19 @@ _TOO_MANY = (
     f"more than {MOST_PIXELS:,} pixels are not read; make the picture smaller, or, if it is meant to be so large, set the "
     "environment variable OPENCV_IO_MAX_IMAGE_PIXELS"
 )
-# Of the files that folders are searched for.
+# What the names of pictures end on when a folder is searched for them.
 ENDINGS = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
 
 
 class ImageTransform(NamedTuple):
-    """How an original picture lies in the network's input: x' = scale * x + left, y' = scale * y + top.
+    """Where a picture lies in the network's input: x' = scale_x * x + left, y' = scale_y * y + top.
 
-    scale: pixels of the input per pixel of the original, or a pair of them for x and y where the picture is stretched;
-    left, top: width of the grey margins, in pixels of the input.
+    Every way to fit a picture into the input (`darknet_fit.FITS`) is described by such a scaling and shift.
+
+    Attributes:
+        scale: pixels of the input per pixel of the original; one number where proportions are kept, else (scale_x, scale_y).
+        left: x of the picture's left edge in pixels of the input, which is the width of the grey margin there.
+        top: y of the picture's upper edge in pixels of the input.
     """
 
     scale: float | tuple[float, float]
@@ -38,20 +41,26 @@ def read_image(path: str | os.PathLike) -> np.ndarray:
 
     Grey pictures are repeated over the channels, 16-bit ones keep their upper 8 bits, an alpha channel is left out.
 
-    Returns: (H, W, 3) uint8 RGB, contiguous.
-    Raises: InputError, with the path, for a file that is missing, is no picture, is damaged, is cut short or has more than
-    MOST_PIXELS pixels.
+    Args:
+        path: the file.
+
+    Returns:
+        (H, W, 3) uint8 RGB, contiguous.
+
+    Raises:
+        InputError: the file is missing, is not a picture, is damaged or cut short, or has more than MOST_PIXELS pixels; the
+            message names it.
     """
     try:
         with open_regular(path) as file:
-            data = file.read()
+            content = file.read()
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: the picture cannot be read: {getattr(error, 'strerror', None) or error}") from error
     # OpenCV has a limit of its own if it was loaded before this module.
-    if size := _header_size(data):
+    if size := stored_size(content):
         check_pixels(path, *size)
     try:
-        image = None if _is_cut_jpeg(data) else cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+        image = None if is_cut_jpeg(content) else cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error as error:
         if "CV_IO_MAX_IMAGE" in str(error):
             raise InputError(f"{path}: {_TOO_MANY}") from error
@@ -64,43 +73,67 @@ def read_image(path: str | os.PathLike) -> np.ndarray:
 def check_pixels(path: str | os.PathLike, height: int, width: int) -> None:
     """Refuse a picture of too many pixels.
 
-    Raises: InputError, with the path.
+    Args:
+        path: the file, for the message.
+        height: height of the picture in pixels.
+        width: width of the picture in pixels.
+
+    Raises:
+        InputError: it has more than MOST_PIXELS.
     """
     if height * width > MOST_PIXELS:
         raise InputError(f"{path}: {width} x {height}: {_TOO_MANY}")
 
 
 def write_image(path: str | os.PathLike, image_rgb: np.ndarray) -> None:
-    """Write a picture in the format its file name ends on.
+    """Write a picture in the format that its file name ends on.
 
-    image_rgb: (H, W, 3) uint8 RGB.
-    Raises: InputError, with the path, for an ending that OpenCV cannot write and for a file that cannot be written.
+    Args:
+        path: the file.
+        image_rgb: (H, W, 3) uint8 RGB.
+
+    Raises:
+        InputError: OpenCV cannot write files of that ending, or the file cannot be written; the message names it.
     """
     ending = os.path.splitext(path)[1]
     try:
-        written, data = cv2.imencode(ending, cv2.cvtColor(np.ascontiguousarray(image_rgb), cv2.COLOR_RGB2BGR))
+        encoded, content = cv2.imencode(ending, cv2.cvtColor(np.ascontiguousarray(image_rgb), cv2.COLOR_RGB2BGR))
     except cv2.error:
-        written = False
-    if not written:
+        encoded, content = False, None
+    if not encoded or content is None:
         raise InputError(f"{path}: OpenCV cannot write a picture as {ending or 'a file without an ending'!r}; use .png")
     try:
         with open(path, "wb") as file:
-            file.write(data)
+            file.write(content.tobytes())
     except OSError as error:
         raise InputError(f"{path}: the picture cannot be written: {error.strerror}") from error
 
 
+def fitting_scale(original_size: tuple[int, int], size: tuple[int, int]) -> float:
+    """The largest scale at which a picture of `original_size` (h, w) fits into `size` (H, W)."""
+    return min(size[1] / original_size[1], size[0] / original_size[0])
+
+
 def letterbox_transform(original_size: tuple[int, int], size: tuple[int, int]) -> ImageTransform:
-    """Place a picture of `original_size` (h, w), in pixels, in an input of `size` (H, W): as large as fits, centred."""
+    """Place a picture in the network's input: as large as fits, centred.
+
+    Args:
+        original_size: (h, w) of the picture in pixels.
+        size: (H, W) of the input in pixels.
+    """
     scale, (new_height, new_width) = _fit(original_size, size)
     return ImageTransform(scale, (size[1] - new_width) // 2, (size[0] - new_height) // 2)
 
 
 def letterbox(image: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, ImageTransform]:
-    """Fit a picture into an input of `size` (H, W) with its proportions kept, on grey 128.
+    """Fit a picture into the network's input with its proportions kept, on grey 128.
 
-    image: (h, w, 3) uint8. A picture of the right size is returned as it is, not copied.
-    Returns: (H, W, 3) uint8 and its `ImageTransform`.
+    Args:
+        image: (h, w, 3) uint8. A picture of the right size is returned as it is, not copied.
+        size: (H, W) of the input in pixels.
+
+    Returns:
+        (H, W, 3) uint8, and how the picture lies in it.
     """
     transform = letterbox_transform(image.shape[:2], size)
     _, (new_height, new_width) = _fit(image.shape[:2], size)
@@ -109,67 +142,55 @@ def letterbox(image: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, Ima
     if (new_height, new_width) == tuple(size):
         return image, transform
     canvas = np.full((*size, 3), GREY, np.uint8)
-    canvas[transform.top : transform.top + new_height, transform.left : transform.left + new_width] = image
+    top, left = int(transform.top), int(transform.left)
+    canvas[top : top + new_height, left : left + new_width] = image
     return canvas, transform
 
 
 def letterbox_boxes(boxes_xyxy: np.ndarray, transform: ImageTransform) -> np.ndarray:
-    """Boxes (..., 4) xyxy in the original's pixels -> float32 in the input's pixels; nothing is clipped or rounded."""
+    """Map boxes from a picture to the network's input; nothing is clipped or rounded.
+
+    Args:
+        boxes_xyxy: (..., 4) in pixels of the original picture.
+        transform: how the picture lies in the input.
+
+    Returns:
+        (..., 4) float32 xyxy in pixels of the input.
+    """
     scale, left, top = transform
-    return (np.asarray(boxes_xyxy, np.float64) * _of_corners(scale) + np.array([left, top, left, top])).astype(np.float32)
+    return (np.asarray(boxes_xyxy, np.float64) * _corner_scales(scale) + np.array([left, top, left, top])).astype(np.float32)
 
 
 def unletterbox_boxes(boxes_xyxy: np.ndarray, transform: ImageTransform) -> np.ndarray:
-    """Boxes (..., 4) xyxy in the input's pixels -> float32 in the original's pixels; the inverse of letterbox_boxes."""
+    """Map boxes from the network's input back to the picture: the inverse of `letterbox_boxes`.
+
+    Args:
+        boxes_xyxy: (..., 4) in pixels of the input.
+        transform: how the picture lies in the input.
+
+    Returns:
+        (..., 4) float32 xyxy in pixels of the original picture.
+    """
     scale, left, top = transform
-    return ((np.asarray(boxes_xyxy, np.float64) - np.array([left, top, left, top])) / _of_corners(scale)).astype(np.float32)
+    return ((np.asarray(boxes_xyxy, np.float64) - np.array([left, top, left, top])) / _corner_scales(scale)).astype(np.float32)
 
 
 def fitted_aspect(image: np.ndarray, transform: ImageTransform) -> np.float32:
-    """Height over width of a picture (h, w, 3) as it lies in the network's input."""
+    """The ratio of height to width that a picture (h, w, 3) has in the network's input."""
     x, y = np.broadcast_to(transform.scale, 2)
     return np.float32(y * image.shape[0] / (x * image.shape[1]))
 
 
-def _of_corners(scale: float | tuple[float, float]) -> np.ndarray:
-    """The factors of xyxy, (4,), of a scale or of a pair for x and y."""
+def _corner_scales(scale: float | tuple[float, float]) -> np.ndarray:
+    """The factors of x1, y1, x2, y2, (4,), from `ImageTransform.scale`."""
     return np.tile(np.broadcast_to(scale, 2), 2)
 
 
 def _fit(original_size: tuple[int, int], size: tuple[int, int]) -> tuple[float, tuple[int, int]]:
     """The largest scale at which the original fits, and its height and width there, at least one pixel each."""
-    height, width = original_size
-    scale = min(size[1] / width, size[0] / height)
-    return scale, (max(1, int(scale * height)), max(1, int(scale * width)))
-
-
-def _header_size(data):
-    """(height, width) as the header of a PNG or JPEG states it, in some order; None for others and damaged ones."""
-    try:
-        return png_size(data) if data.startswith(PNG) else jpeg_size(data) if data.startswith(b"\xff\xd8") else None
-    except (struct.error, IndexError):
-        return None
-
-
-def _is_cut_jpeg(data: bytes) -> bool:
-    """Whether the bytes begin as a JPEG and never reach its end; OpenCV 4.10 fills the missing part with grey."""
-    if not data.startswith(b"\xff\xd8"):
-        return False
-    # Over the segments by their lengths (one may hold a whole JPEG as a thumbnail) to the start of the first scan.
-    # From there on a marker's bytes occur only as that marker: coded data stuffs a zero after each 0xff.
-    position = 2
-    while (position := data.find(b"\xff", position)) >= 0 and data[position + 1 : position + 2] != b"\xda":
-        if data[position + 1 : position + 2] == b"\xff":
-            position += 1
-        else:
-            position += 2 + max(2, int.from_bytes(data[position + 2 : position + 4], "big"))
-    return position < 0 or data.find(b"\xff\xd9", position) < 0
+    scale = fitting_scale(original_size, size)
+    return scale, (max(1, int(scale * original_size[0])), max(1, int(scale * original_size[1])))
 
 
 if not TYPE_CHECKING:
-    __getattr__ = moved.names(
-        __name__,
-        {
-            "Letterbox": "data.images:ImageTransform",
-        },
-    )
+    __getattr__ = moved.names(__name__, {"Letterbox": "data.images:ImageTransform"})

@@ -1,73 +1,85 @@
-"""What the sources of detect.py name: pictures, videos, cameras, and paths that come on standard input."""
+"""What a user names to detect on: pictures, videos, cameras, and paths that come on standard input."""
 
 import glob
 import os
 import re
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from yolojax.data.annotations import read_lines
 from yolojax.data.images import ENDINGS
+from yolojax.data.lines import read_lines
 from yolojax.data.video import ENDINGS as VIDEO_ENDINGS
 from yolojax.errors import InputError
 
 STANDARD_INPUT = "-"
 
+Entry = Path | int | str
+"""A picture or video (Path), the number of a camera, or STANDARD_INPUT."""
 
-def find_sources(sources):
-    """Lists the pictures, videos and cameras that sources name.
+
+def find_sources(sources: Iterable[str | os.PathLike[str]]) -> list[Entry]:
+    """List the pictures, videos and cameras that a user names.
 
     Args:
-        sources: pictures, videos, folders (the pictures and videos directly in them, by name), globs, lists (.txt: one path a
-            line, relative to the list's folder; boxes behind it are passed over), numbers of cameras, and "-" for paths on
+        sources: pictures, videos, folders (the pictures and videos directly in them, by name), globs, lists (.txt: one path
+            per line, relative to the list's folder; boxes behind it are ignored), numbers of cameras, and "-" for paths on
             standard input.
 
     Returns:
         Paths of pictures and videos, numbers of cameras and "-", each once, in the order of the sources.
 
     Raises:
-        InputError: a source that does not exist, or a folder, glob or list without pictures or videos.
+        InputError: a source does not exist, or a folder, glob or list has no pictures or videos.
     """
-    found = {}
+    entries: dict[Entry, Entry] = {}
     for source in sources:
-        for entry in _of_one(source):
-            found.setdefault(entry.parent.resolve() / entry.name if isinstance(entry, Path) else entry, entry)
-    return list(found.values())
+        for entry in _entries(source):
+            entries.setdefault(entry.parent.resolve() / entry.name if isinstance(entry, Path) else entry, entry)
+    return list(entries.values())
 
 
-def is_video(source):
-    """Whether an entry of `find_sources` is a camera or a file that its ending says is a video."""
+def is_video(source: Entry) -> bool:
+    """Whether an entry of `find_sources` is a camera, or a file whose ending says that it is a video."""
     return isinstance(source, int) or (isinstance(source, Path) and source.suffix.lower() in VIDEO_ENDINGS)
 
 
-def paths_of(descriptor):
-    """Yields the path on each line of an open file, as soon as the line is there; empty lines are passed over."""
-    # Without a buffer: that of sys.stdin is locked while a thread waits in it, and the program could not end.
+def paths_of(descriptor: int) -> Iterator[Path]:
+    """Yield the path on each line of an open file as soon as the line is complete; empty lines are skipped.
+
+    Args:
+        descriptor: the open file, as of standard input; it is not closed.
+
+    Yields:
+        The paths.
+    """
+    # Unbuffered: the buffer of sys.stdin is locked while a thread waits in it, and the program could not end.
     with open(descriptor, "rb", buffering=0, closefd=False) as lines:
         for line in lines:
             if line := line.rstrip(b"\r\n"):
                 yield Path(os.fsdecode(line))
 
 
-def _of_one(source):
+def _entries(source: str | os.PathLike[str]) -> Sequence[Entry]:
+    """What one source names, at least one entry."""
     text = os.fspath(source)
     if text == STANDARD_INPUT:
         return [STANDARD_INPUT]
     if os.path.isdir(text):
         known = sorted(ENDINGS) + sorted(VIDEO_ENDINGS)
-        found = sorted(p for p in Path(text).iterdir() if p.suffix.lower() in known and p.is_file())
+        entries = sorted(p for p in Path(text).iterdir() if p.suffix.lower() in known and p.is_file())
         problem = f"{text}: no pictures or videos in this folder ({', '.join(known)})"
     elif os.path.exists(text) and text.lower().endswith(".txt"):
         # Lists of `train.py` have boxes behind the path.
         lines = [re.sub(r"(\s+-?[\d.]+(,-?[\d.]+){4})+\s*$", "", line).strip() for line in read_lines(text)]
-        found = [Path(text).parent / line for line in lines if line]
+        entries = [Path(text).parent / line for line in lines if line]
         problem = f"{text}: no path in this list"
     elif os.path.exists(text):
         return [Path(text)]
     elif re.fullmatch(r"\d{1,4}", text):
         return [int(text)]
     else:
-        found = sorted(Path(p) for p in glob.glob(text, recursive=True) if os.path.isfile(p))
+        entries = sorted(Path(p) for p in glob.glob(text, recursive=True) if os.path.isfile(p))
         problem = f"{text}: there is no such picture or folder"
-    if not found:
+    if not entries:
         raise InputError(problem)
-    return found
+    return entries

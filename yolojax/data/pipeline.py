@@ -1,35 +1,58 @@
 """The host pipeline: pictures and boxes to batches, where every sample is a function of (seed, epoch, index).
 
 Nothing here keeps random state: the samples of a step and its input size follow from the step alone (`sampling`), so a run
-that is resumed at a step reads on as if it had never stopped.
+that resumes at a step continues as if it had never stopped.
 """
+
+from __future__ import annotations
 
 import collections
 import functools
 import os
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 
-from yolojax.data.augment import Example, augment, clip_boxes
+from yolojax.data.annotations import Record
+from yolojax.data.augment import augment
 from yolojax.data.darknet_fit import FITS
+from yolojax.data.example import Example, clip_boxes
 from yolojax.data.images import ImageTransform, fitted_aspect, letterbox_boxes
 from yolojax.data.sampling import AUGMENT, class_balanced_weights, repeat_factors, sampler, step_grid
-from yolojax.data.sources import UnreadablePicture
+from yolojax.data.source import Source, UnreadablePicture
 from yolojax.errors import InputError
+from yolojax.grid import AnchorGrid
 from yolojax.runtime.threads import thread_pool
 from yolojax.targets import Targets, assign
 
+if TYPE_CHECKING:
+    from yolojax.config import Config
+
+_Result = TypeVar("_Result")
+
 
 class Batch(NamedTuple):
-    """What a step takes: images (B, H, W, 3) RGB, uint8 or float32 in [0, 1], and batched Targets."""
+    """What a training step takes.
+
+    Attributes:
+        images: (B, H, W, 3) RGB, uint8, or float32 in [0, 1].
+        targets: batched Targets.
+    """
 
     images: np.ndarray
     targets: Targets
 
 
 class ValBatch(NamedTuple):
-    """What an evaluation takes: a Batch, and aspects (B,) float32, height over width of the pictures in the input."""
+    """What an evaluation step takes.
+
+    Attributes:
+        images: (B, H, W, 3) RGB, uint8, or float32 in [0, 1].
+        targets: batched Targets.
+        aspects: (B,) float32, the ratio of height to width that each picture has in the network's input.
+    """
 
     images: np.ndarray
     targets: Targets
@@ -40,13 +63,13 @@ class Sample(NamedTuple):
     """One picture, ready for the network.
 
     Attributes:
-        image: (H, W, 3) RGB of the network's input size; uint8, or float32 in [0, 1] where it is fitted as Darknet does.
-        targets: Targets.
-        original: the Example as it was read, before the letterbox (after the augmentation).
-        transform: the ImageTransform between the two.
-        dropped_small: boxes left out because under a pixel of them was inside the picture.
-        dropped_excess: boxes left out because there were more than `max_boxes`.
-        unreadable: 1 where another picture stands in for one that cannot be read, else 0.
+        image: (H, W, 3) RGB of the network's input size; uint8, or float32 in [0, 1] if it is fitted as Darknet does.
+        targets: its boxes and the slots responsible for them.
+        original: the example, augmented in training, before it was fitted into the input.
+        transform: how the original lies in the input.
+        dropped_small: the number of boxes left out because less than a pixel of them was inside the picture.
+        dropped_excess: the number of boxes left out because there were more than `max_boxes`.
+        unreadable: 1 if another picture replaces one that cannot be read, else 0.
     """
 
     image: np.ndarray
@@ -58,11 +81,25 @@ class Sample(NamedTuple):
     unreadable: int
 
 
-def train_sampler(source, config):
-    """The function of a step to its samples, [(epoch, index), ...], by `config.data.sampling`; see `sampling.sampler`."""
+def train_sampler(source: Source, config: Config) -> Callable[[int], list[tuple[int, int]]]:
+    """Make the function that says which samples make up a training step, as `config.data.sampling` wants them.
+
+    Args:
+        source: the training pictures.
+        config: the configuration of the run.
+
+    Returns:
+        A function of a step that returns its samples as (epoch, index); see `sampling.sampler`.
+
+    Raises:
+        InputError: the sampling weighs classes, but the source has no `records` to count them in.
+    """
     weights = None
     if config.data.sampling != "uniform":
-        class_lists = [record.classes[~record.crowd] for record in source.records]
+        records: Sequence[Record] | None = getattr(source, "records", None)
+        if records is None:
+            raise InputError(f"config.data.sampling: {config.data.sampling!r} needs annotated pictures; use 'uniform'")
+        class_lists = [record.classes[~record.crowd] for record in records]
         if config.data.sampling == "repeat_factor":
             weights = repeat_factors(class_lists, config.data.repeat_threshold)
         else:
@@ -70,10 +107,20 @@ def train_sampler(source, config):
     return sampler(config.seed, config.train.batch_size, len(source), weights)
 
 
-def train_sample(source, config, grid, epoch, index):
-    """The training sample of (config.seed, epoch, index), augmented; an index from len(source) on shows a picture once more.
+def train_sample(source: Source, config: Config, grid: AnchorGrid, epoch: int, index: int) -> Sample:
+    """Make the training sample of (config.seed, epoch, index), augmented.
 
-    An unreadable picture raises, or, with `config.data.on_unreadable` "skip", is replaced by the next one that can be read.
+    Args:
+        source: the training pictures.
+        config: the configuration of the run.
+        grid: the grid of the input size.
+        epoch: the epoch, from 0.
+        index: the picture, modulo len(source); indices from len(source) on show pictures again, augmented differently.
+
+    Raises:
+        UnreadablePicture: the picture cannot be read; with `config.data.on_unreadable` "skip" it is replaced by the next one
+            that can be read.
+        InputError: no picture can be read.
     """
     rng = np.random.default_rng([config.seed, AUGMENT, epoch, index])
     example, skipped = _readable(source, config, epoch, index)
@@ -85,12 +132,12 @@ def train_sample(source, config, grid, epoch, index):
         size=grid.size,
         draw_other=(lambda rng: _readable(source, config, epoch, int(rng.integers(len(source))))[0]) if mixed else None,
     )
-    # One, however many were tried: each of those is counted where its own turn comes.
+    # One, however many were tried: each of them is counted at its own turn.
     return _prepare(example, config, grid, unreadable=int(skipped > 0))
 
 
-def _readable(source, config, epoch, index):
-    """The example of an index, or of the next one that can be read, and how many could not be."""
+def _readable(source: Source, config: Config, epoch: int, index: int) -> tuple[Example, int]:
+    """The example of an index, or of the next one that can be read, and how many could not be read."""
     for skipped in range(len(source)):
         try:
             return source.example(epoch, (index + skipped) % len(source)), skipped
@@ -100,8 +147,8 @@ def _readable(source, config, epoch, index):
     raise InputError(f"{config.data.train}: none of the {len(source)} pictures can be read; see that the files are whole")
 
 
-def val_sample(source, config, grid, index):
-    """The sample of a picture as it is, for evaluation; None for an unreadable one that may be skipped."""
+def val_sample(source: Source, config: Config, grid: AnchorGrid, index: int) -> Sample | None:
+    """Make the sample of a picture as it is, for evaluation; None for an unreadable picture that may be skipped."""
     try:
         return _prepare(source.example(0, index), config, grid, unreadable=0)
     except UnreadablePicture:
@@ -110,7 +157,7 @@ def val_sample(source, config, grid, index):
         return None
 
 
-def _prepare(example, config, grid, unreadable):
+def _prepare(example: Example, config: Config, grid: AnchorGrid, unreadable: int) -> Sample:
     image, transform = FITS[config.data.fit](example.image, grid.size)
     height, width = example.image.shape[:2]
     boxes, classes, dropped_small = clip_boxes(example.boxes, example.classes, height, width)
@@ -126,27 +173,41 @@ def _prepare(example, config, grid, unreadable):
     return Sample(image, targets, example, transform, dropped_small, excess, unreadable)
 
 
-def _blank(config, grid):
-    nothing = Example(np.zeros((*grid.size, 3), np.uint8), np.zeros((0, 4), np.float32), np.zeros(0, np.int32))
-    return _prepare(nothing, config, grid, unreadable=0)
+def _blank(config: Config, grid: AnchorGrid) -> Sample:
+    black = Example(np.zeros((*grid.size, 3), np.uint8), np.zeros((0, 4), np.float32), np.zeros(0, np.int32))
+    return _prepare(black, config, grid, unreadable=0)
 
 
-def collate(samples):
-    """Stacks samples into a Batch."""
+def collate(samples: Sequence[Sample]) -> Batch:
+    """Stack samples into a batch."""
     targets = Targets(*map(np.stack, zip(*(sample.targets for sample in samples), strict=True)))
     return Batch(np.stack([sample.image for sample in samples]), targets)
 
 
-def train_batches(source, config, grids, start_step, stop_step, rows=None):
-    """Yields (Batch, counts) for the steps from `start_step` to before `stop_step`, made by threads ahead of time.
+def train_batches(
+    source: Source,
+    config: Config,
+    grids: Sequence[AnchorGrid],
+    start_step: int,
+    stop_step: int,
+    rows: Sequence[int] | None = None,
+) -> Iterator[tuple[Batch, dict[str, int]]]:
+    """Yield the batches of training steps in order; threads prefetch them.
 
-    grids holds an AnchorGrid for each input size; the pictures of a step all have one of these sizes (`step_grid`).
-    counts is {"dropped_small", "dropped_excess", "unreadable"}: numbers of boxes and pictures left out of this batch. With
-    rows, ascending integers, only those rows of each batch are read, and counted; they are as in the whole batch.
+    Args:
+        source: the training pictures.
+        config: the configuration of the run.
+        grids: a grid for each input size; the images of a step all have one of these sizes (`step_grid`).
+        start_step: the first step, from 0.
+        stop_step: the step before which to stop.
+        rows: the rows of each batch to read, ascending, which are as in the whole batch; None: all.
+
+    Yields:
+        The batch, and how many boxes and pictures were left out of it: {"dropped_small", "dropped_excess", "unreadable"}.
     """
     samples_of = train_sampler(source, config)
 
-    def jobs():
+    def jobs() -> Iterator[list[Callable[[], Sample]]]:
         for step in range(start_step, stop_step):
             grid = step_grid(config.seed, step, grids)
             samples = samples_of(step)
@@ -160,32 +221,43 @@ def train_batches(source, config, grids, start_step, stop_step, rows=None):
         yield collate(samples), counts
 
 
-def val_batches(source, config, grid, batch_size, rows=None):
-    """Yields (ValBatch, samples, indices) over a split once, in order.
+def val_batches(
+    source: Source, config: Config, grid: AnchorGrid, batch_size: int, rows: Sequence[int] | None = None
+) -> Iterator[tuple[ValBatch, tuple[Sample, ...], tuple[int, ...]]]:
+    """Yield a split in batches, once and in order.
 
-    The batch always holds `batch_size` pictures, the last one filled up with copies; samples and indices name those that
-    count, without the unreadable pictures that may be skipped. With rows, integers, only those rows of each batch are read, and
-    every batch is there, as its other rows may count: filled up with blank pictures where none of these can be read.
+    Args:
+        source: the pictures.
+        config: the configuration of the run.
+        grid: the grid of the input size.
+        batch_size: the number of images in a whole batch.
+        rows: the rows of each batch to read; None: all. With rows no batch is skipped, since its other rows may count: a batch
+            without any readable picture is filled with blank images.
+
+    Yields:
+        A batch of `batch_size` images (or of len(rows)), filled up with copies where pictures are missing at the end or may be
+        skipped; then the samples that count, and their indices.
     """
     whole = rows is None
-    rows = range(batch_size) if whole else rows
+    rows = range(batch_size) if rows is None else rows
     groups = [[first + int(row) for row in rows if first + row < len(source)] for first in range(0, len(source), batch_size)]
     jobs = ([functools.partial(val_sample, source, config, grid, index) for index in group] for group in groups)
     for group, samples in zip(groups, _in_threads(jobs, config.data.threads), strict=True):
         read = [(index, sample) for index, sample in zip(group, samples, strict=True) if sample is not None]
         if read or not whole:
-            read_indices, samples = zip(*read, strict=True) if read else ((), ())
+            indices = tuple(index for index, _ in read)
+            samples = tuple(sample for _, sample in read)
             filler = samples[-1] if samples else _blank(config, grid)
             filled = samples + (filler,) * (len(rows) - len(samples))
             aspects = np.array([fitted_aspect(sample.original.image, sample.transform) for sample in filled])
-            yield ValBatch(*collate(filled), aspects), samples, read_indices
+            yield ValBatch(*collate(filled), aspects), samples, indices
 
 
-def _in_threads(groups, threads):
-    """Runs groups of jobs in a pool of threads and yields the results group by group, in order, two groups ahead."""
+def _in_threads(groups: Iterable[Sequence[Callable[[], _Result]]], threads: int) -> Iterator[list[_Result]]:
+    """Run groups of jobs in a pool of threads and yield the results group by group, in order, two groups ahead."""
     workers = threads or min(16, os.cpu_count() or 1)
     pool = thread_pool(workers, "yolojax-data")
-    waiting = collections.deque()
+    waiting: collections.deque[list[Future[_Result]]] = collections.deque()
     try:
         for group in groups:
             waiting.append([pool.submit(job) for job in group])

@@ -1,46 +1,62 @@
 """Where examples come from: annotated pictures, or scenes that are drawn; each a function of (epoch, index)."""
 
+from __future__ import annotations
+
 import contextlib
 import math
 import os
 import threading
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from yolojax.data import digits
-from yolojax.data.annotations import check_boxes_in_picture, read_names, read_text_list
-from yolojax.data.augment import Example
+from yolojax.data.annotations import check_boxes_in_picture
+from yolojax.data.example import Example
 from yolojax.data.fingerprint import fingerprint
-from yolojax.data.formats.read import Annotations, outside, read_annotations, recognise, split_of
+from yolojax.data.formats.names import read_names
+from yolojax.data.formats.read import Annotations, has_splits, outside, read_annotations, split_of
+from yolojax.data.formats.text import read_text_list
 from yolojax.data.image_size import read_size
 from yolojax.data.images import read_image
 from yolojax.data.sampling import SCENE
+from yolojax.data.source import Source, UnreadablePicture
 from yolojax.errors import InputError
 
+if TYPE_CHECKING:
+    from yolojax.config import Config, DataConfig
+
 GIB = 2**30
-# About as many pictures' headers are read to estimate the memory that all of them take.
+# The number of headers, roughly, that are read to estimate the memory that all pictures take.
 MEASURED = 200
 
 
-class UnreadablePicture(InputError):
-    """A picture that cannot be read, which `data.on_unreadable` may allow."""
-
-
 class ListSource:
-    """Pictures of `Annotations`; `example` reads one from its file, or from memory: the first `cache_bytes` stay there."""
+    """Pictures of `Annotations`, each read from its file, or from memory if it was kept there.
 
-    def __init__(self, annotations, cache_bytes=0, outside=None):
-        self.names, self.records, self.left_out = annotations
-        self._outside = outside
+    Attributes:
+        names: the class names.
+        records: a `Record` for each picture.
+        left_out: a line for each box that was left out.
+        cache_bytes: how many bytes of decoded pictures are kept in memory: the first that fit.
+    """
+
+    def __init__(self, annotations: Annotations, cache_bytes: int = 0, outside: str | None = None):
+        """Take what was read; `outside` is a line about pictures outside the data set's folder, for `notes`."""
+        self.names: Sequence[str] = annotations.names
+        self.records = annotations.records
+        self.left_out = annotations.left_out
         self.cache_bytes = self._free_bytes = cache_bytes
-        self._images = {}
+        self._outside = outside
+        self._images: dict[int, np.ndarray] = {}
         self._lock = threading.Lock()
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.records)
 
-    def notes(self, split):
-        """A line for each thing to be known, as boxes that are not trained on; split: what to call it."""
+    def notes(self, split: str) -> list[str]:
+        """Lines about boxes that are not trained on, pictures elsewhere, and the memory that pictures take."""
         crowd = sum(int(record.crowd.sum()) for record in self.records)
         notes = [f"{split}: {crowd} boxes round crowds are not trained on, and ignored in evaluation"] if crowd else []
         if self.left_out:
@@ -54,28 +70,33 @@ class ListSource:
             )
         return notes
 
-    def _estimate_bytes(self):
+    def _estimate_bytes(self) -> float:
         measured = self.records[:: 1 + len(self.records) // MEASURED]
         sizes = []
         for record in measured:
-            with contextlib.suppress(InputError):  # whoever reads it whole will say so
+            with contextlib.suppress(InputError):  # reported when the picture is read
                 sizes.append(3 * math.prod(read_size(record.path)))
         return len(self.records) * sum(sizes) / max(1, len(sizes))
 
-    def fingerprint(self):
+    def fingerprint(self) -> dict[str, Any]:
         """`fingerprint.fingerprint` of the records."""
         return fingerprint(self.records)
 
-    def describe(self, index):
-        """Names a picture for messages."""
+    def describe(self, index: int) -> str:
+        """The path of a picture, and where it is listed."""
         return f"{self.records[index].path} ({self.records[index].source})"
 
-    def title(self, index):
-        """What a reader knows a picture by."""
+    def title(self, index: int) -> str:
+        """The file name of a picture."""
         return os.path.basename(self.records[index].path)
 
-    def example(self, epoch, index):
-        """The picture and its boxes in pixels of the picture, without those round crowds; the same in every epoch."""
+    def example(self, epoch: int, index: int) -> Example:
+        """A picture and its boxes in pixels of the picture, without boxes round crowds; the same in every epoch.
+
+        Raises:
+            UnreadablePicture: the picture cannot be read.
+            InputError: a box lies mostly outside the picture.
+        """
         record = self.records[index]
         image = self._images.get(index)
         if image is None:
@@ -88,7 +109,7 @@ class ListSource:
         single = ~record.crowd
         return Example(image, record.boxes[single], record.classes[single])
 
-    def _keep(self, index, image):
+    def _keep(self, index: int, image: np.ndarray) -> None:
         with self._lock:
             if image.nbytes <= self._free_bytes and index not in self._images:
                 self._free_bytes -= image.nbytes
@@ -97,57 +118,64 @@ class ListSource:
 
 
 class DigitsSource:
-    """Scenes of handwritten digits, drawn anew for every (seed, epoch, index)."""
+    """Scenes of handwritten digits, drawn anew for every (seed, epoch, index).
 
-    names = digits.DIGIT_NAMES
+    Attributes:
+        names: the digits.
+        seed: the seed of all scenes.
+        length: the number of scenes in an epoch.
+        size: height and width of a scene, pixels.
+        held_out: whether the scenes show the digits that are not trained on.
+    """
 
-    def __init__(self, seed, length, size, held_out):
+    def __init__(self, seed: int, length: int, size: int, held_out: bool):
+        self.names: Sequence[str] = digits.DIGIT_NAMES
         self.seed, self.length, self.size, self.held_out = seed, length, size, held_out
         self.glyphs = digits.split_digits()[held_out]
 
-    def __len__(self):
+    def __len__(self) -> int:
         return self.length
 
-    def notes(self, split):
-        """A line for each thing to be known about the split; there is none."""
+    def notes(self, split: str) -> list[str]:
+        """No lines: there is nothing to know about digits."""
         return []
 
-    def fingerprint(self):
+    def fingerprint(self) -> None:
         """None: scenes follow from the configuration."""
         return None
 
-    def describe(self, index):
-        """Names a scene for messages."""
+    def describe(self, index: int) -> str:
+        """The number of a scene, and the digits it shows."""
         return f"scene {index} of the {'held-out' if self.held_out else 'training'} digits"
 
-    def title(self, index):
-        """What a reader knows a scene by."""
+    def title(self, index: int) -> str:
+        """The number of a scene."""
         return f"scene {index}"
 
-    def example(self, epoch, index):
+    def example(self, epoch: int, index: int) -> Example:
         """A scene and its boxes in pixels of the scene."""
         rng = np.random.default_rng([self.seed, SCENE, self.held_out, epoch, index])
         return digits.compose_scene(rng, *self.glyphs, size=self.size)
 
 
-def open_split(config, split):
-    """Opens one split of the data that a `Config` describes.
+def open_split(config: Config, split: str) -> ListSource | DigitsSource:
+    """Open one split of the data that a configuration describes.
 
     Args:
-        config: Config. Without class names they are those of its names file, else of this very split.
+        config: the configuration. Without class names in it, they are those of its names file, else those of this split.
         split: "train", "val" or "test".
 
     Returns:
-        A ListSource or a DigitsSource.
+        The `Source`.
 
     Raises:
-        InputError: a split that is not set, annotations that are missing or malformed.
+        InputError: the split is not set, or its annotations are missing or malformed.
     """
     data = config.data
-    there = ("train", "val") if data.source == "digits" else ("train", "val", "test")
-    if split not in there:
+    known = ("train", "val") if data.source == "digits" else ("train", "val", "test")
+    if split not in known:
         which = "the digits source has" if data.source == "digits" else "there is"
-        raise InputError(f"{which} no split {split!r}: one of {', '.join(there)}")
+        raise InputError(f"{which} no split {split!r}: one of {', '.join(known)}")
     if data.source == "digits":
         length = data.digits_train if split == "train" else data.digits_val
         return DigitsSource(config.seed, length, min(data.size), held_out=split == "val")
@@ -155,8 +183,27 @@ def open_split(config, split):
     return ListSource(annotations, int(data.cache_gib * GIB) if split == "train" else 0, elsewhere)
 
 
-def _annotations(data, split):
-    """Annotations, and a line where they lead elsewhere, or None."""
+def truth(source: Source, index: int, example: Example) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What should be found in a picture.
+
+    Boxes that are difficult (VOC) or round a crowd (COCO) are ignored: finding them is neither right nor wrong.
+
+    Args:
+        source: the split.
+        index: the picture's number in it.
+        example: the picture, as `source` gives it.
+
+    Returns:
+        Boxes (n, 4) float32 xyxy in pixels of the picture, classes (n,) int32, and ignored (n,) bool.
+    """
+    if not isinstance(source, ListSource):
+        return example.boxes, example.classes, np.zeros(len(example.boxes), bool)
+    record = source.records[index]
+    return record.boxes, record.classes, record.difficult | record.crowd
+
+
+def _annotations(data: DataConfig, split: str) -> tuple[Annotations, str | None]:
+    """Annotations, and a line about pictures outside the data set's folder, or None."""
     path = getattr(data, split) or (_beside_val(data) if split == "test" else "")
     if not path:
         hint = " (or eval.py --data PATH)" if split == "test" else ""
@@ -168,18 +215,7 @@ def _annotations(data, split):
     return annotations, outside(path, annotations.records)
 
 
-def _beside_val(data):
+def _beside_val(data: DataConfig) -> str:
     """The folder or data.yaml of the split val, which may have a split test as well; "" for other formats."""
     path = split_of(data.val)[0] if data.val else ""
-    return path if path and data.source == "auto" and recognise(path) in ("voc", "yolo") else ""
-
-
-def truth(source, index, example):
-    """What should be found in a picture: (boxes_xyxy (n, 4), classes (n,), ignored (n,) bool).
-
-    Boxes that are difficult (VOC) or round a crowd (COCO) are ignored: finding them is neither right nor wrong.
-    """
-    if not isinstance(source, ListSource):
-        return example.boxes, example.classes, np.zeros(len(example.boxes), bool)
-    record = source.records[index]
-    return record.boxes, record.classes, record.difficult | record.crowd
+    return path if path and data.source == "auto" and has_splits(path) else ""

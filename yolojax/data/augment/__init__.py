@@ -1,7 +1,7 @@
-"""Augmentation of one picture and its boxes: its configuration, and all of it in order.
+"""Augmentation of images and their boxes: the single operations, their configuration, and all of them in order.
 
-Each function that is composed here takes a random generator first and is pure. What it returns may share memory with its input
-(a crop is a view), so treat both as read-only.
+Each operation takes a random generator first and is pure. What it returns may share memory with its input (a crop is a view),
+so treat both as read-only.
 """
 
 from yolojax.data.augment.config import AugmentConfig

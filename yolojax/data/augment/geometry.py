@@ -1,7 +1,7 @@
-"""Augmentation that moves what is in a picture: flip, crops, shift, zoom and stretch.
+"""Augmentation that moves what is in an image: flip, crops, shift, zoom and stretch.
 
-Each takes a random generator first, applies itself with a probability, and never writes into what it was given. What it
-returns may share memory with its input (a crop is a view), so treat both as read-only.
+Each operation takes a random generator first, happens with a probability, and never writes into its input. What it returns may
+share memory with its input (a crop is a view), so treat both as read-only.
 
 Coordinates are continuous: pixel i covers [i, i + 1).
 """
@@ -13,18 +13,18 @@ from yolojax.data.example import Example, place_boxes
 from yolojax.data.images import GREY
 from yolojax.runtime.opencv import cv2
 
-# How far a picture without boxes may be cropped and shifted, as a part of its width and height.
+# How far an image without boxes may be cropped and shifted, as a part of its width and height.
 FREE_CROP = 0.5
 FREE_SHIFT = 0.25
 
-# Of the overlap-constrained crop (Liu et al. 2016, section 2.2); 0 is no constraint.
+# The minimal overlaps of the constrained crop (Liu et al. 2016, section 2.2); 0 is no constraint.
 OVERLAPS = (0.0, 0.1, 0.3, 0.5, 0.7, 0.9)
 CROP_ASPECT = 2.0
 CROP_TRIES = 50
 
 
 def flip_horizontal(rng: np.random.Generator, example: Example, *, probability: float = 0.5) -> Example:
-    """Mirror the picture and its boxes left to right."""
+    """Mirror the image and its boxes left to right, with `probability`."""
     if rng.random() >= probability:
         return example
     image, boxes, classes = example
@@ -34,9 +34,9 @@ def flip_horizontal(rng: np.random.Generator, example: Example, *, probability: 
 
 
 def crop(rng: np.random.Generator, example: Example, *, probability: float = 0.5) -> Example:
-    """Cut the picture at whole pixels, each side uniform between the picture's edge and the outermost box.
+    """Crop the image at whole pixels, each side uniform between the image's edge and the outermost box, with `probability`.
 
-    A picture without boxes keeps at least half of its width and height.
+    An image without boxes keeps at least half of its width and height.
     """
     if rng.random() >= probability:
         return example
@@ -49,9 +49,9 @@ def crop(rng: np.random.Generator, example: Example, *, probability: float = 0.5
 
 
 def translate(rng: np.random.Generator, example: Example, *, probability: float = 0.5) -> Example:
-    """Shift the picture by whole pixels, uniform over the shifts that keep every box inside; the rest is grey 128.
+    """Shift the image by whole pixels, uniform over the shifts that keep every box inside, with `probability`.
 
-    A picture without boxes moves by at most a quarter of its width and height.
+    What is uncovered is grey 128. An image without boxes moves by at most a quarter of its width and height.
     """
     if rng.random() >= probability:
         return example
@@ -75,14 +75,22 @@ def iou_crop(
     overlaps: tuple[float, ...] = OVERLAPS,
     min_visible: float = 0.3,
 ) -> Example:
-    """Cut out a window with the boxes whose centre lies in it, one of which at least has a random minimal IoU with the window.
+    """Crop to a window that overlaps at least one box by a minimal IoU that is drawn; boxes with their centre inside are kept.
 
     Liu et al. 2016 (SSD, arXiv:1512.02325), section 2.2. Each side of the window is uniform between `smallest` and 1 of the
-    picture's, its width between 1/2 and 2 of its height, its place uniform, all in whole pixels. Of 50 such windows the first
-    that fits is taken; where none does, the picture stays as it is.
+    image's, its width between 1/2 and 2 of its height, its place uniform, all in whole pixels. The first of 50 such windows
+    that fits is taken; if none does, the image stays as it is. An image with boxes keeps at least one.
 
-    overlaps: the minimal IoUs, one of which is drawn; 0 is no constraint. At least one box is kept of a picture that has some.
-    min_visible: the share, 0..1, of its area that a kept box has in the window; the boxes are clipped to it.
+    Args:
+        rng: the random generator.
+        example: the image and its boxes.
+        probability: the probability of a crop.
+        smallest: the smallest side of the window, as a part of the image's.
+        overlaps: the minimal IoUs to draw from; 0 is no constraint.
+        min_visible: the share, 0..1, of its area that a kept box must have in the window, to which it is clipped.
+
+    Returns:
+        The cropped example.
     """
     if not probability or rng.random() >= probability:
         return example
@@ -98,9 +106,9 @@ def iou_crop(
     centred = np.all((centres >= windows[:, None, :2]) & (centres < windows[:, None, 2:]), axis=2)
     if len(boxes):
         fits &= np.where(centred, pairwise_iou(windows, inside), -1).max(axis=1) >= overlap
-    for place in np.flatnonzero(fits):
-        left, top, right, bottom = (int(side) for side in windows[place])
-        part = Example(image, boxes[centred[place]], classes[centred[place]])
+    for index in np.flatnonzero(fits):
+        left, top, right, bottom = (int(side) for side in windows[index])
+        part = Example(image, boxes[centred[index]], classes[centred[index]])
         kept = place_boxes(part, (1, 1), (-left, -top), (0, 0, right - left, bottom - top), min_visible)
         if len(kept[0]) or not len(boxes):
             return Example(image[top:bottom, left:right], *kept)
@@ -117,11 +125,19 @@ def scale(
     aspect: float = 1.3,
     min_visible: float = 0.3,
 ) -> Example:
-    """Zoom and stretch the picture about a random place of it; its size stays, and what is uncovered is grey 128.
+    """Zoom and stretch the image about a random point of it; its size stays, and what is uncovered is grey 128.
 
-    smallest, largest: the factors on lengths that the zoom lies between, log-uniform.
-    aspect: the largest factor, >= 1, on width : height; log-uniform, and inverted as often.
-    min_visible: the share, 0..1, of its area that a box must keep inside the picture; the boxes are clipped to it.
+    Args:
+        rng: the random generator.
+        example: the image and its boxes.
+        probability: the probability of a zoom.
+        smallest: the smallest factor of the zoom; the factor is log-uniform.
+        largest: the largest factor of the zoom.
+        aspect: the largest factor on width / height, >= 1; the factor is log-uniform from its inverse up.
+        min_visible: the share, 0..1, of its area that a box must keep inside the image, to which it is clipped.
+
+    Returns:
+        The zoomed example.
     """
     if not probability or rng.random() >= probability:
         return example
@@ -129,10 +145,11 @@ def scale(
     zoom = log_uniform(rng, smallest, largest)
     stretch = log_uniform(rng, 1 / aspect, aspect) ** 0.5
     factors = (zoom * stretch, zoom / stretch)
-    # About the place (u w, v h), which stays where it is: x' = factor * (x - u w) + u w.
-    offsets = tuple(
+    # About the point (u w, v h), which stays where it is: x' = factor * (x - u w) + u w.
+    offset_x, offset_y = (
         float(rng.random() * length * (1 - factor)) for factor, length in zip(factors, (width, height), strict=True)
     )
+    offsets = (offset_x, offset_y)
     window = (0, 0, width, height)
     return Example(warp(example.image, factors, offsets, window), *place_boxes(example, factors, offsets, window, min_visible))
 
@@ -140,9 +157,16 @@ def scale(
 def warp(
     image: np.ndarray, factors: tuple[float, float], offsets: tuple[float, float], window: tuple[int, int, int, int]
 ) -> np.ndarray:
-    """A window of a picture that is scaled about its origin and then shifted, on grey 128; bilinear, right to the sub-pixel.
+    """Scale an image about its origin, shift it, and cut out a window, on grey 128; bilinear, exact to the sub-pixel.
 
-    image: (h, w, 3) uint8; factors, offsets: (x, y), x' = factor * x + offset; window: xyxy, whole pixels after that.
+    Args:
+        image: (h, w, 3) uint8.
+        factors: (x, y) of the scaling.
+        offsets: (x, y) of the shift in pixels: x' = factor * x + offset.
+        window: xyxy in whole pixels after the shift.
+
+    Returns:
+        The window, (H, W, 3) uint8.
     """
     left, top, right, bottom = window
     # OpenCV counts from the centre of the first pixel, which is at 0.5 here.
@@ -159,11 +183,11 @@ def warp(
 
 
 def log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
-    """A number between two positive ones whose logarithm is uniform."""
+    """Draw a number between two positive ones whose logarithm is uniform."""
     return float(np.exp(rng.uniform(np.log(low), np.log(high))))
 
 
-def _crop_interval(rng, length, low, high):
+def _crop_interval(rng: np.random.Generator, length: int, low: np.ndarray, high: np.ndarray) -> tuple[int, int]:
     """First and one-past-last pixel, along one axis, of a crop that keeps every box from low to high whole."""
     if len(low) == 0:
         kept = int(np.ceil(rng.uniform(FREE_CROP, 1) * length))
@@ -173,7 +197,7 @@ def _crop_interval(rng, length, low, high):
     return start, int(np.ceil(rng.uniform(np.clip(high.max(), start + 1, length), length)))
 
 
-def _shift(rng, length, low, high):
+def _shift(rng: np.random.Generator, length: int, low: np.ndarray, high: np.ndarray) -> int:
     """A shift along one axis, in whole pixels, that keeps every box from low to high inside."""
     if len(low) == 0:
         free = int(FREE_SHIFT * length)

@@ -1,4 +1,4 @@
-"""Augmentation that makes one picture out of several; none of them is written into."""
+"""Augmentation that makes one image out of several; none of them is written into."""
 
 from collections.abc import Sequence
 
@@ -6,10 +6,10 @@ import numpy as np
 
 from yolojax.data.augment.geometry import log_uniform, warp
 from yolojax.data.example import Example, place_boxes
-from yolojax.data.images import GREY, letterbox_transform
+from yolojax.data.images import GREY, fitting_scale
 from yolojax.runtime.opencv import cv2
 
-# The four pictures of a mosaic meet at least this far inside, as a part of the canvas' width and height.
+# The four images of a mosaic meet at least this far inside, as a part of the canvas's width and height.
 MARGIN = 0.25
 
 
@@ -23,21 +23,29 @@ def mosaic(
     largest: float = 1.5,
     min_visible: float = 0.3,
 ) -> Example:
-    """Put four pictures round a random point of a canvas, each with a corner there; Bochkovskiy et al. 2020 (arXiv:2004.10934).
+    """Put four images around a random point of a canvas, each with a corner there; Bochkovskiy et al. 2020 (arXiv:2004.10934).
 
     The point is uniform over the middle half of the canvas's sides, in whole pixels; `example` lies above and left of it, the
-    others above right, below left and below right. What reaches out of a picture's quarter is cut off, gaps are grey 128.
+    others above right, below left and below right. An image is cut off at the edges of its quarter, gaps are grey 128.
 
-    others: three Examples; size: (height, width) of the canvas, pixels.
-    smallest, largest: of each picture's own factor, log-uniform, on the scale at which it just fits the canvas.
-    min_visible: the share, 0..1, of its area that a box must keep; the boxes are clipped to what is seen of their picture.
+    Args:
+        rng: the random generator.
+        example: the first image and its boxes.
+        others: the three other examples.
+        size: (height, width) of the canvas in pixels.
+        smallest: the smallest factor on the scale at which an image just fits the canvas; each has its own, log-uniform.
+        largest: the largest such factor.
+        min_visible: the share, 0..1, of its area that a box must keep; boxes are clipped to what is seen of their image.
+
+    Returns:
+        The canvas and its boxes.
     """
     height, width = size
     meet_x, meet_y = (round(rng.uniform(MARGIN, 1 - MARGIN) * length) for length in (width, height))
     canvas = np.full((height, width, 3), GREY, np.uint8)
     boxes, classes = [], []
     for place, part in enumerate((example, *others)):
-        factor = letterbox_transform(part.image.shape[:2], size).scale * log_uniform(rng, smallest, largest)
+        factor = fitting_scale(part.image.shape[:2], size) * log_uniform(rng, smallest, largest)
         below, right = divmod(place, 2)
         offset_x = meet_x if right else meet_x - factor * part.image.shape[1]
         offset_y = meet_y if below else meet_y - factor * part.image.shape[0]
@@ -58,10 +66,10 @@ def mosaic(
 
 
 def mixup(rng: np.random.Generator, example: Example, other: Example, *, alpha: float = 1.5) -> Example:
-    """Blend two pictures, ratio * example + (1 - ratio) * other, and join their boxes; Zhang et al. 2019 (arXiv:1902.04103).
+    """Blend two images, ratio * example + (1 - ratio) * other, and join their boxes; Zhang et al. 2019 (arXiv:1902.04103).
 
     The ratio is drawn from Beta(alpha, alpha). The canvas, grey 128, has the larger of the heights and of the widths; both
-    pictures begin at its upper left corner, so that all boxes stay as they are.
+    images begin at its upper left corner, so that all boxes stay as they are.
     """
     ratio = rng.beta(alpha, alpha)
     size = np.maximum(example.image.shape, other.image.shape)
@@ -73,7 +81,7 @@ def mixup(rng: np.random.Generator, example: Example, other: Example, *, alpha: 
     )
 
 
-def _extend(image, shape):
+def _extend(image: np.ndarray, shape: np.ndarray) -> np.ndarray:
     if image.shape == tuple(shape):
         return image
     canvas = np.full(shape, GREY, np.uint8)

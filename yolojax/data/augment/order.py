@@ -9,7 +9,7 @@ from yolojax.data.augment.geometry import crop, flip_horizontal, iou_crop, scale
 from yolojax.data.augment.mixing import mixup, mosaic
 from yolojax.data.augment.photometric import blur, hsv, noise
 from yolojax.data.example import Example, place_boxes
-from yolojax.data.images import letterbox_transform
+from yolojax.data.images import fitting_scale
 
 
 def augment(
@@ -22,15 +22,21 @@ def augment(
 ) -> Example:
     """Vary an example in all ways of `config`, each with its probability.
 
-    In order: mosaic; flip, IoU crop, crop, translate, scale; mixup; colours, blur, noise. A mosaic comes first: it takes
-    pictures as they are, and is moved as one. Mixup comes after what moves things, so that the other picture moves
-    independently; it goes through the same up to there, and is fitted into this one's size. The looks come last: a camera's
-    noise is not resampled, and does not end where two pictures meet. With probability 0 only flip, crop, translate and colours
-    draw a random number.
+    In order: mosaic; flip, IoU crop, crop, translate, scale; mixup; colours, blur, noise. A mosaic comes first: it takes images
+    as they are, and is moved as one. Mixup comes after the geometry, so that the two images move independently; the other one
+    goes through the same geometry, and is fitted into this one's size. The photometric changes come last: a camera's noise is
+    not resampled, and does not end where two images meet. With probability 0 only flip, crop, translate and colours draw a
+    random number.
 
-    size: (height, width) of a mosaic, the network's input; None: that of the example's picture.
-    draw_other: a function of rng to another Example, as it was read; None: no mosaic and no mixup.
-    Returns: an example whose picture may have another size; its boxes are in the new picture's pixels.
+    Args:
+        rng: the random generator.
+        example: the image and its boxes.
+        config: probabilities and strengths.
+        size: (height, width) of a mosaic in pixels, the network's input; None: the size of the example's image.
+        draw_other: draws another example, as it was read; None: no mosaic and no mixup.
+
+    Returns:
+        An example whose image may have another size; its boxes are in the new image's pixels.
     """
     moved = _move(rng, example, config, size, draw_other)
     if draw_other and _happens(rng, config.mixup_probability):
@@ -48,7 +54,13 @@ def augment(
     return noise(rng, blurred, probability=config.noise_probability, deviation=config.noise_deviation)
 
 
-def _move(rng, example, config, size, draw_other):
+def _move(
+    rng: np.random.Generator,
+    example: Example,
+    config: AugmentConfig,
+    size: tuple[int, int] | None,
+    draw_other: Callable[[np.random.Generator], Example] | None,
+) -> Example:
     """The part of `augment` that changes where things are: mosaic, flip, crops, translate and scale."""
     if draw_other and _happens(rng, config.mosaic_probability):
         example = mosaic(
@@ -81,17 +93,17 @@ def _move(rng, example, config, size, draw_other):
     )
 
 
-def _fit(example, size):
+def _fit(example: Example, size: tuple[int, int]) -> Example:
     """The example as large as fits an image of `size` (height, width), centred to the sub-pixel (`letterbox` rounds)."""
     height, width = example.image.shape[:2]
     if (height, width) == size:
         return example
-    factor = letterbox_transform((height, width), size).scale
+    factor = fitting_scale((height, width), size)
     offsets = ((size[1] - factor * width) / 2, (size[0] - factor * height) / 2)
     window = (0, 0, size[1], size[0])
     placed = place_boxes(example, (factor, factor), offsets, window, min_visible=0)
     return Example(warp(example.image, (factor, factor), offsets, window), *placed)
 
 
-def _happens(rng, probability):
+def _happens(rng: np.random.Generator, probability: float) -> bool:
     return probability > 0 and rng.random() < probability

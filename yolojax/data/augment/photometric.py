@@ -1,6 +1,6 @@
-"""Augmentation that changes what a picture looks like and leaves its boxes alone: colours, blur and noise.
+"""Augmentation that changes what an image looks like and leaves its boxes alone: colours, blur and noise.
 
-Each function takes a random generator first, applies itself with a probability, and never writes into what it was given.
+Each operation takes a random generator first, happens with a probability, and never writes into its input.
 """
 
 import functools
@@ -21,10 +21,18 @@ def hsv(
     saturation: float = 1.5,
     value: float = 1.5,
 ) -> Example:
-    """Turn the hue and scale saturation and brightness, over the whole picture, as Darknet does in training.
+    """Turn the hue and scale saturation and brightness of the whole image, as Darknet does in training.
 
-    hue: the largest turn either way, as a part of the colour circle.
-    saturation, value: the largest factor; a factor is uniform from 1 to it, and inverted half of the time.
+    Args:
+        rng: the random generator.
+        example: the image and its boxes.
+        probability: the probability of a change.
+        hue: the largest turn either way, as a part of the colour circle.
+        saturation: the largest factor; the factor is uniform from 1 to it, and inverted half of the time.
+        value: the largest factor on the brightness, drawn likewise.
+
+    Returns:
+        The example with new colours.
     """
     if rng.random() >= probability:
         return example
@@ -47,7 +55,7 @@ def hsv(
 
 
 def blur(rng: np.random.Generator, example: Example, *, probability: float = 0.5, sigma: float = 1.5) -> Example:
-    """Blur the picture with a Gaussian whose standard deviation is uniform from 0 to `sigma` pixels of the picture."""
+    """Blur the image with a Gaussian whose standard deviation is uniform from 0 to `sigma` pixels, with `probability`."""
     if not probability or rng.random() >= probability:
         return example
     drawn = rng.uniform(0, sigma)
@@ -56,19 +64,22 @@ def blur(rng: np.random.Generator, example: Example, *, probability: float = 0.5
 
 
 def noise(rng: np.random.Generator, example: Example, *, probability: float = 0.5, deviation: float = 10.0) -> Example:
-    """Add Gaussian noise to every value of the picture, its standard deviation uniform from 0 to `deviation` levels of 255."""
+    """Add Gaussian noise to every value, with `probability`.
+
+    Its standard deviation is uniform from 0 to `deviation` levels of 255.
+    """
     if not probability or rng.random() >= probability:
         return example
     drawn = rng.uniform(0, deviation)
-    # Sixteen random bits a value and a table: a quarter of the time that normal deviates take. A level is a whole number, so
-    # that rounding the noise is rounding the sum.
+    # Sixteen random bits per value and a table take a quarter of the time of normal deviates. Levels are whole numbers, so
+    # rounding the noise is the same as rounding the sum.
     levels = np.rint(drawn * _normal_quantiles()).astype(np.int16)
     bits = rng.integers(0, len(levels), example.image.shape, dtype=np.uint16)
     return example._replace(image=cv2.add(example.image, np.take(levels, bits), dtype=cv2.CV_8U))
 
 
 @functools.cache
-def _normal_quantiles():
+def _normal_quantiles() -> np.ndarray:
     """The standard normal distribution as 2^16 equally likely values."""
     normal = statistics.NormalDist()
     return np.array([normal.inv_cdf((i + 0.5) / 2**16) for i in range(2**16)])

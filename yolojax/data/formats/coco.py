@@ -7,71 +7,58 @@ import functools
 import json
 import os
 import reprlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from yolojax.data.annotations import Record
+from yolojax.data.formats.format import Format, NamesAndRecords
+from yolojax.data.formats.links import relative_path
 from yolojax.data.formats.rows import Row, make_record
+from yolojax.data.problems import OnProblem
 from yolojax.errors import InputError
 from yolojax.runtime.files import open_regular
 
+_Entries = list[tuple[int, dict[str, Any]]]  # objects of a list, each with its place there
 
-def read_coco(
-    path: str | os.PathLike, names: Sequence[str] | None, on_problem: Callable[[str, str], None]
-) -> tuple[tuple[str, ...], list[Record]]:
+
+def read_coco(path: str | os.PathLike[str], names: Sequence[str] | None, on_problem: OnProblem) -> NamesAndRecords:
     """Read a COCO file; boxes [x, y, width, height] become corners, images without annotations are kept.
 
     Pictures are looked for beside the file, in images/ beside it, and, for annotations/instances_val2017.json, in
     ../val2017, ../images/val2017 and ../images.
 
-    names: the class names, to which categories are matched by name; None: the categories, in the order of their ids.
-    on_problem: called with (kind, message), the message with the file and the id, for a missing list, a missing field or one of
-        the wrong type, an id given twice or that nothing has, a box that is negative or without area, a category that is not
-        in `names`, a missing picture; where it returns, that is left out, but a record without its picture is kept.
-    Returns: names and records.
-    Raises: InputError for a file that cannot be read or is not a JSON object.
+    Args:
+        path: the file.
+        names: the class names, to which categories are matched by name; None: the categories, in the order of their ids.
+        on_problem: called, with file and id, for a missing list, a missing field or one of the wrong type, an id that is given
+            twice or refers to nothing, a box that is negative or without area, a category that is not in `names`, a missing
+            picture. If it returns, that is left out, but a record is kept without its picture.
+
+    Returns:
+        The class names and the records.
+
+    Raises:
+        InputError: the file cannot be read or is not a JSON object.
     """
     path = Path(path)
     images, annotations, categories = _load(path, on_problem)
-    class_of = {}
-    for place, category in categories:
-        where = _where(path, "category", "categories", category, place)
-        report = functools.partial(on_problem, "malformed category")
-        number, name = _field(category, "id", int, where, report), _field(category, "name", str, where, report)
-        if number is None or name is None:
-            continue
-        if number in class_of:
-            report(f"{where} is there twice; give every category its own id")
-        elif names is None and not (name.strip() and name.strip().isprintable()):
-            report(f"{where}: the name {name!r} is not a line of text")
-        elif names is None and name.strip() in class_of.values():
-            report(f"{where}: {name.strip()!r} is the name of two classes; rename one")
-        else:
-            class_of[number] = name.strip()
+    class_of = _classes(path, categories, names is None, on_problem)
     if names is None:
         names = [class_of[number] for number in sorted(class_of)]
         if not names:
             on_problem("no classes", f"{path}: categories: no class names; every class needs one")
     numbers = {name: number for number, name in enumerate(names)}
 
-    files, rows = {}, {}
-    for place, image in images:
-        where = _where(path, "image", "images", image, place)
-        report = functools.partial(on_problem, "malformed image")
-        number, file_name = _field(image, "id", int | str, where, report), _field(image, "file_name", str, where, report)
-        if number in files:
-            report(f"{where} is there twice; give every image its own id")
-        elif number is not None and file_name is not None:
-            files[number], rows[number] = file_name, []
-    if not files:
-        on_problem("no pictures", f"{path}: no images")
+    files = _files(path, images, on_problem)
+    rows: dict[int | str, list[Row]] = {number: [] for number in files}
     for place, annotation in annotations:
         where = _where(path, "annotation", "annotations", annotation, place)
         row, image = _row(annotation, where, class_of, numbers, on_problem)
-        if row and image not in rows:
-            on_problem("malformed box", f"{where}: there is no image {image!r}")
-        elif row:
+        if row and image in rows:
             rows[image].append(row)
+        elif row:
+            on_problem("malformed box", f"{where}: there is no image {image!r}")
 
     folder = _picture_folder(path, files.values(), on_problem)
     records = []
@@ -85,9 +72,21 @@ def read_coco(
 
 
 def write_coco(
-    path: Path, names: Sequence[str], records: list[Record], sizes: list[tuple[int, int]], file_names: list[str]
+    path: Path,
+    names: Sequence[str],
+    records: Sequence[Record],
+    sizes: Sequence[tuple[int, int]],
+    file_names: Sequence[str],
 ) -> None:
-    """Write records as a COCO file with ids from 1; sizes: (height, width), pixels."""
+    """Write records as a COCO file with ids from 1.
+
+    Args:
+        path: the file.
+        names: the class names.
+        records: the records.
+        sizes: for each record the (height, width) of its picture in pixels.
+        file_names: for each record the path of its picture from the file's folder.
+    """
     images, annotations = [], []
     for number, (record, (height, width), file_name) in enumerate(zip(records, sizes, file_names, strict=True), 1):
         images.append({"id": number, "file_name": file_name, "width": width, "height": height})
@@ -104,15 +103,15 @@ def write_coco(
                 }
             )
     categories = [{"id": number, "name": name} for number, name in enumerate(names, 1)]
-    data = {"images": images, "annotations": annotations, "categories": categories}
-    path.write_text(json.dumps(data, ensure_ascii=False, allow_nan=False), "utf-8")
+    content = {"images": images, "annotations": annotations, "categories": categories}
+    path.write_text(json.dumps(content, ensure_ascii=False, allow_nan=False), "utf-8")
 
 
-def _load(path, on_problem):
-    """Images, annotations and categories: of each [(place in the list, entry)], those that are objects."""
+def _load(path: Path, on_problem: OnProblem) -> list[_Entries]:
+    """Images, annotations and categories: the objects of each list, with their places."""
     try:
         with open_regular(path) as file:
-            data = json.loads(file.read())
+            content = json.loads(file.read())
     except json.JSONDecodeError as error:
         raise InputError(f"{path}:{error.lineno}: malformed JSON: {error.msg}") from error
     except UnicodeDecodeError as error:
@@ -121,11 +120,11 @@ def _load(path, on_problem):
         raise InputError(f"{path}: malformed JSON: {error}") from error
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
-    if not isinstance(data, dict):
+    if not isinstance(content, dict):
         raise InputError(f"{path}: no list of objects 'images'; a COCO file has images, annotations and categories")
     groups = []
     for group in ("images", "annotations", "categories"):
-        entries = data.get(group)
+        entries = content.get(group)
         if not isinstance(entries, list):
             message = f"{path}: no list of objects {group!r}; a COCO file has images, annotations and categories"
             on_problem("malformed file", message)
@@ -137,12 +136,48 @@ def _load(path, on_problem):
     return groups
 
 
-def _where(path, kind, group, entry, place):
+def _classes(path: Path, categories: _Entries, become_names: bool, on_problem: OnProblem) -> dict[int, str]:
+    """{id: name} of the categories; where these become the class names, they have to be fit for it."""
+    class_of: dict[int, str] = {}
+    for place, category in categories:
+        where = _where(path, "category", "categories", category, place)
+        report = functools.partial(on_problem, "malformed category")
+        number, name = _field(category, "id", int, where, report), _field(category, "name", str, where, report)
+        if number is None or name is None:
+            continue
+        if number in class_of:
+            report(f"{where} is there twice; give every category its own id")
+        elif become_names and not (name.strip() and name.strip().isprintable()):
+            report(f"{where}: the name {name!r} is not a line of text")
+        elif become_names and name.strip() in class_of.values():
+            report(f"{where}: {name.strip()!r} is the name of two classes; rename one")
+        else:
+            class_of[number] = name.strip()
+    return class_of
+
+
+def _files(path: Path, images: _Entries, on_problem: OnProblem) -> dict[int | str, str]:
+    """{id: file name} of the images."""
+    files: dict[int | str, str] = {}
+    for place, image in images:
+        where = _where(path, "image", "images", image, place)
+        report = functools.partial(on_problem, "malformed image")
+        number, file_name = _field(image, "id", int | str, where, report), _field(image, "file_name", str, where, report)
+        if number in files:
+            report(f"{where} is there twice; give every image its own id")
+        elif number is not None and file_name is not None:
+            files[number] = file_name
+    if not files:
+        on_problem("no pictures", f"{path}: no images")
+    return files
+
+
+def _where(path: Path, kind: str, group: str, entry: Mapping[str, Any], place: int) -> str:
     """What messages call an entry: by its id, or its place from 0."""
     return f"{path}: {kind} {reprlib.repr(entry['id'])}" if "id" in entry else f"{path}: {group}[{place}]"
 
 
-def _field(entry, name, kind, where, report):
+def _field(entry: Mapping[str, Any], name: str, kind: Any, where: str, report: Callable[[str], None]) -> Any:
     """A field of that type, or None."""
     value = entry.get(name)
     if isinstance(value, kind) and not isinstance(value, bool):
@@ -151,7 +186,13 @@ def _field(entry, name, kind, where, report):
     return report(message)
 
 
-def _row(annotation, where, class_of, numbers, on_problem):
+def _row(
+    annotation: Mapping[str, Any],
+    where: str,
+    class_of: Mapping[int, str],
+    numbers: Mapping[str, int],
+    on_problem: OnProblem,
+) -> tuple[Row | None, Any]:
     """The box of an annotation, or None, and the id of its image."""
     report = functools.partial(on_problem, "malformed box")
     if (image := _field(annotation, "image_id", int | str, where, report)) is None:
@@ -176,8 +217,8 @@ def _row(annotation, where, class_of, numbers, on_problem):
     return Row((x, y, x + width, y + height), numbers[name], where, crowd=crowd), image
 
 
-def _picture_folder(path, file_names, on_problem):
-    """The first of the usual folders that holds the first picture, or where there is none, the next."""
+def _picture_folder(path: Path, file_names: Iterable[str], on_problem: OnProblem) -> Path:
+    """The first of the usual folders that holds the first picture; if none does, the one that holds the next picture."""
     subset = path.stem.rpartition("_")[2]
     above = path.absolute().parent.parent
     folders = (path.parent, path.parent / "images", above / subset, above / "images" / subset, above / "images")
@@ -188,3 +229,24 @@ def _picture_folder(path, file_names, on_problem):
         message = f"{path}: there is no picture {file_name} in any of {', '.join(map(str, folders))}"
         on_problem("missing picture", message)
     return folders[0]
+
+
+def _write(
+    out: Path, names: Sequence[str], parts: Mapping[str, list[Record]], sizes: Mapping[str, tuple[int, int]]
+) -> list[str]:
+    """SPLIT.json for each split."""
+    out.mkdir(parents=True, exist_ok=True)
+    for split, records in parts.items():
+        file_names = [relative_path(record.path, out) for record in records]
+        write_coco(out / f"{split}.json", names, records, [sizes[record.path] for record in records], file_names)
+    return []
+
+
+COCO = Format(
+    name="coco",
+    recognises=lambda path: not path.is_dir() and path.suffix.lower() == ".json",
+    read=lambda path, split, names, on_problem: read_coco(path, names, on_problem),
+    write=_write,
+    leads_out=True,
+    marks_crowd=True,
+)

@@ -1,72 +1,52 @@
-"""What the formats share: the checks of one box and of class names, and the making of a `Record`."""
+"""Boxes as the readers of VOC, COCO and YOLO find them, one at a time, and their way into a `Record`."""
 
-import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
 
-from yolojax.data.annotations import Record
-from yolojax.errors import InputError
-
-# float32 holds these exactly enough; beyond, a box could lose its area on the way.
-LARGEST = 2.0**20
+from yolojax.data.annotations import Record, check_boxes
+from yolojax.data.problems import OnProblem
 
 
 class Row(NamedTuple):
-    """One box as it was read: corners (x1, y1, x2, y2) in pixels, and where it stood, as "a.xml:12"."""
+    """One box as it was read.
 
-    corners: tuple
+    Attributes:
+        corners: x1, y1, x2, y2 in pixels.
+        class_id: from 0.
+        where: where it was read, as "a.xml:12".
+        difficult: whether VOC marks it so.
+        crowd: whether it surrounds a group of objects (COCO).
+    """
+
+    corners: tuple[float, ...]
     class_id: int
     where: str
     difficult: bool = False
     crowd: bool = False
 
 
-def make_record(path: str, source: str, rows: Iterable[Row], on_problem: Callable[[str, str], None]) -> Record:
+def make_record(path: str, source: str, rows: Iterable[Row], on_problem: OnProblem) -> Record:
     """Check the boxes of a picture and make its record.
 
-    on_problem: called with (kind, message) for each box that is not finite, larger than any picture, inverted or without
-    area; where it returns, that box is no part of the record.
+    Args:
+        path: path of the picture.
+        source: where the record was read.
+        rows: its boxes.
+        on_problem: called for each box that `check_boxes` finds fault with; if it returns, that box is left out.
+
+    Returns:
+        The record, with the boxes in their order.
     """
-    kept = []
-    for row in rows:
-        x1, y1, x2, y2 = row.corners
-        if not all(abs(side) < LARGEST for side in row.corners):
-            on_problem("box too large", f"{row.where}: box {_show(row)} is larger than any picture; write pixels")
-        elif x2 < x1 or y2 < y1:
-            message = f"{row.where}: box {_show(row)} is inverted: its right or lower edge comes before the other"
-            on_problem("inverted box", message)
-        elif np.float32(x1) == np.float32(x2) or np.float32(y1) == np.float32(y2):
-            # Labelling tools write them by mistake.
-            on_problem("box without area", f"{row.where}: box {_show(row)} has no area")
-        else:
-            kept.append(row)
+    rows = list(rows)
+    corners = np.array([row.corners for row in rows], np.float64).reshape(-1, 4)
+    kept = check_boxes(corners, lambda row: rows[row].where, on_problem)
     return Record(
         path,
-        np.array([row.corners for row in kept], np.float32).reshape(-1, 4),
-        np.array([row.class_id for row in kept], np.int32),
+        corners[kept].astype(np.float32),
+        np.array([row.class_id for row in rows], np.int32)[kept],
         source,
-        np.array([row.difficult for row in kept], bool),
-        np.array([row.crowd for row in kept], bool),
+        np.array([row.difficult for row in rows], bool)[kept],
+        np.array([row.crowd for row in rows], bool)[kept],
     )
-
-
-def _show(row):
-    return ",".join(f"{side:g}" for side in row.corners)
-
-
-def check_names(names: Sequence[str], where: str | os.PathLike) -> tuple[str, ...]:
-    """Class names without the blanks around them.
-
-    Raises: InputError, with `where`, for no names, an empty one, one given twice or one that is not a line of text.
-    """
-    names = tuple(name.strip() for name in names)
-    if not names:
-        raise InputError(f"{where}: no class names; every class needs one")
-    for place, name in enumerate(names):
-        if not name or not name.isprintable():
-            raise InputError(f"{where}: class {place} has the name {name!r}; a name is one line of text")
-        if name in names[:place]:
-            raise InputError(f"{where}: {name!r} is the name of two classes; rename one")
-    return names

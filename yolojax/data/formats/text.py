@@ -1,15 +1,79 @@
-"""The text list, written; `yolojax.data.annotations` reads it."""
+"""Text lists: one picture a line, `path x1,y1,x2,y2,class x1,y1,x2,y2,class ...`, corners in pixels, classes from 0."""
 
-from collections.abc import Sequence
+import os
+import re
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from yolojax.data.annotations import Record
+from yolojax.data.annotations import Record, check_boxes, class_without_name, has_name
+from yolojax.data.formats.format import Format, NamesAndRecords
+from yolojax.data.formats.links import relative_path
+from yolojax.data.formats.names import write_names
+from yolojax.data.lines import read_lines
+from yolojax.data.problems import OnProblem, refuse
+from yolojax.errors import InputError
+
+_NUMBER = r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?"
+_BOX = rf"{_NUMBER},{_NUMBER},{_NUMBER},{_NUMBER},\d+"
+_BOXES = re.compile(rf"{_BOX}(?: {_BOX})*", re.ASCII)
+_FILE_ENDING = re.compile(r"\.[A-Za-z][A-Za-z0-9]*$")
+_LONGEST_PATH = 4096  # characters; bounds the search of a line of very many words
+_FORM = "x1,y1,x2,y2,class"
+
+
+def read_text_list(path: str | os.PathLike[str], names: Sequence[str], on_problem: OnProblem = refuse) -> list[Record]:
+    """Read a text list.
+
+    Paths may hold spaces and commas; relative ones start from the list's folder. A line without boxes is a picture without
+    objects; blank lines are skipped.
+
+    Args:
+        path: the list.
+        names: the class names, which bound the class numbers.
+        on_problem: called for each malformed, inverted or empty box, class without a name, missing picture and line that is
+            not UTF-8. If it returns, the box or the line is left out and the picture is kept.
+
+    Returns:
+        A record for each picture, in order.
+
+    Raises:
+        InputError: the list cannot be read or has no pictures.
+    """
+    folder = os.path.dirname(os.fspath(path))
+    paths, sources, counts, values = [], [], [], []
+    for number, line in enumerate(read_lines(path, on_problem), 1):
+        if line := line.strip():
+            source = f"{path}:{number}"
+            picture, boxes = _split_line(line, folder, source, on_problem)
+            paths.append(picture)
+            sources.append(source)
+            counts.append(len(boxes))
+            values.extend(map(float, ",".join(boxes).split(",") if boxes else ()))
+    if not paths:
+        raise InputError(f"{path}: no pictures in the list; write one a line: path {_FORM} {_FORM} ...")
+    # All boxes in one table: checking them picture by picture would take several times as long.
+    table = np.array(values).reshape(-1, 5)
+    ends = np.cumsum(counts)
+    kept = _check(table, names, lambda row: sources[np.searchsorted(ends, row, side="right")], on_problem)
+    table, ends = table[kept], np.concatenate([[0], np.cumsum(kept)])[ends]
+    boxes, classes = table[:, :4].astype(np.float32), table[:, 4].astype(np.int32)
+    starts = np.concatenate([[0], ends[:-1]])
+    return [
+        Record(picture, boxes[start:end], classes[start:end], source)
+        for picture, start, end, source in zip(paths, starts.tolist(), ends.tolist(), sources, strict=True)
+    ]
 
 
 def write_text_list(path: Path, records: Sequence[Record], file_names: Sequence[str]) -> None:
-    """Write records as a text list, `path x1,y1,x2,y2,class ...`, with just the digits that bring each float32 back."""
+    """Write records as a text list, with just the digits that bring each float32 back.
+
+    Args:
+        path: the list.
+        records: the records.
+        file_names: for each record the path of its picture from the list's folder.
+    """
     lines = []
     for record, file_name in zip(records, file_names, strict=True):
         boxes = (
@@ -18,3 +82,86 @@ def write_text_list(path: Path, records: Sequence[Record], file_names: Sequence[
         )
         lines.append(" ".join([file_name, *boxes]) + "\n")
     path.write_text("".join(lines), "utf-8")
+
+
+def _check(table: np.ndarray, names: Sequence[str], where: Callable[[int], str], on_problem: OnProblem) -> np.ndarray:
+    """Which rows (x1, y1, x2, y2, class) a picture can have, (n,) bool."""
+    kept = check_boxes(table[:, :4], where, on_problem, advice=f"write {_FORM} with x1 < x2 and y1 < y2")
+    named = has_name(table[:, 4], len(names))
+    for row in np.flatnonzero(kept & ~named).tolist():
+        on_problem("class without a name", f"{where(row)}: {class_without_name(f'{table[row, 4]:.0f}', len(names))}")
+    return kept & named
+
+
+def _split_line(line: str, folder: str, source: str, on_problem: OnProblem) -> tuple[str, list[str]]:
+    """The picture's path, joined to the list's folder, and those tokens of its boxes that are well-formed.
+
+    A path may look like anything, so boxes are taken from the right. Only if that fails do the files on disk decide.
+    """
+    tokens = line.split()
+    first_box = len(tokens)
+    while first_box > 1 and "," in tokens[first_box - 1]:
+        first_box -= 1
+    boxes = tokens[first_box:]
+    picture = os.path.join(folder, line.rsplit(None, len(boxes))[0])
+    if (not boxes or _BOXES.fullmatch(" ".join(boxes))) and os.path.isfile(picture):
+        return picture, boxes
+
+    for first, token in enumerate(re.finditer(r"\S+", line), 1):
+        if token.end() > _LONGEST_PATH:
+            break
+        longer = os.path.join(folder, line[: token.end()])
+        if first >= first_box and os.path.isfile(longer):
+            boxes = tokens[first:]
+            if not boxes or _BOXES.fullmatch(" ".join(boxes)):
+                return longer, boxes
+    # No such file: the path ends at the last token that ends as file names do, and what follows is meant to be boxes.
+    last = max((i for i, token in enumerate(tokens) if _FILE_ENDING.search(token)), default=first_box - 1)
+    boxes = []
+    for token in tokens[last + 1 :]:
+        if _BOXES.fullmatch(token):
+            boxes.append(token)
+        else:
+            on_problem("malformed box", f"{source}: {token!r} is not a box: {_explain(token)}; write {_FORM}")
+    picture = os.path.join(folder, line.rsplit(None, len(tokens) - 1 - last)[0])
+    if not os.path.isfile(picture):
+        on_problem("missing picture", f"{source}: there is no picture {picture}; relative paths start from the list's folder")
+    return picture, boxes
+
+
+def _explain(token: str) -> str:
+    """What is wrong with a token that should be a box."""
+    fields = token.split(",")
+    if len(fields) != 5:
+        return f"it has {len(fields)} value{'s' * (len(fields) > 1)}, not 5"
+    for field in fields[:4]:
+        if not re.fullmatch(_NUMBER, field, re.ASCII):
+            return f"{field!r} is not a number"
+    return f"class {fields[4]!r} is not a whole number from 0"
+
+
+def _read(path: str, split: str | None, names: Sequence[str] | None, on_problem: OnProblem) -> NamesAndRecords:
+    if names is None:
+        raise InputError(f"{path}: a text list has no class names; give a file with one a line (--names, or config.data.names)")
+    return tuple(names), read_text_list(path, names, on_problem)
+
+
+def _write(
+    out: Path, names: Sequence[str], parts: Mapping[str, list[Record]], sizes: Mapping[str, tuple[int, int]]
+) -> list[str]:
+    """SPLIT.txt for each split, and classes.names."""
+    out.mkdir(parents=True, exist_ok=True)
+    write_names(out / "classes.names", names)
+    for split, records in parts.items():
+        write_text_list(out / f"{split}.txt", records, [relative_path(record.path, out) for record in records])
+    return []
+
+
+TEXT = Format(
+    name="text",
+    recognises=lambda path: not path.is_dir(),
+    read=_read,
+    write=_write,
+    ignored=(),
+    repeats=False,
+)

@@ -1,0 +1,64 @@
+"""Class names, and the files that hold them: one name a line, class i on line i + 1."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from yolojax.data.lines import read_lines
+from yolojax.errors import InputError
+
+
+def read_names(path: str | os.PathLike[str]) -> tuple[str, ...]:
+    """Read class names, one a line; blank lines at the end are fine.
+
+    Args:
+        path: the file.
+
+    Returns:
+        The names, without blanks around them, class 0 first.
+
+    Raises:
+        InputError: the file cannot be read or has no names, a line between names is empty, or a name is given twice.
+    """
+    names = [line.strip() for line in read_lines(path)]
+    while names and not names[-1]:
+        names.pop()
+    if not names:
+        raise InputError(f"{path}: no class names; write one a line")
+    first_line: dict[str, int] = {}
+    for number, name in enumerate(names, 1):
+        if not name:
+            raise InputError(f"{path}:{number}: an empty line between class names; remove it")
+        if name in first_line:
+            raise InputError(f"{path}:{number}: {name!r} is already the name on line {first_line[name]}; rename one")
+        first_line[name] = number
+    return tuple(names)
+
+
+def write_names(path: str | os.PathLike[str], names: Sequence[str]) -> None:
+    """Write class names, one a line, as `read_names` reads them."""
+    Path(path).write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
+
+
+def check_names(names: Sequence[str], where: str | os.PathLike[str]) -> tuple[str, ...]:
+    """Check class names that a data set brings with it.
+
+    Args:
+        names: the names, class 0 first.
+        where: the place that messages name.
+
+    Returns:
+        The names without blanks around them.
+
+    Raises:
+        InputError: there are no names, one is given twice, or one is not a line of text.
+    """
+    names = tuple(name.strip() for name in names)
+    if not names:
+        raise InputError(f"{where}: no class names; every class needs one")
+    for class_number, name in enumerate(names):
+        if not name or not name.isprintable():
+            raise InputError(f"{where}: class {class_number} has the name {name!r}; a name is one line of text")
+        if name in names[:class_number]:
+            raise InputError(f"{where}: {name!r} is the name of two classes; rename one")
+    return names
