@@ -133,10 +133,11 @@ def test_a_share_of_zero_writes_no_list(data, tmp_path):
 def test_what_lists_cannot_express_is_said(real_data, tmp_path):
     data = real_data / "bccd"
     split = split_data(data, tmp_path / "out", seed=1)
-    records = read_annotations(data).records
+    _, records, left_out = read_annotations(data)
     assert sum(len(part) for part in split.parts.values()) == len(records)
+    assert len(left_out) == 2 and "2 boxes without area were left out" in split.losses
     difficult = sum(int(record.difficult.sum()) for record in records)
-    assert len(split.losses) == bool(difficult)
+    assert len(split.losses) == 1 + bool(difficult)
     again = read_annotations(tmp_path / "out/train.txt", names=split.names)
     assert sum(len(record.boxes) for record in again.records) == sum(len(record.boxes) for record in split.parts["train"])
 

@@ -23,7 +23,7 @@ class Split(NamedTuple):
     Attributes:
         names: the class names.
         parts: the records of each part that is not empty: "train", "val", "test".
-        losses: a line for each kind of thing that text lists cannot express.
+        losses: a line for each kind of thing that was left out or that text lists cannot express.
     """
 
     names: tuple[str, ...]
@@ -81,7 +81,10 @@ def split_data(
             write_text_list(out / f"{name}.txt", part, [_relative(record.path, out) for record in part])
     except OSError as error:
         raise InputError(f"{error.filename or out}: cannot be written: {error.strerror}") from error
-    return Split(names, parts, _losses(annotations.records, "text"))
+    losses = _losses(annotations.records, "text")
+    if annotations.left_out:
+        losses.append(f"{len(annotations.left_out)} boxes without area were left out")
+    return Split(names, parts, losses)
 
 
 def divide(classes: Sequence[np.ndarray], num_classes: int, shares: Sequence[float], seed: int) -> np.ndarray:
