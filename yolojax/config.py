@@ -71,7 +71,7 @@ class ModelConfig:
 
     name: str = field(
         "yolov3",
-        "network; darknet: the one of a Darknet .cfg, as python -m yolojax import writes it",
+        "network; darknet: the one of a Darknet .cfg, as yolojax import writes it",
         one_of("yolov3", "yolov3_spp", "yolov3_tiny", "darknet"),
     )
     num_classes: int = field(0, "number of classes; 0: taken from the class names of the data", at_least(0))
@@ -93,7 +93,7 @@ class ModelConfig:
     )
     cfg: str = field(
         "",
-        "text of the Darknet .cfg, which includes the anchors; written by python -m yolojax import",
+        "text of the Darknet .cfg, which includes the anchors; written by yolojax import",
         any_value,
         used_with={"name": one_of("darknet")},
     )
@@ -113,7 +113,7 @@ class DataConfig:
     )
     val: str = field("", "like train, for validation; takes the split val of a VOC folder or data.yaml", any_value)
     test: str = field(
-        "", "like train, for eval.py --split test; empty: the split test of the VOC folder or data.yaml of val", any_value
+        "", "like train, for yolojax eval --split test; empty: the split test of the VOC folder or data.yaml of val", any_value
     )
     names: str = field(
         "",

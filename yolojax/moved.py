@@ -40,7 +40,7 @@ MODULES = {
     "evaluation.pictures": ("evaluation.report.pictures", "evaluation.metrics.picture_scores"),
     "evaluation.plots": ("evaluation.report.plots",),
     "evaluation.recorded": ("evaluation.report.saved",),
-    "hosts": ("runtime.hosts", "programs.flags"),
+    "hosts": ("runtime.hosts", "runtime.distributed", "programs.flags"),
     "last_words": ("runtime.exit_message",),
     "training.checkpoints": ("runs.checkpoints",),
     "training.feed": ("runtime.devices", "runtime.prefetch"),

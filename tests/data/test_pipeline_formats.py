@@ -85,7 +85,9 @@ def test_the_split_test(listed, tmp_path, converted):
     if form in ("voc", "yolo"):
         assert [os.path.basename(record.path) for record in open_split(config, "test").records] == ["4.png", "5.png"]
     else:
-        with pytest.raises(InputError, match=r"^config\.data\.test is not set: give the path .* \(or eval\.py --data PATH\)$"):
+        with pytest.raises(
+            InputError, match=r"^config\.data\.test is not set: give the path .* \(or python -m yolojax eval --data PATH\)$"
+        ):
             open_split(config, "test")
     config.data.test = str(tmp_path / "own.txt")
     assert len(open_split(config, "test")) == 1

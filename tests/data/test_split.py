@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from yolojax.data.annotations import read_names, read_text_list
+from yolojax.data.formats.names import read_names
 from yolojax.data.formats.read import read_annotations
+from yolojax.data.formats.text import read_text_list
 from yolojax.data.images import write_image
 from yolojax.data.split import divide, split_data
 from yolojax.errors import InputError

@@ -181,7 +181,7 @@ def test_other_files_are_refused(exported, tmp_path):
             load_exported(path)
     with pytest.raises(InputError, match="there is no such file"):
         load_exported(tmp_path / "absent")
-    with pytest.raises(InputError, match="of version 2, where this yolojax reads version 1"):
+    with pytest.raises(InputError, match="of version 2, but this yolojax reads version 1"):
         load_exported(rewrite(exported, tmp_path / "newer", version=2))
     assert load_exported(rewrite(exported, tmp_path / "same", version=1)).size == (64, 96)
 
@@ -193,7 +193,7 @@ def test_other_pictures_are_refused(artefact):
         np.zeros((0, 64, 96, 3), np.uint8),
         np.zeros((1, 64, 96, 3), np.float32),
     ):
-        with pytest.raises(InputError, match=r"pictures must be RGB \(B, h, w, 3\) of uint8"):
+        with pytest.raises(InputError, match=r"images must be RGB \(B, h, w, 3\) of uint8"):
             artefact(pictures)
 
 

@@ -14,6 +14,7 @@ from yolojax.darknet.sections import Context, Layer, Yolo
 from yolojax.errors import InputError
 from yolojax.grid import AnchorGrid
 from yolojax.models.layers import to_unit_range
+from yolojax.runtime.command import command
 
 
 class DarknetNetwork(nn.Module):
@@ -158,6 +159,6 @@ def _yolos(layers: tuple[Layer, ...]) -> list[tuple[int, Yolo]]:
 
 def _from_config(config: ModelConfig, size: tuple[int, int] | None = None) -> tuple[DarknetNetwork, AnchorGrid]:
     if not config.cfg:
-        raise InputError("config.model.name is darknet, but config.model.cfg is not set; python -m yolojax import writes both")
+        raise InputError(f"config.model.name is darknet, but config.model.cfg is not set; {command('import')} writes both")
     sections = parse_cfg(config.cfg, "config.model.cfg")
     return build_network(sections, size, dtype=jnp.dtype(config.dtype), momentum=config.batch_norm_momentum)

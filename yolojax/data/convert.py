@@ -52,9 +52,9 @@ def convert(
     sizes = dict(zip(records, picture_sizes(list(records.values())), strict=True))
 
     form = FORMATS[to]
-    lines += _losses(records.values(), form)
+    lines += losses(records.values(), form)
     if not form.marks_crowd:
-        parts = {name: [_without_crowd(record) for record in part] for name, part in parts.items()}
+        parts = {name: [without_crowd(record) for record in part] for name, part in parts.items()}
     try:
         return lines + form.write(out, class_names, parts, sizes)
     except OSError as error:
@@ -92,8 +92,8 @@ def _describe(part: str, records: Sequence[Record]) -> str:
     return f"{part}: {len(records)} pictures, {sum(len(record.boxes) for record in records)} boxes"
 
 
-def _losses(records: Collection[Record], form: Format) -> list[str]:
-    """A line for each kind of thing that the format cannot say and these records have."""
+def losses(records: Collection[Record], form: Format) -> list[str]:
+    """A line for each kind of thing that these records have and a format cannot express."""
     crowd = sum(int(record.crowd.sum()) for record in records)
     difficult = sum(int((record.difficult & ~record.crowd).sum()) for record in records)
     lines = []
@@ -104,6 +104,7 @@ def _losses(records: Collection[Record], form: Format) -> list[str]:
     return lines + [form.not_kept] * bool(form.not_kept)
 
 
-def _without_crowd(record: Record) -> Record:
+def without_crowd(record: Record) -> Record:
+    """The record without its boxes round crowds."""
     kept = ~record.crowd
     return Record(record.path, record.boxes[kept], record.classes[kept], record.source, record.difficult[kept])

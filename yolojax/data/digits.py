@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from yolojax.data.augment import Example
+from yolojax.data.formats.names import write_names
 from yolojax.data.images import write_image
 from yolojax.errors import InputError
 from yolojax.runtime.opencv import cv2
@@ -160,7 +161,7 @@ def write_mnist_detection(
                 written[name] += len(classes)
                 show(number + 1 + part * train)
             (out / f"{name}.txt").write_text("".join(lines), encoding="utf-8")
-        (out / "digits.names").write_text("".join(f"{name}\n" for name in DIGIT_NAMES), encoding="utf-8")
+        write_names(out / "digits.names", DIGIT_NAMES)
     except OSError as error:
         raise InputError(f"{error.filename or out}: cannot be written: {error.strerror}") from error
     return written

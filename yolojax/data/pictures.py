@@ -69,7 +69,7 @@ def _entries(source: str | os.PathLike[str]) -> Sequence[Entry]:
         entries = sorted(p for p in Path(text).iterdir() if p.suffix.lower() in known and p.is_file())
         problem = f"{text}: no pictures or videos in this folder ({', '.join(known)})"
     elif os.path.exists(text) and text.lower().endswith(".txt"):
-        # Lists of `train.py` have boxes behind the path.
+        # Lists of training data have boxes behind the path.
         lines = [re.sub(r"(\s+-?[\d.]+(,-?[\d.]+){4})+\s*$", "", line).strip() for line in read_lines(text)]
         entries = [Path(text).parent / line for line in lines if line]
         problem = f"{text}: no path in this list"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import collections
 import functools
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
@@ -190,8 +190,8 @@ def train_batches(
     grids: Sequence[AnchorGrid],
     start_step: int,
     stop_step: int,
-    rows: Sequence[int] | None = None,
-) -> Iterator[tuple[Batch, dict[str, int]]]:
+    rows: Sequence[int] | np.ndarray | None = None,
+) -> Generator[tuple[Batch, dict[str, int]], None, None]:
     """Yield the batches of training steps in order; threads prefetch them.
 
     Args:
@@ -222,8 +222,8 @@ def train_batches(
 
 
 def val_batches(
-    source: Source, config: Config, grid: AnchorGrid, batch_size: int, rows: Sequence[int] | None = None
-) -> Iterator[tuple[ValBatch, tuple[Sample, ...], tuple[int, ...]]]:
+    source: Source, config: Config, grid: AnchorGrid, batch_size: int, rows: Sequence[int] | np.ndarray | None = None
+) -> Generator[tuple[ValBatch, tuple[Sample, ...], tuple[int, ...]], None, None]:
     """Yield a split in batches, once and in order.
 
     Args:

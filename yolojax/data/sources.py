@@ -23,6 +23,7 @@ from yolojax.data.images import read_image
 from yolojax.data.sampling import SCENE
 from yolojax.data.source import Source, UnreadablePicture
 from yolojax.errors import InputError
+from yolojax.runtime.command import command
 
 if TYPE_CHECKING:
     from yolojax.config import Config, DataConfig
@@ -206,7 +207,7 @@ def _annotations(data: DataConfig, split: str) -> tuple[Annotations, str | None]
     """Annotations, and a line about pictures outside the data set's folder, or None."""
     path = getattr(data, split) or (_beside_val(data) if split == "test" else "")
     if not path:
-        hint = " (or eval.py --data PATH)" if split == "test" else ""
+        hint = f" (or {command('eval')} --data PATH)" if split == "test" else ""
         raise InputError(f"config.data.{split} is not set: give the path of a list or a data set{hint}")
     names = data.class_names or (read_names(data.names) if data.names else ())
     if data.source == "list":

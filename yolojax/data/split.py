@@ -8,9 +8,10 @@ from typing import NamedTuple
 import numpy as np
 
 from yolojax.data.annotations import Record
-from yolojax.data.convert import _losses, _relative, _without_crowd
-from yolojax.data.formats.read import read_annotations
-from yolojax.data.formats.rows import check_names
+from yolojax.data.convert import losses, without_crowd
+from yolojax.data.formats.links import relative_path
+from yolojax.data.formats.names import check_names, write_names
+from yolojax.data.formats.read import FORMATS, read_annotations
 from yolojax.data.formats.text import write_text_list
 from yolojax.errors import InputError
 
@@ -64,27 +65,27 @@ def split_data(
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"{out}: exists and is not an empty folder; give a new one")
     annotations = read_annotations(data, names=names)
-    names = check_names(annotations.names, os.fspath(data))
-    records = [_without_crowd(record) for record in annotations.records]
+    class_names = check_names(annotations.names, os.fspath(data))
+    records = [without_crowd(record) for record in annotations.records]
     _check_records(records)
     shares = {"train": 1 - val - test, "val": val, "test": test}
     wanted = [name for name, share in shares.items() if share > 0 or name == "train"]
-    part_of = divide([record.classes for record in records], len(names), [shares[name] for name in wanted], seed)
+    part_of = divide([record.classes for record in records], len(class_names), [shares[name] for name in wanted], seed)
     parts = {name: [records[row] for row in np.flatnonzero(part_of == part)] for part, name in enumerate(wanted)}
     empty = [name for name, part in parts.items() if not part]
     if empty:
         raise InputError(f"{data}: {len(records)} pictures are too few: none is left for {empty[0]}; change --val or --test")
     try:
         out.mkdir(parents=True, exist_ok=True)
-        (out / "classes.names").write_text("".join(f"{name}\n" for name in names), "utf-8")
+        write_names(out / "classes.names", class_names)
         for name, part in parts.items():
-            write_text_list(out / f"{name}.txt", part, [_relative(record.path, out) for record in part])
+            write_text_list(out / f"{name}.txt", part, [relative_path(record.path, out) for record in part])
     except OSError as error:
         raise InputError(f"{error.filename or out}: cannot be written: {error.strerror}") from error
-    losses = _losses(annotations.records, "text")
+    lost = losses(annotations.records, FORMATS["text"])
     if annotations.left_out:
-        losses.append(f"{len(annotations.left_out)} boxes without area were left out")
-    return Split(names, parts, losses)
+        lost.append(f"{len(annotations.left_out)} boxes without area were left out")
+    return Split(class_names, parts, lost)
 
 
 def divide(classes: Sequence[np.ndarray], num_classes: int, shares: Sequence[float], seed: int) -> np.ndarray:

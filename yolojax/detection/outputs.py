@@ -1,4 +1,4 @@
-"""The outputs of detect.py: drawn pictures and videos, detections.json, YOLO labels and crops, written by threads."""
+"""The outputs of a detection run: drawn pictures and videos, detections.json, YOLO labels and crops, written by threads."""
 
 import collections
 import concurrent.futures

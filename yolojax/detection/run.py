@@ -1,4 +1,4 @@
-"""Detection on pictures, videos and cameras, from sources to outputs; what detect.py calls."""
+"""Detection on pictures, videos and cameras, from sources to outputs."""
 
 import collections
 import functools
@@ -58,20 +58,23 @@ def detect_files(
         InputError: a source without pictures, a folder that cannot be written, or, after everything else is done, pictures
             and videos that cannot be read.
     """
-    sources = find_sources(sources)
+    entries = find_sources(sources)
     outputs = Outputs(out, draw=draw, json=json, txt=txt, crops=crops)
-    files = [source for source in sources if isinstance(source, Path)]
+    files = [source for source in entries if isinstance(source, Path)]
     for path in files:
         outputs.protect(path)
     for path in files:  # so that a source which would be overwritten is refused before anything is written
         outputs.name(path, ".mp4" if is_video(path) else None)
     detect = functools.partial(detector, score_threshold=score_threshold, iou_threshold=iou_threshold, **options)
-    run = _Run(detect, outputs, only_source=len(sources) == 1)
+    run = _Run(detect, outputs, only_source=len(entries) == 1)
     try:
         with outputs:
-            for alone, group in itertools.groupby(sources, lambda source: is_video(source) or source == STANDARD_INPUT):
-                for part in group if alone else [list(group)]:
-                    (_detect_video if is_video(part) else _detect_pictures)(run, part)
+            for alone, group in itertools.groupby(entries, lambda source: is_video(source) or source == STANDARD_INPUT):
+                if not alone:
+                    _detect_pictures(run, list(group))
+                    continue
+                for entry in group:
+                    (_detect_video if is_video(entry) else _detect_pictures)(run, entry)
             with timed(run.waited, "drawing and writing"):
                 outputs.wait(0)
     finally:
@@ -79,7 +82,7 @@ def detect_files(
             print(outputs.summary())
             print(run.summary())
     if run.unreadable:
-        kind = "sources" if any(map(is_video, sources)) else "pictures"
+        kind = "sources" if any(map(is_video, entries)) else "pictures"
         names = ", ".join(run.unreadable)
         raise InputError(f"{len(run.unreadable)} of {run.inputs} {kind} could not be read: {names}")
 

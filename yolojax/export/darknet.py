@@ -11,6 +11,7 @@ import numpy as np
 from yolojax.darknet.describe import cfg_text
 from yolojax.darknet.detector import DARKNET_FITS
 from yolojax.darknet.weights import Header, write_weights
+from yolojax.data.formats.names import write_names
 from yolojax.errors import InputError
 from yolojax.export.agreement import THRESHOLDS, agree
 from yolojax.predict import Detector
@@ -38,7 +39,7 @@ def export_darknet(run: Run, path: str | os.PathLike[str], images: Sequence[np.n
             raise InputError(f"the class name {name!r} cannot be a line of a .names file; change it in config.json")
     cfg, weights, names = (Path(path).with_suffix(f".{ending}") for ending in ("cfg", "weights", "names"))
     cfg.write_text(cfg_text(run.config.model, run.config.data.size), encoding="utf-8")
-    names.write_text("".join(f"{name}\n" for name in run.recipe.names), encoding="utf-8")
+    write_names(names, run.recipe.names)
     write_weights(weights, run.model, run.variables, Header(seen=run.step * run.config.train.batch_size))
 
     fit = run.recipe.fit if run.recipe.fit in DARKNET_FITS.values() else DARKNET_FITS["letterbox"]

@@ -1,10 +1,21 @@
-"""The export of a trained run; each file is checked against the network before it is there."""
+"""The export of a trained run; each file is checked against the network before it is put in its place."""
 
 import importlib
+import os
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
+import numpy as np
+
+from yolojax.data.images import read_image
+from yolojax.data.pictures import find_sources, is_video
+from yolojax.data.sources import open_split
 from yolojax.errors import InputError
 from yolojax.runtime.files import whole_or_not_at_all
+
+if TYPE_CHECKING:
+    from yolojax.config import Config
 
 PICTURES = 4
 
@@ -15,30 +26,39 @@ FORMATS = {
     "onnx": "yolojax.export.onnx:export_onnx",
     "darknet": "yolojax.export.darknet:export_darknet",
 }
-"""For each format the function (run, path, images) -> a line for the user; it writes `path`, and files beside it, and compares
-them with the network on the images, RGB uint8 (h, w, 3); what differs is an InputError."""
+"""For each format the function (run, path, images) -> a line for the user. It writes `path`, and files beside it, and compares
+them with the network on the images, RGB uint8 (h, w, 3); a difference is an InputError."""
+
+Item = TypeVar("Item")
 
 
-def export_workdir(workdir, to, out, *, checkpoint="best", pictures=()):
-    """Writes a trained network in another format; nothing is left where it does not do what the network does.
+def export_workdir(
+    workdir: str | os.PathLike[str],
+    to: str,
+    out: str | os.PathLike[str],
+    *,
+    checkpoint: str | int = "best",
+    pictures: Sequence[str] = (),
+) -> str:
+    """Writes a trained network in another format; nothing is left of a file that does not do what the network does.
 
     Args:
-        workdir: of `train_and_evaluate`.
+        workdir: folder of the run.
         to: a key of `FORMATS`.
-        out: the file to write; one that is there is replaced. Of darknet a folder, for model.cfg, model.weights and
-            model.names, none of which is replaced.
+        out: the file to write; an existing one is replaced. For darknet a folder, for model.cfg, model.weights and model.names,
+            none of which is replaced.
         checkpoint: "best", "last" or a step.
-        pictures: pictures, folders and globs to check the file on; the validation pictures of the run by default.
-            Four of them are used, evenly spread.
+        pictures: pictures, folders and globs to check the file on; by default the validation pictures of the run. Four of them
+            are used, evenly spread.
 
     Returns:
         A line that says what was written.
 
     Raises:
-        InputError: no run, no pictures, a folder that cannot be written, a package that is missing, a file of Darknet's that
-            is there already, or one that differs from the network.
+        InputError: no run, no pictures, a folder that cannot be written, a package that is missing, one of Darknet's files
+            exists, or a file differs from the network.
     """
-    from yolojax.runs.workdir import load_run
+    from yolojax.runs.workdir import load_run  # here, not above: the formats are listed without loading JAX
 
     module, function = FORMATS[to].split(":")
     write = getattr(importlib.import_module(module), function)
@@ -53,20 +73,16 @@ def export_workdir(workdir, to, out, *, checkpoint="best", pictures=()):
         return write(run, path, images)
 
 
-def _given_pictures(sources):
-    from yolojax.data.images import read_image
-    from yolojax.data.pictures import STANDARD_INPUT, find_sources, is_video
-
-    found = find_sources(sources)
-    for source in found:
-        if is_video(source) or source == STANDARD_INPUT:
+def _given_pictures(sources: Sequence[str]) -> list[np.ndarray]:
+    paths = []
+    for source in find_sources(sources):
+        if is_video(source) or not isinstance(source, Path):
             raise InputError(f"--pictures {source}: give pictures, folders, globs or lists, no videos, cameras or -")
-    return [read_image(path) for path in _spread(found)]
+        paths.append(source)
+    return [read_image(path) for path in _spread(paths)]
 
 
-def _validation_pictures(config):
-    from yolojax.data.sources import open_split
-
+def _validation_pictures(config: "Config") -> list[np.ndarray]:
     try:
         source = open_split(config, "val")
         images = [source.example(0, index).image for index in _spread(range(len(source)))]
@@ -77,6 +93,7 @@ def _validation_pictures(config):
     return images
 
 
-def _spread(items):
+def _spread(items: Sequence[Item]) -> list[Item]:
+    """Up to `PICTURES` of the items, evenly through the list."""
     count = min(len(items), PICTURES)
     return [items[i * len(items) // count] for i in range(count)]

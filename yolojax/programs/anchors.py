@@ -22,7 +22,7 @@ def define(parser: argparse.ArgumentParser) -> None:
 def main(options: argparse.Namespace) -> int:
     """Prints both sets of anchors, how well they fit, and the flag for training; returns the exit status."""
     from yolojax.data.anchors import anchor_fit, find_anchors, network_boxes
-    from yolojax.data.annotations import read_names
+    from yolojax.data.formats.names import read_names
     from yolojax.data.formats.read import read_annotations
     from yolojax.data.image_size import picture_sizes
 

@@ -24,8 +24,8 @@ def define(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Converts, and prints what was written and what was lost; returns the exit status."""
-    from yolojax.data.annotations import read_names
     from yolojax.data.convert import convert
+    from yolojax.data.formats.names import read_names
 
     names = read_names(options.names) if options.names else None
     for line in convert(options.data, options.to, options.out, split=options.split, names=names):

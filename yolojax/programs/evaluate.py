@@ -9,7 +9,7 @@ yolojax eval --workdir runs/mine --compare runs/other
 from absl import flags
 
 from yolojax.programs.flags import define_distributed_flags, distributed_options, refuse_arguments
-from yolojax.runtime import hosts
+from yolojax.runtime.distributed import distributed_run
 
 
 def define() -> None:
@@ -28,7 +28,7 @@ def define() -> None:
 def main(arguments: list[str]) -> None:
     """Evaluates the run that the flags name."""
     refuse_arguments(arguments)
-    with hosts.distributed_run(distributed_options()):
+    with distributed_run(distributed_options()):
         from yolojax.evaluation.workdir import evaluate_workdir
 
         chosen = flags.FLAGS

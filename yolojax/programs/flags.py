@@ -3,7 +3,7 @@
 from absl import flags
 
 from yolojax.errors import InputError
-from yolojax.runtime.hosts import DistributedOptions
+from yolojax.runtime.distributed import DistributedOptions
 
 
 def define_distributed_flags() -> None:

@@ -42,7 +42,7 @@ def define(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Divides, prints what each list holds and how to train on them; returns the exit status."""
-    from yolojax.data.annotations import read_names
+    from yolojax.data.formats.names import read_names
     from yolojax.data.split import split_data
 
     names = read_names(options.names) if options.names else None

@@ -9,7 +9,7 @@ from absl import flags
 
 from yolojax.programs import cli
 from yolojax.programs.flags import define_distributed_flags, distributed_options, refuse_arguments
-from yolojax.runtime import hosts
+from yolojax.runtime.distributed import distributed_run
 
 
 def define() -> None:
@@ -24,7 +24,7 @@ def define() -> None:
 def main(arguments: list[str]) -> None:
     """Trains with the configuration and the workdir that the flags name."""
     refuse_arguments(arguments)
-    with hosts.distributed_run(distributed_options()):
+    with distributed_run(distributed_options()):
         from yolojax.training.loop import train_and_evaluate
 
         train_and_evaluate(cli.config_value(), flags.FLAGS.workdir, flags.FLAGS.profile)

@@ -14,6 +14,7 @@ from yolojax.errors import InputError, first_line
 from yolojax.grid import AnchorGrid
 from yolojax.inference import Recipe
 from yolojax.models import abstract_variables, build_grid, build_model
+from yolojax.runtime.command import command
 from yolojax.runtime.files import write_json
 from yolojax.runtime.hosts import check_same_on_all_hosts, is_first
 
@@ -57,7 +58,7 @@ def read_config(workdir: str | os.PathLike[str]) -> Config:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise InputError(f"{path} does not exist; train first: python train.py --workdir {workdir}") from None
+        raise InputError(f"{path} does not exist; train first: {command('train')} --workdir {workdir}") from None
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path} cannot be read: {first_line(error)}") from error
     return checked(values)

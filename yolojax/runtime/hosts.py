@@ -6,9 +6,6 @@ from typing import Any
 import numpy as np
 
 from yolojax.errors import InputError
-from yolojax.runtime.distributed import DistributedOptions, distributed_run
-
-__all__ = ["DistributedOptions", "check_same_on_all_hosts", "distributed_run", "gather", "is_first"]
 
 
 def is_first() -> bool:

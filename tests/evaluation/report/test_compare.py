@@ -97,9 +97,13 @@ def test_an_evaluation_beside_itself(tmp_path):
 
 def test_what_cannot_be_compared_is_refused_with_what_to_run(tmp_path):
     metrics, outcome = evaluated(tmp_path / "a/eval/val", FIRST)
-    with pytest.raises(InputError, match=r"a has no evaluation on the split 'test'; run: python eval.py .*a --split test"):
+    with pytest.raises(
+        InputError, match=r"a has no evaluation on the split 'test'; run: python -m yolojax eval .*a --split test"
+    ):
         read_evaluation(tmp_path / "a", "test")
-    with pytest.raises(InputError, match=r"is of the split 'val', not 'test'; run: python eval.py --workdir \S*a --split test"):
+    with pytest.raises(
+        InputError, match=r"is of the split 'val', not 'test'; run: python -m yolojax eval --workdir \S*a --split test"
+    ):
         read_evaluation(tmp_path / "a/eval/val", "test")
     other = read_evaluation(tmp_path / "a", "val")
     check_fits(other, NAMES[::-1], 4)

@@ -43,7 +43,7 @@ ERRORS = {
     "missed": "an object that no detection comes near",
 }
 STAGES = {"read": "reading and letterboxing", "forward": "network", "nms": "decoding and suppression"}
-GROUPS = {"worst": "Worst", "best": "Best", "random": "Others, chosen at random"}
+GROUPS = {"worst": "The worst", "best": "The best", "random": "Others, chosen at random"}
 
 
 def write_report(
@@ -198,7 +198,7 @@ def _speed(metrics: Mapping[str, Any]) -> Iterator[str]:
     rate = number(metrics["images_per_second"], 1)
     yield f"<p>{rate} images per second over the whole evaluation, including compilation.</p>"
     if "stage_seconds" not in metrics:
-        yield note("The stages are measured by eval.py, not at the end of a training run.")
+        yield note("The stages are measured by `yolojax eval`, not at the end of a training run.")
         return
     known = {stage: finite(metrics["stage_seconds"][stage]) for stage in STAGES}
     total = max(sum(value or 0 for value in known.values()), 1e-9)

@@ -10,6 +10,7 @@ import numpy as np
 
 from yolojax.errors import InputError
 from yolojax.evaluation.report.history import History, read_history
+from yolojax.runtime.command import command
 
 
 class SavedEvaluation(NamedTuple):
@@ -33,7 +34,7 @@ class SavedEvaluation(NamedTuple):
 
 
 def read_evaluation(path: str | os.PathLike[str], split: str) -> SavedEvaluation:
-    """Reads what eval.py wrote.
+    """Reads what `yolojax eval` wrote.
 
     Args:
         path: a workdir, whose eval/SPLIT is read, or the folder of an evaluation.
@@ -45,7 +46,7 @@ def read_evaluation(path: str | os.PathLike[str], split: str) -> SavedEvaluation
     path = Path(os.path.abspath(path))
     folder = path if (path / "metrics.json").exists() else path / "eval" / split
     workdir = folder.parent.parent if folder.parent.name == "eval" else folder
-    again = f"run: python eval.py --workdir {path if workdir == folder else workdir} --split {split}"
+    again = f"run: {command('eval')} --workdir {path if workdir == folder else workdir} --split {split}"
     if not (folder / "metrics.json").exists():
         raise InputError(f"{path} has no evaluation on the split {split!r}; {again}")
     metrics, results = (_read_json(folder / name) for name in ("metrics.json", "detections.json"))
