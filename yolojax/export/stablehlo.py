@@ -7,7 +7,7 @@ runs on a CPU, a CUDA GPU and a TPU, for any number and size of pictures, withou
 import json
 import os
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import jax
@@ -24,7 +24,7 @@ from yolojax.export.agreement import THRESHOLDS, agree
 from yolojax.export.letterbox import FITS, aspect, unfit
 from yolojax.inference import raw_heads
 from yolojax.predict import Detector
-from yolojax.runs.exported import ABOUT, PROGRAM, load_exported
+from yolojax.runs.exported import ABOUT, PROGRAM, Artefact, load_exported
 from yolojax.runs.workdir import Run
 
 PLATFORMS = ("cpu", "cuda", "tpu")
@@ -43,13 +43,13 @@ OUTPUTS = {
 }
 
 
-def export_stablehlo(run, path, images):
-    """Writes the detector of a run and compares what the file says of pictures with what the network says.
+def export_stablehlo(run: Run, path: str | os.PathLike[str], images: Sequence[np.ndarray]) -> str:
+    """Writes the detector of a run and compares what the file and the network find in images.
 
     Args:
-        run: Run.
+        run: the trained network.
         path: the file to write.
-        images: list of RGB uint8 (h, w, 3), at least one.
+        images: RGB uint8 (h, w, 3), at least one.
 
     Returns:
         A line that says what was written.
@@ -104,8 +104,13 @@ def build_detect(run: Run) -> Callable[..., tuple[jax.Array, ...]]:
     return detect
 
 
-def check(artefact, run, images):
-    """Compares an artefact with the detector of its run on letterboxed pictures, and with its own program on one as it is.
+def check(artefact: Artefact, run: Run, images: Sequence[np.ndarray]) -> None:
+    """Compares an artefact with the detector of its run on letterboxed images, and with its own program on one as it is.
+
+    Args:
+        artefact: what was written, read again.
+        run: the trained network.
+        images: RGB uint8 (h, w, 3), at least one.
 
     Raises:
         InputError: they differ.
