@@ -18,6 +18,7 @@ LAYERS = (
     ("configs",),
     ("models",),
     ("inference",),
+    ("backend",),
     ("darknet",),
     ("runs",),
     ("predict",),

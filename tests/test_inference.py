@@ -3,19 +3,17 @@
 import dataclasses
 import json
 
-import jax
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.helpers.tiny_config import get_config
-from tests.test_predict import GRID, NAMES, Colours
+from tests.test_predict import GRID, NAMES
 from yolojax.darknet.detector import read_darknet
 from yolojax.data.darknet_fit import FITS
 from yolojax.export.workdir import export_workdir
 from yolojax.grid import TINY_ANCHORS, YOLOV3_ANCHORS, AnchorGrid
-from yolojax.inference import NetworkBackend, Recipe
+from yolojax.inference import Recipe
 from yolojax.models import YOLOv3Tiny, build_grid, initialize
 from yolojax.nms import CLASS_SCORES
 from yolojax.predict import Detector
@@ -76,21 +74,3 @@ def test_a_run_an_exported_file_and_darknets_files_make_the_same_recipe(tmp_path
     picture = str(repository / "docs" / "cells.jpg")
     export_workdir(tmp_path / "run", "stablehlo", tmp_path / "a.yolojax", pictures=[picture])
     assert Detector.from_exported(tmp_path / "a.yolojax").recipe == read
-
-
-def test_variables_are_put_on_the_device_once():
-    network = YOLOv3Tiny(3, width=0.125)
-    variables = initialize(network, 0)
-    assert all(isinstance(leaf, np.ndarray) for leaf in jax.tree.leaves(variables))
-    backend = NetworkBackend(network, variables, Recipe(GRIDS[1], NAMES))
-    before = jax.tree.leaves(backend._variables)
-    assert all(isinstance(leaf, jax.Array) for leaf in before)
-    Detector.from_backend(backend)(np.zeros((64, 96, 3), np.uint8))
-    assert all(one is other for one, other in zip(before, jax.tree.leaves(backend._variables), strict=True))
-
-
-def test_variables_on_a_device_stay_where_they_are():
-    device = jax.devices()[-1]
-    variables = jax.device_put({"params": {"bias": np.ones(3, np.float32)}}, device)
-    backend = NetworkBackend(Colours(), variables, Recipe(GRID, NAMES))
-    assert backend._variables["params"]["bias"].devices() == {device}

@@ -30,7 +30,7 @@ def attach(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], Any]
     def submodules() -> set[str]:
         import pkgutil  # here, not above: seldom needed, and takes as long to import as all else
 
-        return {found.name for found in pkgutil.iter_modules(module.__path__) if not found.name.startswith("_")}
+        return {info.name for info in pkgutil.iter_modules(module.__path__) if not info.name.startswith("_")}
 
     def get(name: str) -> Any:
         if name in homes:

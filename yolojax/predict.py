@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self, cast, overload
 
 import numpy as np
 
+from yolojax.backend import Backend, NetworkBackend
 from yolojax.darknet.detector import read_darknet
 from yolojax.data.images import read_image
 from yolojax.data.video import frames, open_video
 from yolojax.errors import InputError
 from yolojax.grid import AnchorGrid
-from yolojax.inference import Backend, NetworkBackend, Recipe
+from yolojax.inference import Recipe
 from yolojax.nms import distance_power
 from yolojax.runs.exported import ExportedBackend
 from yolojax.runs.workdir import Run, load_run

@@ -106,7 +106,7 @@ def divide(classes: Sequence[np.ndarray], num_classes: int, shares: Sequence[flo
     Returns:
         The part of each image, (images,) int64.
     """
-    labels = [np.unique(of_image) if len(of_image) else np.array([num_classes]) for of_image in classes]
+    labels = [np.unique(present) if len(present) else np.array([num_classes]) for present in classes]
     count = len(labels)
     room = np.floor(np.asarray(shares) * count + 0.5).astype(np.int64)
     room[TRAIN] = max(0, count - room[TRAIN + 1 :].sum())

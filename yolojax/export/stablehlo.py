@@ -120,7 +120,7 @@ def check(artefact: Artefact, run: Run, images: Sequence[np.ndarray]) -> None:
     program = jax.jit(build_detect(run))
 
     def letterboxed(*thresholds):
-        return _valid(artefact(np.stack(fitted), *thresholds)), [found[:3] for found in detector(fitted, *thresholds)]
+        return _valid(artefact(np.stack(fitted), *thresholds)), [detection[:3] for detection in detector(fitted, *thresholds)]
 
     def as_it_is(*thresholds):
         picture = images[0][None]

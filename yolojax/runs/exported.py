@@ -10,9 +10,10 @@ import jax
 import numpy as np
 from jax import export
 
+from yolojax.backend import stack_padded
 from yolojax.data.images import ImageTransform
 from yolojax.errors import InputError
-from yolojax.inference import ImageDetections, Recipe, stack_padded, to_original
+from yolojax.inference import ImageDetections, Recipe, to_original
 from yolojax.nms import METHODS
 
 KIND = "yolojax detector"
@@ -122,7 +123,7 @@ class ExportedBackend:
         class_agnostic: bool,
         method: str,
     ) -> list[ImageDetections]:
-        """See `yolojax.inference.Backend.detect`.
+        """See `yolojax.backend.Backend.detect`.
 
         Raises:
             InputError: an option that the program of the file does not have.

@@ -64,10 +64,10 @@ def adopt_model(config: Config, workdir: str | os.PathLike[str]) -> Config:
         return config
     imported, default = read_config(workdir).model, type(config.model)()
     for name in ("name", "num_classes", "width", "cfg"):
-        ours, theirs = getattr(config.model, name), getattr(imported, name)
-        if ours not in (theirs, getattr(default, name)):
-            raise InputError(f"config.model.{name} is {ours!r}, but the network in {workdir} has {theirs!r}; leave it out")
-        setattr(config.model, name, theirs)
+        wanted, existing = getattr(config.model, name), getattr(imported, name)
+        if wanted not in (existing, getattr(default, name)):
+            raise InputError(f"config.model.{name} is {wanted!r}, but the network in {workdir} has {existing!r}; leave it out")
+        setattr(config.model, name, existing)
     config.model.anchors = config.model.anchors or imported.anchors
     return config
 
@@ -76,8 +76,8 @@ def imported_variables(checkpoints: "Checkpoints", config: Config, model: nn.Mod
     """{"params", "batch_stats"} of an imported network from which no training has started yet; None where there is none."""
     if checkpoints.steps() != [IMPORTED]:
         return None
-    here = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
-    return restore_variables(checkpoints, IMPORTED, config, model, here)
+    one_device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+    return restore_variables(checkpoints, IMPORTED, config, model, one_device)
 
 
 def import_weights(

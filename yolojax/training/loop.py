@@ -42,8 +42,8 @@ BOARD_SCORE = 0.3
 def train_and_evaluate(config: Config, workdir: str | os.PathLike[str], profile_steps: int = 0) -> dict[str, Any] | None:
     """Trains a detector, evaluating and saving as it goes, and evaluates the best checkpoint at the end.
 
-    A workdir that has a checkpoint is resumed: the run goes on exactly as if it had never stopped, from the newest checkpoint
-    that can be read. SIGTERM and Ctrl-C save a checkpoint before leaving.
+    A workdir that has a checkpoint is resumed: the run continues exactly as if it had never stopped, from the newest
+    checkpoint that can be read. SIGTERM and Ctrl-C save a checkpoint before leaving.
 
     Args:
         config: `Config`, or an ml_collections ConfigDict of the same fields.
@@ -78,7 +78,7 @@ def train_and_evaluate(config: Config, workdir: str | os.PathLike[str], profile_
 def _outputs(
     workdir: str | os.PathLike[str], step: int, total_steps: int
 ) -> Iterator[tuple[MetricsLog | NullOutput, Progress | NullOutput]]:
-    """The log and the progress display of a run that goes on after a step; only the first process has any."""
+    """The log and the progress display of a run that continues after a step; only the first process has any."""
     if not is_first():
         yield NullOutput(), NullOutput()
         return

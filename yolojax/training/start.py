@@ -42,9 +42,9 @@ class Start(NamedTuple):
 def start_or_resume(plan: Plan, checkpoints: "Checkpoints", workdir: str | os.PathLike[str]) -> Start:
     """Makes the initial state of a run, or reads that of its newest checkpoint.
 
-    The cases, in order: a workdir with a checkpoint of a training is resumed from the newest that can be read, with the same
-    data; one into which a network was imported starts at step 0 with its variables; any other starts at step 0 with variables
-    drawn anew, even if a run was begun there, and what fits of `config.init_from`.
+    The cases, in order: a workdir with a checkpoint of a training run is resumed from the newest checkpoint that can be read,
+    with the same data. A workdir into which a network was imported starts at step 0 with its variables. Any other starts at
+    step 0 with random variables, even if a run began there without saving, and takes what fits from `config.init_from`.
 
     Args:
         plan: of the run.
@@ -52,7 +52,7 @@ def start_or_resume(plan: Plan, checkpoints: "Checkpoints", workdir: str | os.Pa
         workdir: for messages.
 
     Raises:
-        InputError: no checkpoint can be read, the data has changed, or nothing fits of `config.init_from`.
+        InputError: no checkpoint can be read, the data has changed, or nothing of `config.init_from` fits.
     """
     config = plan.config
     make_state = functools.partial(create_state, optimizer=plan.optimizer, average=config.optimizer.ema_decay > 0)
