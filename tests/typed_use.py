@@ -31,7 +31,8 @@ from yolojax.evaluation import average_precision, coco_metrics
 grid = AnchorGrid((416, 416))
 model = YOLOv3(80)
 variables = initialize(model, 0)
-images = np.zeros((1, 416, 416, 3), np.uint8)
+image: np.ndarray = np.zeros((416, 416, 3), np.uint8)
+images = image[None]
 raw = model.apply(variables, images, train=False)
 
 targets = assign(np.zeros((0, 4)), np.zeros(0, int), grid)
@@ -46,9 +47,9 @@ iou(np.zeros((3, 4)), np.zeros((3, 4)))
 
 detector = Detector(model, variables, grid, [str(i) for i in range(80)])
 assert_type(detector, Detector)
-assert_type(detector(images[0]), Detection)
+assert_type(detector(image), Detection)
 assert_type(detector("picture.jpg"), Detection)
-assert_type(detector(["picture.jpg", images[0]]), list[Detection])
+assert_type(detector(["picture.jpg", image]), list[Detection])
 assert_type(detector.recipe, Recipe)
 assert_type(detector.recipe.size, tuple[int, int])
 assert_type(yolojax.__version__, str)

@@ -2,13 +2,16 @@
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from yolojax.grid import AnchorGrid
+
+RawHeads = Sequence[jax.Array | np.ndarray] | tuple[Any, Any]
+"""Raw heads, fine to coarse: (B, H_s, W_s, A, 5 + C) each. The pair is in the type only because Flax's `apply` is typed so."""
 
 # e^20 anchors is far larger than any image, and its square is still far below the largest float32.
 MAX_LOG_SIZE = 20.0
@@ -28,7 +31,7 @@ class Predictions(NamedTuple):
     class_logits: jax.Array
 
 
-def decode(raw: Sequence[jax.Array | np.ndarray], grid: AnchorGrid) -> Predictions:
+def decode(raw: RawHeads, grid: AnchorGrid) -> Predictions:
     """Decodes raw heads into boxes and logits.
 
     Args:
@@ -45,7 +48,7 @@ def decode(raw: Sequence[jax.Array | np.ndarray], grid: AnchorGrid) -> Predictio
     return Predictions(decode_boxes(flat[..., :4], grid.slot_geometry[None]), flat[..., 4], flat[..., 5:])
 
 
-def flatten_heads(raw: Sequence[jax.Array | np.ndarray], grid: AnchorGrid) -> jax.Array:
+def flatten_heads(raw: RawHeads, grid: AnchorGrid) -> jax.Array:
     """Concatenates the heads of all scales; S x (B, H_s, W_s, A, 5 + C) -> (B, N, 5 + C).
 
     Raises:

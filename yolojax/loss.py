@@ -1,16 +1,15 @@
 """The losses of YOLOv3 on compact targets: the device gathers the predictions responsible for each box."""
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 
 from yolojax.boxes import ciou, cxcywh_to_xyxy, diou, giou, iou
-from yolojax.decode import MAX_LOG_SIZE, decode_boxes, flatten_heads, log_sizes, place_in_cell
+from yolojax.decode import MAX_LOG_SIZE, RawHeads, decode_boxes, flatten_heads, log_sizes, place_in_cell
 from yolojax.grid import AnchorGrid
 from yolojax.targets import Targets
 
@@ -41,7 +40,7 @@ class LossTerms(NamedTuple):
 
 
 def yolo_loss(
-    raw: Sequence[jax.Array | np.ndarray],
+    raw: RawHeads,
     targets: Targets,
     grid: AnchorGrid,
     *,
@@ -93,7 +92,7 @@ def yolo_loss(
 
 
 def paper_loss(
-    raw: Sequence[jax.Array | np.ndarray],
+    raw: RawHeads,
     targets: Targets,
     grid: AnchorGrid,
     *,
@@ -171,7 +170,7 @@ def paper_loss(
     return LossTerms(coord_weight * box_term, object_term + noobject_weight * background_term, class_term)
 
 
-def build_loss(config: "LossConfig") -> Callable[[Sequence[jax.Array | np.ndarray], Targets, AnchorGrid], LossTerms]:
+def build_loss(config: "LossConfig") -> Callable[[RawHeads, Targets, AnchorGrid], LossTerms]:
     """The loss that a configuration describes, as a function of raw heads, targets and grid."""
     shared = {"ignore_iou": config.ignore_iou, "label_smoothing": config.label_smoothing}
     if config.name == "yolo":
