@@ -36,12 +36,12 @@ import os, sys, time
 sys.argv = ["train.py", *sys.argv[1:]]
 import train
 from yolojax.programs import cli
-from yolojax.training import loop
+from yolojax.training import start
 from yolojax.training.recorder import Recorder
 
 if os.environ["PLAIN"] == "1":
     import jax, jax.numpy as jnp
-    loop.initialize = lambda model, seed: model.init(jax.random.key(seed), jnp.zeros((1, 416, 416, 3)), train=False)
+    start.initialize = lambda model, seed: model.init(jax.random.key(seed), jnp.zeros((1, 416, 416, 3)), train=False)
 
 def add(recorder, step, metrics, counts):
     float(metrics["loss"])
