@@ -157,7 +157,7 @@ def test_the_network_of_a_cfg_says_itself_which_sizes_fit_it():
 
 def test_lists_need_class_names():
     config = valid(source="list")
-    with pytest.raises(InputError, match=r"^config\.data\.names is not set: .* one class name a line$"):
+    with pytest.raises(InputError, match=r"^config\.data\.names is not set: .* one class name per line$"):
         checked(config)
     checked(valid(source="list", class_names=("a",)))
     checked(valid(source="list", names="classes.names"))

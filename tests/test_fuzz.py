@@ -87,7 +87,7 @@ def test_weights_that_are_not_finite_are_refused(tmp_path, value):
     "change, message",
     [
         (("size=3", f"size={'9' * 400}"), r"a\.cfg:\d+: \[convolutional\] size=9+ must be a whole number"),
-        (("mask=2,0,1", "num=2147483647"), r"there is no anchor \d+ \(they count from 0\): num=2147483647 and \d+ anchors"),
+        (("mask=2,0,1", "num=2147483647"), r"there is no anchor \d+ \(counted from 0\): num=2147483647 and \d+ anchors"),
     ],
 )
 def test_numbers_of_a_cfg_that_no_network_has(tmp_path, change, message):

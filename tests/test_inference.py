@@ -50,7 +50,7 @@ def test_a_recipe_of_an_early_exported_file_has_what_all_of_them_had():
 
 @pytest.mark.parametrize("field, value", [("fit", "crop"), ("class_scores", "tanh")])
 def test_unknown_choices_are_refused(field, value):
-    with pytest.raises(ValueError, match=f"unknown {field} '{value}': one of "):
+    with pytest.raises(ValueError, match=f"unknown {field} '{value}'; expected one of "):
         dataclasses.replace(Recipe(GRID, NAMES), **{field: value})
 
 

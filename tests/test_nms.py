@@ -212,7 +212,7 @@ def test_more_survivors_than_room():
 def test_an_unknown_method_is_refused():
     with pytest.raises(ValueError, match="method"):
         postprocess(random_predictions(9), method="linear")
-    with pytest.raises(ValueError, match="unknown class scores 'max': one of sigmoid, softmax"):
+    with pytest.raises(ValueError, match="unknown class scores 'max'; expected one of sigmoid, softmax"):
         postprocess(random_predictions(9), class_scores="max")
 
 

@@ -211,7 +211,7 @@ def test_build_loss_passes_every_option():
 def test_what_is_refused():
     raw, _, targets = random_case(12, SMALL, counts=(1,))
     for name in ("wh", "objectness", "class_scores"):
-        with pytest.raises(ValueError, match=f"unknown {name} 'l1': one of "):
+        with pytest.raises(ValueError, match=f"unknown {name} 'l1'; expected one of "):
             paper_loss(raw, targets, SMALL, **{name: "l1"})
     with pytest.raises(ValueError, match="do not fit the grid"):
         paper_loss(raw[:1], targets, SMALL)

@@ -275,7 +275,7 @@ def test_only_the_classes_that_are_wanted():
         for classes in (["blue"], ["blue", "red"], ()):
             wanted = [(box, class_id) for box, class_id in expected if NAMES[class_id] in classes]
             assert_found(colour_detector()(image, classes=classes), wanted)
-    with pytest.raises(InputError, match="no class 'cat': the network finds red, green, blue"):
+    with pytest.raises(InputError, match="no class 'cat'; the network's classes are red, green, blue"):
         colour_detector()(image, classes=["red", "cat"])
 
 

@@ -1,4 +1,4 @@
-"""What finds the objects of a detector: a network in this process, compiled by its recipe."""
+"""The part of a detector that finds the objects: a network in this process, compiled by its recipe."""
 
 import functools
 import threading
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Backend(Protocol):
-    """What finds the objects of a `Detector`: a network in this process, or the program of an exported file."""
+    """Finds the objects for a `Detector`, with a network in this process or the program of an exported file."""
 
     recipe: Recipe
 
@@ -88,7 +88,7 @@ class NetworkBackend:
     def _program(self, arguments: tuple, **options: Any) -> jax.stages.Compiled:
         key = len(arguments[0]), *options.values()
         if key not in self._programs:
-            # Of threads that need the same program one compiles it, and the others wait.
+            # If several threads need the same program, one compiles it and the others wait.
             with self._compiling:
                 if key not in self._programs:
                     compute = jax.jit(functools.partial(self._compute, **options))

@@ -71,7 +71,7 @@ class ModelConfig:
 
     name: str = field(
         "yolov3",
-        "network; darknet: the one of a Darknet .cfg, as yolojax import writes it",
+        "network; darknet: the network of a Darknet .cfg, as written by yolojax import",
         one_of("yolov3", "yolov3_spp", "yolov3_tiny", "darknet"),
     )
     num_classes: int = field(0, "number of classes; 0: taken from the class names of the data", at_least(0))
@@ -87,7 +87,7 @@ class ModelConfig:
     )
     anchors: tuple[tuple[tuple[float, float], ...], ...] = field(
         (),
-        "((width, height), ...) in pixels for each scale; empty: the published ones of the network",
+        "((width, height), ...) in pixels for each scale; empty: the network's published anchors",
         anchors_per_scale,
         used_with={"name": one_of("yolov3", "yolov3_spp", "yolov3_tiny")},
     )
@@ -120,7 +120,7 @@ class DataConfig:
         "file with one class name per line; empty: the names of the training data",
         any_value,
         required=Required(
-            "give the path of a file with one class name a line", {"source": one_of("list"), "class_names": empty}
+            "give the path of a file with one class name per line", {"source": one_of("list"), "class_names": empty}
         ),
     )
     class_names: tuple[str, ...] = field((), "class names; empty: read from names or the training data", distinct)

@@ -24,7 +24,7 @@ ImageDetections = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """Everything that turns images into detections with a network, but for the network itself and the thresholds.
+    """Everything that turns images into detections with a network, except the network itself and the thresholds.
 
     A run, a Darknet file and an exported file each make it once. It is hashable, so that it can be a static argument of a
     compiled function.
@@ -35,7 +35,7 @@ class Recipe:
         fit: how an image is fitted into the input: "letterbox", "darknet_letterbox" or "darknet_stretch" (`FITS`).
         multi_label: whether a slot may be detected as every class over the threshold, or only as its best class.
         class_scores: "sigmoid" or "softmax", as the network was trained; see `postprocess`.
-        distance_power: of suppression, see `postprocess`; None for plain IoU.
+        distance_power: the power that suppression uses, see `postprocess`; None for plain IoU.
 
     Raises:
         ValueError: an unknown `fit` or `class_scores`.
@@ -51,7 +51,7 @@ class Recipe:
     def __post_init__(self):
         for name, known in (("fit", FITS), ("class_scores", CLASS_SCORES)):
             if getattr(self, name) not in known:
-                raise ValueError(f"unknown {name} {getattr(self, name)!r}: one of {', '.join(known)}")
+                raise ValueError(f"unknown {name} {getattr(self, name)!r}; expected one of {', '.join(known)}")
 
     @classmethod
     def from_config(cls, config: "Config", grid: AnchorGrid, model: "nn.Module") -> Self:
@@ -68,7 +68,7 @@ class Recipe:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """The recipe that `to_dict` wrote; files of early versions lack what was the same in all of them.
+        """The recipe that `to_dict` wrote; files of early versions lack the values that were the same in all of them.
 
         Raises:
             KeyError, TypeError, ValueError: values that are missing or cannot be used.
@@ -149,7 +149,7 @@ class Recipe:
 
 
 def raw_heads(model: "nn.Module", variables: Mapping[str, Any], images: jax.Array) -> tuple[jax.Array, ...]:
-    """What a network says of images when it is not trained, fine to coarse: (B, H_s, W_s, A, 5 + C) each."""
+    """The raw heads of a network for images, outside training, fine to coarse: (B, H_s, W_s, A, 5 + C) each."""
     return cast(tuple[jax.Array, ...], model.apply(variables, images, train=False))
 
 
@@ -163,7 +163,7 @@ def to_original(
 
     Args:
         detections: boxes, scores, classes and valid of the batch, NumPy arrays.
-        row: place of the image in the batch.
+        row: index of the image in the batch.
         transform: how the image lies in the network's input.
         original_size: (height, width) of the image in pixels.
 

@@ -10,7 +10,7 @@ from typing import Any
 def attach(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """The `__getattr__` and `__dir__` of a package: its public names and its submodules, on demand.
 
-    A public name may be that of a submodule too, as `decode` in `decode.py`: the attribute stays the public name.
+    A public name may also be the name of a submodule, such as `decode` in `decode.py`: the attribute stays the public name.
 
     Args:
         package: its `__name__`; it must be in `sys.modules`, as it is while it is imported.

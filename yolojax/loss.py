@@ -71,7 +71,7 @@ def yolo_loss(
         ValueError: the heads do not match the grid, or the box term is unknown.
     """
     if box not in BOX_TERMS:
-        raise ValueError(f"unknown box term {box!r}: one of {', '.join(BOX_TERMS)}")
+        raise ValueError(f"unknown box term {box!r}; expected one of {', '.join(BOX_TERMS)}")
     flat = flatten_heads(raw, grid)
     responsible, geometry, positive = _responsible(flat, targets, grid)
     true_boxes = jnp.asarray(targets.boxes, flat.dtype)
@@ -138,7 +138,7 @@ def paper_loss(
     options = (wh, WH_TERMS), (objectness, OBJECTNESS_TERMS), (class_scores, CLASS_TERMS)
     for name, (value, known) in zip(("wh", "objectness", "class_scores"), options, strict=True):
         if value not in known:
-            raise ValueError(f"unknown {name} {value!r}: one of {', '.join(known)}")
+            raise ValueError(f"unknown {name} {value!r}; expected one of {', '.join(known)}")
     flat = flatten_heads(raw, grid)
     responsible, geometry, positive = _responsible(flat, targets, grid)
     true_boxes = jnp.asarray(targets.boxes, flat.dtype)[:, :, None, :]

@@ -82,8 +82,8 @@ def postprocess(
 
     The score of a class at a slot is sigmoid(objectness) * sigmoid(class), as in Darknet. Candidates are found in two stages:
     first the `max_candidates` slots with the largest best score, then the `max_candidates` best (slot, class) pairs among them;
-    the first stage cannot lose any of the best pairs. Of equal scores the lower slot comes first; where equal scores exceed
-    the number of candidates, slots with the better best class win. Both thresholds may be traced values.
+    the first stage cannot lose any of the best pairs. Among equal scores the lower slot comes first; if there are more of
+    them than candidates, slots with the better best class win. Both thresholds may be traced values.
 
     Args:
         predictions: batched predictions.
@@ -110,9 +110,9 @@ def postprocess(
         ValueError: an unknown method, or an unknown kind of class scores.
     """
     if method not in METHODS:
-        raise ValueError(f"unknown suppression method {method!r}: one of {', '.join(METHODS)}")
+        raise ValueError(f"unknown suppression method {method!r}; expected one of {', '.join(METHODS)}")
     if class_scores not in CLASS_SCORES:
-        raise ValueError(f"unknown class scores {class_scores!r}: one of {', '.join(CLASS_SCORES)}")
+        raise ValueError(f"unknown class scores {class_scores!r}; expected one of {', '.join(CLASS_SCORES)}")
 
     def one_image(boxes, objectness_logits, class_logits, aspect):
         slots, scores, classes = _candidates(objectness_logits, class_logits, max_candidates, multi_label, class_scores)

@@ -66,14 +66,14 @@ class Detector:
         fit: str = "letterbox",
         multi_label: bool = False,
     ):
-        """Makes a detector of a network.
+        """Makes a detector from a network.
 
         Args:
             model: a network that returns raw heads.
             variables: {"params", "batch_stats"}; put on the device once.
             grid: slots of the network's input.
             names: class names.
-            class_scores: "sigmoid" or "softmax", as of `postprocess`.
+            class_scores: "sigmoid" or "softmax", as in `postprocess`.
             fit: "letterbox", "darknet_letterbox" or "darknet_stretch".
             multi_label: a slot may be detected as every class over the threshold, not only as its best.
         """
@@ -82,7 +82,7 @@ class Detector:
 
     @classmethod
     def from_backend(cls, backend: Backend) -> Self:
-        """Makes a detector of what finds its objects."""
+        """Makes a detector from a backend, which finds the objects."""
         detector = cls.__new__(cls)
         detector._backend = backend
         return detector
@@ -102,7 +102,7 @@ class Detector:
 
     @classmethod
     def from_run(cls, run: Run) -> Self:
-        """Makes a detector of a `Run`."""
+        """Makes a detector from a `Run`."""
         return cls.from_backend(NetworkBackend(run.model, run.variables, run.recipe))
 
     @classmethod
@@ -113,7 +113,7 @@ class Detector:
         names: str | os.PathLike[str] | None = None,
         fit: str = "letterbox",
     ) -> Self:
-        """Loads a Darknet detector, to find what Darknet finds with it.
+        """Loads a Darknet detector, which finds what Darknet finds.
 
         As in Darknet, a slot is detected as every class over the threshold, and images are resized by Darknet's own arithmetic.
 
@@ -200,11 +200,11 @@ class Detector:
         Args:
             images: an RGB uint8 array (H, W, 3) or a path, or a list of these, of any sizes.
             score_threshold: detections score more than this.
-            iou_threshold: of two detections of a class that overlap by more than this IoU the better one stays.
-            classes: names of the classes to find; None for all. A slot whose best class is another one finds nothing.
+            iou_threshold: of two detections of a class that overlap by more than this IoU, the better one is kept.
+            classes: names of the classes to find; None for all. A slot whose best class is another one gives no detection.
             augment: the network also sees the mirrored images; suppression merges what it finds in either view.
             class_agnostic: detections of different classes suppress each other too.
-            method: "hard" suppression or "soft", as of `postprocess`.
+            method: "hard" suppression or "soft", as in `postprocess`.
 
         Returns:
             Detection of the one image, or a list with one Detection per image.
@@ -242,8 +242,8 @@ class Detector:
 
         Args:
             source: path of a video file, or the number of a camera, from 0, whose frames never end.
-            score_threshold: as of a call.
-            iou_threshold: as of a call.
+            score_threshold: as in a call.
+            iou_threshold: as in a call.
             options: keyword arguments of a call.
 
         Yields:
@@ -254,7 +254,7 @@ class Detector:
         """
         detect = functools.partial(self, score_threshold=score_threshold, iou_threshold=iou_threshold, **options)
         items = frames(open_video(source), source)
-        live = isinstance(source, int)  # a camera's frame is worth most at once
+        live = isinstance(source, int)  # a camera's frame should be handled at once
         results = detect_prefetched(detect, itemgetter(1), items, batch=1 if live else MAX_BATCH, eager=live)
         try:
             for (index, frame), _, detection in results:
@@ -265,7 +265,7 @@ class Detector:
     def _wanted(self, classes: Sequence[str] | None) -> np.ndarray:
         unknown = [name for name in classes or () if name not in self.names]
         if unknown:
-            raise InputError(f"no class {unknown[0]!r}: the network finds {', '.join(self.names)}")
+            raise InputError(f"there is no class {unknown[0]!r}; the network's classes are {', '.join(self.names)}")
         return np.array([classes is None or name in classes for name in self.names])
 
 

@@ -47,7 +47,7 @@ def assign(
     Darknet (Redmon and Farhadi 2018, arXiv:1804.02767, section 2.1). If two boxes claim the same slot, the later one gets it.
 
     Args:
-        boxes_xyxy: (n, 4) in pixels of the network's input. Of more than `max_boxes` the largest are kept, in their order.
+        boxes_xyxy: (n, 4) in pixels of the network's input. Beyond `max_boxes` only the largest are kept, in their order.
         classes: (n,) integers, not negative.
         grid: the geometry of the network's slots.
         max_boxes: M, the number of boxes there is room for.
@@ -63,7 +63,7 @@ def assign(
     """
     boxes, classes = _checked(boxes_xyxy, classes)
     if rule not in RULES:
-        raise ValueError(f"unknown assignment rule {rule!r}: one of {', '.join(RULES)}")
+        raise ValueError(f"unknown assignment rule {rule!r}; expected one of {', '.join(RULES)}")
     if len(boxes) > max_boxes:
         areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
         kept = np.sort(np.argsort(-areas, kind="stable")[:max_boxes])

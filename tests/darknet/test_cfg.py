@@ -20,7 +20,7 @@ def test_spaces_comments_aliases_and_encodings(tmp_path):
     [
         ("", "a.cfg: no sections; a cfg begins with [net]"),
         ("[convolutional]\n", "a.cfg:1: the first section is [convolutional], but [net] must come first"),
-        ("width=3\n[net]\n", "a.cfg:1: 'width=3' stands before the first section; [net] must come first"),
+        ("width=3\n[net]\n", "a.cfg:1: 'width=3' comes before the first section; [net] must come first"),
         ("[net]\nnonsense\n", "a.cfg:2: 'nonsense' is neither [section] nor option=value"),
         ("[net]\n=3\n", "a.cfg:2: '=3' is neither [section] nor option=value"),
     ],

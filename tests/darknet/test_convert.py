@@ -59,7 +59,10 @@ def test_a_run_that_is_exported_and_imported_again_finds_the_same(run, tmp_path,
     out = tmp_path / "darknet"
     assert main(["export", str(workdir), "--to", "darknet", "--out", str(out)]) == 0
     line = capsys.readouterr().out
-    assert line.startswith(f"{out}: model.cfg, model.weights (") and "find in 4 pictures what the network finds" in line
+    assert (
+        line.startswith(f"{out}: model.cfg, model.weights (")
+        and "give the same detections as the network on 4 pictures" in line
+    )
     assert sorted(path.name for path in out.iterdir()) == ["model.cfg", "model.names", "model.weights"]
     assert (out / "model.names").read_text() == "".join(f"{digit}\n" for digit in range(10))
     files = [str(out / "model.weights"), "--cfg", str(out / "model.cfg"), "--names", str(out / "model.names")]
@@ -230,7 +233,7 @@ def test_mistakes_of_the_commands_are_one_line(face, tmp_path, capsys):
     cfg, weights = map(str, face)
     for arguments, message in (
         (["import", weights, "--cfg", str(tmp_path / "no.cfg"), "--workdir", "x"], "no.cfg: the cfg cannot be read"),
-        (["import", cfg, "--cfg", cfg, "--workdir", str(tmp_path / "x")], "face.cfg: after the 16 bytes of its header"),
+        (["import", cfg, "--cfg", cfg, "--workdir", str(tmp_path / "x")], "face.cfg: the 310 bytes after its header of 16"),
         (["export", str(tmp_path / "x"), "--to", "darknet", "--out", "y"], "config.json does not exist"),
     ):
         assert main(arguments) == 1

@@ -26,16 +26,20 @@ DROP = "[dropout]\nprobability=.1"
 
 # What to put in place of what in FACE, and what is said of it.
 REFUSED = {
-    "section": ("[dropout]", "[reorg]", "a.cfg:13: [reorg] is a section that yolojax cannot honour; it knows [net], [conv"),
-    "gaussian": ("[yolo]", "[Gaussian_yolo]", "a.cfg:30: [Gaussian_yolo] is a section that yolojax cannot honour"),
-    "option": ("stride=2", "stride=2\nlikeness=3", "a.cfg:10: [convolutional] likeness=3 is no option that yolojax knows"),
-    "dilation": ("pad=1", "dilation=2", "a.cfg:10: [convolutional] dilation=2 wants an odd size and pad=1; other"),
+    "section": ("[dropout]", "[reorg]", "a.cfg:13: [reorg] is not a supported section; the supported ones are [net], [conv"),
+    "gaussian": ("[yolo]", "[Gaussian_yolo]", "a.cfg:30: [Gaussian_yolo] is not a supported section"),
+    "option": ("stride=2", "stride=2\nlikeness=3", "a.cfg:10: [convolutional] likeness=3 is not an option that yolojax knows"),
+    "dilation": ("pad=1", "dilation=2", "a.cfg:10: [convolutional] dilation=2 needs an odd size and pad=1; other"),
     "binary": ("stride=2", "stride=2\nxnor=1", "a.cfg:10: [convolutional] xnor=1 changes what the network finds"),
     "weightless": ("stride=2", "stride=2\ndontload=1", "a.cfg:10: [convolutional] dontload=1 changes"),
     "channels": ("width=32", "channels=1\nwidth=32", "a.cfg:2: [net] channels=1 changes what the network finds"),
-    "new_coords": ("num=2", "num=2\nnew_coords=1", "a.cfg:33: [yolo] new_coords=1 wants a [convolutional] with activation=lo"),
-    "nms": ("num=2", "num=2\nnms_kind=cornersnms", "a.cfg:33: [yolo] nms_kind=cornersnms cannot be honoured; default"),
-    "activation": ("activation=leaky", "activation=plse", "a.cfg:11: [convolutional] activation=plse cannot be honoured; lin"),
+    "new_coords": ("num=2", "num=2\nnew_coords=1", "a.cfg:33: [yolo] new_coords=1 needs a [convolutional] with activation=lo"),
+    "nms": ("num=2", "num=2\nnms_kind=cornersnms", "a.cfg:33: [yolo] nms_kind=cornersnms is not supported; use default"),
+    "activation": (
+        "activation=leaky",
+        "activation=plse",
+        "a.cfg:11: [convolutional] activation=plse is not supported; use lin",
+    ),
     "number": ("filters=4", "filters=four", "a.cfg:7: [convolutional] filters=four must be a whole number"),
     "fraction": ("filters=4", "filters=4.5", "a.cfg:7: [convolutional] filters=4.5 must be a whole"),
     "zero": ("filters=4", "filters=0", "a.cfg:7: [convolutional] filters=0 must be at least 1"),
@@ -43,21 +47,21 @@ REFUSED = {
     "no width": ("width=32\n", "", "a.cfg:1: [net] has no width="),
     "filters": ("filters=30", "filters=255", "a.cfg:33: [yolo] classes=10 and 2 anchors need 30 channels (anchors * (5"),
     "classes": ("classes=10", "classes=4", "a.cfg:33: [yolo] classes=4 and 2 anchors need 18 channels (anchors *"),
-    "mask": ("num=2", "num=2\nmask=1,2", "a.cfg:33: [yolo] there is no anchor 2 (they count from 0): num=2 and 2 anchors"),
+    "mask": ("num=2", "num=2\nmask=1,2", "a.cfg:33: [yolo] there is no anchor 2 (counted from 0): num=2 and 2 anchors"),
     "anchors": ("anchors=10,12,20,24", "anchors=10,0,20,24", "a.cfg:31: [yolo] anchors must be positive"),
     "endless": ("anchors=10,12,20,24", "anchors=10,inf,20,24", "a.cfg:31: [yolo] anchors=10,inf,20,24 must be numbers"),
     "no anchors": ("anchors=10,12,20,24\n", "", "a.cfg:30: [yolo] has no anchors="),
     "probability": ("probability=.1", "probability=1", "a.cfg:14: [dropout] probability=1 must be at least 0 and less than 1"),
     "no head": ("[yolo]\nanchors=10,12,20,24\nnum=2\nclasses=10\n", "", "a.cfg:1: [net] is not followed by any [yolo]"),
-    "second net": (DROP, "[net]", "a.cfg:13: [net] stands a second time"),
-    "too small": ("size=1", "size=11", "a.cfg:24: [convolutional] has nothing left: its output would be -2 x -2 x 30"),
+    "second net": (DROP, "[net]", "a.cfg:13: [net] appears a second time"),
+    "too small": ("size=1", "size=11", "a.cfg:24: [convolutional] leaves nothing: its output would be -2 x -2 x 30"),
     "padding": (DROP, "[maxpool]\nsize=2\npadding=4", "a.cfg:15: [maxpool] padding=4 leaves windows without"),
     "route": (DROP, "[route]\nlayers=-3", "a.cfg:14: [route] layers=-3 names layer -2, but this is la"),
     "itself": (DROP, "[route]\nlayers=1", "a.cfg:14: [route] layers=1 names layer 1, but this is laye"),
     "group": (DROP, "[route]\nlayers=0\ngroups=2\ngroup_id=2", "[route] group_id=2 must be less than groups=2"),
     "split": (DROP, "[route]\nlayers=0\ngroups=3", "[route] groups=3 must divide the 4 channels of layer 0"),
     "weighted": (DROP, "[shortcut]\nfrom=0\nweights_type=per_feature", "weights_type=per_feature changes"),
-    "scale": (DROP, "[scale_channels]\nfrom=0", "[scale_channels] needs one factor a channel of layer 0, 16"),
+    "scale": (DROP, "[scale_channels]\nfrom=0", "[scale_channels] needs one factor per channel of layer 0, 16"),
 }  # fmt: skip
 
 
@@ -77,19 +81,19 @@ def test_layers_that_do_not_fit_each_other():
     assert "[route] layers 2 and 0 are 8 x 8 x 6 and 16 x 16 x 4: they do not fit" in refused(
         FACE + end.format("route", "layers=2,0")
     )
-    assert "[sam] from=0 is 16 x 16 x 4, which cannot be multiplied with 8 x 8 x 6" in refused(
+    assert "[sam] from=0 is 16 x 16 x 4, which cannot be multiplied by 8 x 8 x 6" in refused(
         FACE + end.format("route", "layers=2") + end.format("sam", "from=0")
     )
-    assert "[convolutional] reads layer 4, a [yolo]; nothing but the detections" in refused(
+    assert "[convolutional] reads layer 4, a [yolo], whose outputs can only be made into detections" in refused(
         FACE + end.format("convolutional", "filters=4")
     )
     assert "[route] reads layer 2, the outputs of a [yolo] with new_coords=1; nothing else can use them" in refused(
         CSP + end.format("route", "layers=2")
     )
-    assert "[yolo] has another new_coords than another [yolo]" in refused_network(
+    assert "[yolo] has a different new_coords from another [yolo]" in refused_network(
         CSP + end.format("route", "layers=1") + end.format("convolutional", "filters=7") + "[yolo]\nclasses=2\nanchors=3,4\n"
     )
-    assert "has another number of classes than another [yolo]" in refused_network(
+    assert "has a different number of classes from another [yolo]" in refused_network(
         FACE + end.format("route", "layers=2") + end.format("convolutional", "filters=6") + "[yolo]\nclasses=1\nanchors=3,4\n"
     )
     assert "[yolo] its 11 x 11 cells do not divide the input of 32 x 32 into squares" in refused(

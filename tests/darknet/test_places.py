@@ -17,5 +17,5 @@ def test_our_networks_take_the_layers_in_the_order_of_their_cfgs():
     ]  # fmt: skip
     assert names.index("backbone/stage3_block2_expand") < names.index("backbone/stage3_block8_reduce")
     assert len(places(YOLOv3(80))) == 75 and len(places(YOLOv3Tiny(80))) == 13
-    with pytest.raises(TypeError, match="no order of Darknet's layers is known for Dense"):
+    with pytest.raises(TypeError, match="the order of Darknet's layers is not known for Dense"):
         places(nn.Dense(3))

@@ -170,7 +170,7 @@ def test_every_honoured_option_has_an_effect():
     for (name, option), (others, one, two) in EFFECTS.items():
         first, second = (outcome(text_with(name, f"{others}\n{option}={value}")) for value in (one, two))
         assert not isinstance(first, str), (name, option, first)
-        assert first != second and "is no option" not in str(second), (name, option)
+        assert first != second and "is not an option" not in str(second), (name, option)
 
 
 SECTIONS = {
@@ -194,9 +194,11 @@ def test_options_without_effect_are_accepted_and_neutral_ones_at_no_other_value(
     for option, values in options.neutral.items():
         for value in values:
             assert outcome(text_with(name, f"{SECTIONS[name]}\n{option}={value}")) == plain
-        problem = f"[{name}] {option}=77 changes what the network finds and cannot be honoured; only {' or '.join(values)} can"
+        problem = f"[{name}] {option}=77 changes what the network finds and is not supported; only {' or '.join(values)} is"
         assert problem in outcome(text_with(name, f"{SECTIONS[name]}\n{option}=77"))
-    assert f"[{name}] likeness=3 is no option that yolojax knows" in outcome(text_with(name, f"{SECTIONS[name]}\nlikeness=3"))
+    assert f"[{name}] likeness=3 is not an option that yolojax knows" in outcome(
+        text_with(name, f"{SECTIONS[name]}\nlikeness=3")
+    )
 
 
 @pytest.fixture
@@ -237,8 +239,8 @@ def test_a_new_section_is_one_class(registry):
     np.testing.assert_allclose(after - before, 2, rtol=1e-5)  # 0.5 times layer 4
     for change, problem in (
         ("by=x", "cfg:31: [offset] by=x must be a number"),
-        ("by=1\ntwice=1", "[offset] twice=1 changes what the network finds and cannot be honoured; only 0 can"),
-        ("by=1\nhow=1", "[offset] how=1 is no option that yolojax knows"),
+        ("by=1\ntwice=1", "[offset] twice=1 changes what the network finds and is not supported; only 0 is"),
+        ("by=1\nhow=1", "[offset] how=1 is not an option that yolojax knows"),
     ):
         assert problem in outcome(text.replace("by={}", change))
     assert outcome(text.replace("offset", "onset")).endswith("[yolo], [offset]")

@@ -96,8 +96,8 @@ def test_what_else_a_file_can_be(tmp_path):
         return str(caught.value)
 
     header = struct.pack("<iiiQ", 0, 2, 5, 0)
-    assert "a: 0 bytes are no weights file" in refused(b"")
-    assert "after the 20 bytes of its header 3 bytes are no whole number of floats" in refused(header + b"abc")
+    assert "a: 0 bytes are too few for a weights file" in refused(b"")
+    assert "the 3 bytes after its header of 20 bytes are not a whole number of floats" in refused(header + b"abc")
     assert "cut short" in refused(header[:16])
     floats = np.zeros(FACE_FLOATS + 5)
     message = refused(header + floats.astype("<f4").tobytes())
@@ -106,7 +106,7 @@ def test_what_else_a_file_can_be(tmp_path):
     other = build_network(parse_cfg(FACE.replace("classes=10", "classes=3").replace("filters=30", "filters=16")))[0]
     floats = np.zeros(count_floats(abstract_variables(other)))
     assert refused(header + floats.astype("<f4").tobytes()).endswith(
-        "they fit this network for 3 classes, and here it is for 10"
+        "the file fits this network for 3 classes, but here it is for 10"
     )
     with pytest.raises(InputError, match=r"nowhere: the weights cannot be read: No such file"):
         read_weights(tmp_path / "nowhere", FACE_NETWORK)
@@ -118,7 +118,7 @@ def test_our_network_of_another_number_of_classes_is_named(tmp_path):
     tiny = NETWORKS["tiny"]
     other = YOLOv3Tiny(7, width=0.125)
     path = file_of(tmp_path / "a", random_floats(count_floats(abstract_variables(other))))
-    with pytest.raises(InputError, match=r"\(head16\), the last layer, .* follow: .* for 7 classes, and here it is for 3"):
+    with pytest.raises(InputError, match=r"\(head16\), the last layer, .* follow: .* for 7 classes, but here it is for 3"):
         read_weights(path, tiny)
 
 

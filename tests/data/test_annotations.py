@@ -11,8 +11,8 @@ FAULTY = [
     ((1, 2, np.nan, 9), "box too large", "box 1,2,nan,9 is larger than any picture; write pixels"),
     ((1, 2, np.inf, 9), "box too large", "box 1,2,inf,9 is larger than any picture; write pixels"),
     ((-(2.0**20), 2, 3, 9), "box too large", "box -1.04858e+06,2,3,9 is larger than any picture; write pixels"),
-    ((9, 2, 1, 9), "inverted box", "box 9,2,1,9 is inverted: its right or lower edge comes before the other"),
-    ((1, 9, 1, 2), "inverted box", "box 1,9,1,2 is inverted: its right or lower edge comes before the other"),
+    ((9, 2, 1, 9), "inverted box", "box 9,2,1,9 is inverted: its right or lower edge comes before its left or upper edge"),
+    ((1, 9, 1, 2), "inverted box", "box 1,9,1,2 is inverted: its right or lower edge comes before its left or upper edge"),
     ((1, 2, 1, 9), "box without area", "box 1,2,1,9 has no area"),
     ((1000, 2, 1000.00001, 9), "box without area", "box 1000,2,1000,9 has no area"),  # in float32
 ]

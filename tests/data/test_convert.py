@@ -78,9 +78,9 @@ def test_there_and_back(data, tmp_path, first, second):
 def test_what_is_lost_is_said(data, tmp_path):
     said = {to: convert([data], to, tmp_path / to) for to in FORMATS}
     assert said["coco"] == ["part: 3 pictures, 3 boxes", "1 boxes without area were left out"]
-    assert "1 boxes round crowds were left out: text cannot mark them" in said["text"]
+    assert "1 boxes around crowds were left out: text cannot mark them" in said["text"]
     assert any("classes.names" in line for line in said["voc"])
-    assert any("rounded parts" in line for line in said["yolo"])
+    assert any("rounded fractions" in line for line in said["yolo"])
     voc = tmp_path / "voc/Annotations/a.xml"
     voc.write_text(voc.read_text().replace("<difficult>0", "<difficult>1"))
     for to in FORMATS:

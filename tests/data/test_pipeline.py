@@ -248,9 +248,9 @@ def test_splits_and_names(config, digits_config):
     config.data.val = ""
     with pytest.raises(InputError, match=r"^config\.data\.val is not set: give the path of a list"):
         open_split(config, "val")
-    with pytest.raises(InputError, match=r"there is no split 'tests': one of train, val, test$"):
+    with pytest.raises(InputError, match=r"there is no split 'tests'; expected one of train, val, test$"):
         open_split(config, "tests")
-    with pytest.raises(InputError, match=r"the digits source has no split 'test': one of train, val$"):
+    with pytest.raises(InputError, match=r"the digits source has no split 'test'; expected one of train, val$"):
         open_split(digits_config, "test")
     config.data.train = "nowhere.txt"
     with pytest.raises(InputError, match=r"^nowhere\.txt: "):

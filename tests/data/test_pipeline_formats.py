@@ -123,9 +123,9 @@ def test_crowds_are_not_trained_on_but_ignored_in_evaluation(listed, tmp_path):
     assert boxes.tolist() == [[10, 10, 50, 40], [20, 20, 70, 55]]
     assert classes.tolist() == [0, 1] and ignored.tolist() == [True, False]
     assert source.notes("training") == [
-        "training: 1 boxes round crowds are not trained on, and ignored in evaluation",
+        "training: 1 boxes around crowds are not trained on, and are ignored in evaluation",
         f"training: 1 boxes without area were left out, the first at {path}: annotation 99: box 5,5,5,10 has no area",
-        f"training: 7 pictures lie outside of {path.parent}, the first at {path.parent.parent / '0.png'}",
+        f"training: 7 pictures lie outside {path.parent}, the first at {path.parent.parent / '0.png'}",
     ]
 
 

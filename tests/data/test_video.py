@@ -52,7 +52,7 @@ def test_what_is_no_video_is_named_in_one_line(tmp_path, capfd):
         (tmp_path / "bad.mp4", "bad.mp4: not a video that OpenCV can read"),
         (tmp_path / "nowhere.mp4", "nowhere.mp4: there is no such video"),
         (tmp_path, "there is no such video"),
-        (987, "camera 987 cannot be opened; see that it is connected"),
+        (987, "camera 987 cannot be opened; check that it is connected"),
     ):
         with pytest.raises(InputError, match=message):
             open_video(source)

@@ -57,5 +57,5 @@ def test_the_split_test_and_other_data(workdir, tmp_path, capsys):
     with pytest.raises(InputError, match=r"nowhere: there is no such file or folder"):
         evaluate_workdir(workdir, data="nowhere")
     (tmp_path / "voc/ImageSets/Main/test.txt").unlink()
-    with pytest.raises(InputError, match=r"test\.txt: there is no such split \(there: list, train, val\)"):
+    with pytest.raises(InputError, match=r"test\.txt: there is no such split \(there are: list, train, val\)"):
         evaluate_workdir(workdir, split="test")

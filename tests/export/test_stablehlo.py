@@ -177,7 +177,7 @@ def test_other_files_are_refused(exported, tmp_path):
     damaged[len(damaged) // 2] ^= 255
     (tmp_path / "damaged").write_bytes(damaged)
     for path in (text, cut, bare, tmp_path, tmp_path / "damaged"):
-        with pytest.raises(InputError, match="not a detector that yolojax has exported, or damaged"):
+        with pytest.raises(InputError, match="not a detector exported by yolojax, or damaged"):
             load_exported(path)
     with pytest.raises(InputError, match="there is no such file"):
         load_exported(tmp_path / "absent")

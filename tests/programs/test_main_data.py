@@ -143,7 +143,7 @@ def test_check_without_pictures_for_a_sheet(made, tmp_path, capsys):
     arguments = made("a.png")
     assert main(["check", *arguments, "--out", str(tmp_path / "sheet.png")]) == 1
     shown = capsys.readouterr()
-    assert "no picture that can be read has boxes" in shown.err and not (tmp_path / "sheet.png").exists()
+    assert "no readable picture has boxes" in shown.err and not (tmp_path / "sheet.png").exists()
     assert "pictures          1" in shown.out
 
 

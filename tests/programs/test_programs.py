@@ -423,8 +423,8 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_names_step_and_pictures(env
         (["detect.py", "--workdir", "nowhere"], "name at least one picture"),
         (["detect.py", "--workdir", "nowhere", "--nodraw", "--nojson", "README.md"], "nothing would be written"),
         (["detect.py", "--workdir", "nowhere", "README.md"], "nowhere/config.json does not exist"),
-        (["detect.py", "README.md"], "give --workdir of a run, or --cfg and --weights of Darknet"),
-        (["detect.py", "--cfg", "a", "README.md"], "give --workdir of a run, or --cfg and --weights of Darknet"),
+        (["detect.py", "README.md"], "give --workdir for a run, or --cfg and --weights for a Darknet"),
+        (["detect.py", "--cfg", "a", "README.md"], "give --workdir for a run, or --cfg and --weights for a Darknet"),
         (["detect.py", "--cfg", "a", "--weights", "b", "--checkpoint=1", "README.md"], "--checkpoint is not used with --cfg"),
         (["detect.py", "--workdir", "a", "--fit=stretch", "README.md"], "--fit is not used with --workdir"),
         (["detect.py", "--cfg", "a.cfg", "--weights", "b", "README.md"], "a.cfg: the cfg cannot be read"),
@@ -439,9 +439,9 @@ def test_wrong_checkpoints_splits_and_sources_are_named(environment, finished, t
     workdir, _ = finished
     for arguments, message in (
         (["eval.py", "--workdir", workdir, "--checkpoint=7"], "no checkpoint '7': best, last, "),
-        (["eval.py", "--workdir", workdir, "--split=test"], "no split 'test': one of train, val"),
+        (["eval.py", "--workdir", workdir, "--split=test"], "no split 'test'; expected one of train, val"),
         (["detect.py", "--workdir", workdir, "no.png"], "no.png: there is no such picture or folder"),
-        (["detect.py", "--workdir", workdir, "--out", tmp_path, "--classes=3,cat", CONFIG], "no class 'cat': the network"),
+        (["detect.py", "--workdir", workdir, "--out", tmp_path, "--classes=3,cat", CONFIG], "no class 'cat'; the network"),
     ):
         status, _, err = run(environment, *arguments)
         assert status == 1 and err.count("\n") == 1 and message in err

@@ -279,5 +279,5 @@ def test_the_line_search_goes_on_after_a_step_without_a_finite_loss():
 
 
 def test_an_unknown_optimizer_is_refused():
-    with pytest.raises(ValueError, match="unknown optimizer 'rmsprop': adam, adamw or sgd"):
+    with pytest.raises(ValueError, match="unknown optimizer 'rmsprop'; expected adam, adamw or sgd"):
         make_optimizer(OptimizerConfig(name="rmsprop"), lambda n: 1.0)

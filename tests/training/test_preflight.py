@@ -184,7 +184,7 @@ def test_where_even_the_smallest_batch_does_not_fit():
 
 def test_where_the_compiler_runs_out_of_memory_and_the_device_does_not_say_how_much_it_has():
     costs = {pictures: Cost(1, 1.0, 1) if pictures <= 5 else None for pictures in range(1, 9)}
-    with pytest.raises(InputError, match=r"more than there is on each device; config.train.batch_size=5 is the largest"):
+    with pytest.raises(InputError, match=r"more memory than there is on each device; config.train.batch_size=5 is the largest"):
         check_memory(get_config(), None, None, 1, costs.get, lambda line: None)
 
 

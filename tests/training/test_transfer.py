@@ -130,7 +130,11 @@ def test_what_fits_is_loaded_and_the_rest_is_said(first):
 def test_another_network_takes_what_it_can_or_is_refused(first, tmp_path):
     with pytest.raises(InputError, match=r"no layer of .*run fits this network"):
         initial_values(first, initialize(YOLOv3(10, width=0.125), 0), YOLOv3(10, width=0.125))
-    for path, problem in ((tmp_path, "is no workdir"), (tmp_path / "no", "does not exist"), (first / "config.json", "is no w")):
+    for path, problem in (
+        (tmp_path, "is not a workdir"),
+        (tmp_path / "no", "does not exist"),
+        (first / "config.json", "is not a w"),
+    ):
         with pytest.raises(InputError, match=rf"^config\.init_from: .* {problem}.*: give the folder of a run"):
             initial_values(path, initialize(MODEL, 0), MODEL)
 

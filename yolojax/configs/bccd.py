@@ -14,7 +14,7 @@ from yolojax.config import Config
 def get_config() -> Config:
     config = Config()
     config.model.name = "yolov3"
-    config.model.batch_norm_momentum = 0.97  # a short run: the statistics must follow
+    config.model.batch_norm_momentum = 0.97  # a short run: the statistics must adapt quickly
     config.data.train = "data/bccd/BCCD"
     config.data.val = "data/bccd/BCCD"
     config.data.size = (416, 416)

@@ -14,7 +14,7 @@ def get_config() -> Config:
     config = Config()
     config.model.name = "yolov3_tiny"
     config.model.width = 0.5
-    config.model.batch_norm_momentum = 0.97  # a short run: the statistics must follow
+    config.model.batch_norm_momentum = 0.97  # a short run: the statistics must adapt quickly
     # yolojax anchors data/bccd/BCCD:train --network yolov3_tiny, in the proportions of 416 x 320
     config.model.anchors = (((25, 25), (60, 56), (71, 61)), ((64, 70), (77, 73), (141, 129)))
     config.data.train = "data/bccd/BCCD"

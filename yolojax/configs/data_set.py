@@ -12,9 +12,9 @@ from yolojax.config import Config
 def get_config(network: str = "yolov3") -> Config:
     config = Config()
     config.model.name = network
-    config.model.batch_norm_momentum = 0.97  # a few hundred images make few steps: the statistics must follow
-    config.data.train = ""  # of a VOC folder or a data.yaml the split train is used
-    config.data.val = ""  # and here the split val
+    config.model.batch_norm_momentum = 0.97  # a few hundred images make few steps: the statistics must adapt quickly
+    config.data.train = ""  # for a VOC folder or a data.yaml, its split train is used
+    config.data.val = ""  # likewise, its split val
     config.data.names = ""  # file with one class name per line; empty: the names in the data
     config.data.size = (416, 416)  # height, width in pixels, multiples of 32
     config.data.cache_gib = 1.0  # decoded images kept in memory, as many as fit

@@ -10,7 +10,7 @@ def get_config() -> Config:
     config = Config()
     config.model.name = "yolov3_tiny"
     config.model.width = 0.25
-    config.model.batch_norm_momentum = 0.95  # a short run: the statistics must follow
+    config.model.batch_norm_momentum = 0.95  # a short run: the statistics must adapt quickly
     config.data.source = "digits"
     config.data.size = (160, 160)
     config.data.max_boxes = 8

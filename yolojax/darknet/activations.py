@@ -40,5 +40,5 @@ def read_activation(section: Section, default: str) -> str:
     """
     activation = section.text("activation", default)
     if activation not in ACTIVATIONS:
-        section.fail(f"activation={activation} cannot be honoured; {', '.join(ACTIVATIONS)} can", "activation")
+        section.fail(f"activation={activation} is not supported; use {', '.join(ACTIVATIONS)}", "activation")
     return activation

@@ -93,7 +93,7 @@ class Section(NamedTuple):
         """The whole numbers of an option, separated by commas.
 
         Raises:
-            InputError: the option is missing, or has something else.
+            InputError: the option is missing, or holds something else.
         """
         return self._numbers(option, int, "whole numbers between commas")
 
@@ -110,7 +110,7 @@ class Section(NamedTuple):
         """The finite numbers of an option, separated by commas.
 
         Raises:
-            InputError: the option is missing, or has something else.
+            InputError: the option is missing, or holds something else.
         """
         return self._numbers(option, float, "numbers between commas")
 
@@ -190,7 +190,7 @@ def parse_cfg(text: str, path: str | os.PathLike[str] = "cfg") -> list[Section]:
         if not equals or not name:
             raise InputError(f"{path}:{number}: {line!r} is neither [section] nor option=value")
         if not sections:
-            raise InputError(f"{path}:{number}: {line!r} stands before the first section; [net] must come first")
+            raise InputError(f"{path}:{number}: {line!r} comes before the first section; [net] must come first")
         section = sections[-1]
         if name not in section.options:
             section.options[name] = Option(value, number)

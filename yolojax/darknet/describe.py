@@ -10,7 +10,7 @@ from yolojax.models.darknet53 import BLOCKS
 from yolojax.models.layers import scaled
 
 NAMES = ("yolov3", "yolov3_spp", "yolov3_tiny")
-"""The networks of ours that a cfg may describe, values of config.model.name."""
+"""Our networks that a cfg may describe, values of config.model.name."""
 
 
 def cfg_text(config: ModelConfig, size: tuple[int, int]) -> str:
@@ -36,7 +36,7 @@ def cfg_text(config: ModelConfig, size: tuple[int, int]) -> str:
 
 
 def recognise(size: tuple[int, int], layers: tuple[Layer, ...], grid: AnchorGrid, num_classes: int) -> ModelConfig | None:
-    """Finds the network of ours that has the layers of a cfg.
+    """Finds which of our networks has the layers of a cfg.
 
     Args:
         size: (height, width) of the input in pixels, from `build_layers`.
@@ -51,7 +51,7 @@ def recognise(size: tuple[int, int], layers: tuple[Layer, ...], grid: AnchorGrid
     filters = [convolution.filters for convolution in convolutions if not convolution.head]
     if not filters or any(side % 32 for side in size):
         return None
-    width = max(filters) / 1024  # the widest layer of ours has 1024 filters at width 1
+    width = max(filters) / 1024  # our widest layer has 1024 filters at width 1
     for name in NAMES:
         config = ModelConfig(name=name, num_classes=num_classes, width=width, anchors=grid.anchors)
         if len(grid.anchors) == (2 if name == "yolov3_tiny" else 3):
@@ -67,7 +67,7 @@ class _Cfg:
         config: the network.
         grid: its grid.
         lines: the lines so far.
-        number: of the last layer; [net] is not a layer.
+        number: the number of the last layer; [net] is not a layer.
     """
 
     def __init__(self, config: ModelConfig, grid: AnchorGrid) -> None:

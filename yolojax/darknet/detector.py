@@ -36,7 +36,7 @@ def read_darknet(
     names: str | os.PathLike[str] | None = None,
     fit: str = "letterbox",
 ) -> DarknetDetector:
-    """Reads a detector from Darknet's files; arguments and errors as of `Detector.from_darknet`."""
+    """Reads a detector from Darknet's files; arguments and errors as for `Detector.from_darknet`."""
     model, grid = network_from_cfg(cfg)
     variables = finite(weights, read_weights(weights, model)).variables
     recipe = Recipe(
@@ -53,7 +53,7 @@ def finite(path: str | os.PathLike[str], weights: Weights) -> Weights:
     """Refuses weights that a network cannot compute with; reading and writing files alone keeps them, to the byte.
 
     Args:
-        path: of the file, for the message.
+        path: the path of the file, for the message.
         weights: what was read from it.
 
     Returns:
@@ -84,9 +84,9 @@ def class_names(path: str | os.PathLike[str] | None, cfg: str | os.PathLike[str]
     """The class names of a file; without a file the classes are called by their numbers.
 
     Args:
-        path: of the file, one name per line; or None.
+        path: the path of the file, one name per line; or None.
         cfg: path of the cfg, for the message.
-        number: of classes of the cfg.
+        number: the number of classes of the cfg.
 
     Raises:
         InputError: the file cannot be read, or has another number of names.

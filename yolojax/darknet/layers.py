@@ -24,15 +24,15 @@ def build_layers(sections: list[Section], size: tuple[int, int] | None = None) -
     before = LayersBefore(size or Net.read_size(net))
     for section in sections[1:]:
         if section.name == Net.cfg_name:
-            section.fail("stands a second time")
+            section.fail("appears a second time")
         layer = OPERATIONS[section.name].build(section, before)
         if min(layer.shape) < 1:
-            section.fail(f"has nothing left: its output would be {shape_text(layer.shape)}")
+            section.fail(f"leaves nothing: its output would be {shape_text(layer.shape)}")
         for source in layer.sources:
             _check_readable(section, before.layers, source)
         before.layers.append(layer)
     if not any(isinstance(layer.operation, Yolo) for layer in before.layers):
-        net.fail("is not followed by any [yolo]: the cfg describes no detector of the YOLO family from version 3 on")
+        net.fail("is not followed by any [yolo]: the cfg does not describe a detector of the YOLO family from version 3 on")
     return before.size, tuple(before.layers)
 
 
@@ -44,13 +44,13 @@ def _check(section: Section) -> None:
         OPERATIONS[section.name].options.check(section)
     else:
         known = ", ".join(f"[{name}]" for name in (Net.cfg_name, *OPERATIONS))
-        section.fail(f"is a section that yolojax cannot honour; it knows {known}")
+        section.fail(f"is not a supported section; the supported ones are {known}")
 
 
 def _check_readable(section: Section, layers: list[Layer], source: int) -> None:
     """Refuses a source that is a head, or a convolution whose outputs only a head can use."""
     if source >= 0 and isinstance(layers[source].operation, Yolo):
-        section.fail(f"reads layer {source}, a [yolo]; nothing but the detections can be made of that")
+        section.fail(f"reads layer {source}, a [yolo], whose outputs can only be made into detections")
     if 0 <= source < len(layers) - 1:
         following = layers[source + 1].operation
         if isinstance(following, Yolo) and following.squared_sizes:

@@ -25,7 +25,7 @@ class DarknetNetwork(nn.Module):
 
     Attributes:
         layers: as `build_layers` returns them.
-        size: (height, width) of the cfg in pixels; the network takes any other that the cells of every head divide.
+        size: (height, width) of the cfg in pixels; the network also takes any other size that the cells of every head divide.
         dtype, momentum, axis_name, frozen, remat: as in `YOLOv3`.
     """
 
@@ -134,9 +134,9 @@ def build_network(
     yolos = [yolo for _, yolo in _yolos(layers)]
     coarsest = sections[model.heads[-1] + 1]  # [net] is not a layer
     if len({yolo.classes for yolo in yolos}) > 1:
-        coarsest.fail("has another number of classes than another [yolo]", "classes")
+        coarsest.fail("has a different number of classes from another [yolo]", "classes")
     if len({yolo.squared_sizes for yolo in yolos}) > 1:
-        coarsest.fail("has another new_coords than another [yolo]", "new_coords")
+        coarsest.fail("has a different new_coords from another [yolo]", "new_coords")
     anchors = max(len(yolo.anchors) for yolo in yolos)
     try:
         grid = AnchorGrid(

@@ -79,7 +79,7 @@ def _order(model: nn.Module) -> list[tuple[tuple[str, ...], int | None]]:
         names = [*(f"conv{stage}" for stage in range(1, 8)), "neck32", "detect32", "head32", "up32", "detect16", "head16"]
         return [((name,), None) for name in names]
     if not isinstance(model, YOLOv3):
-        raise TypeError(f"no order of Darknet's layers is known for {type(model).__name__}")
+        raise TypeError(f"the order of Darknet's layers is not known for {type(model).__name__}")
     names = [("backbone", "stem")]
     for stage, blocks in enumerate(BLOCKS, 1):
         names.append(("backbone", f"stage{stage}_down"))

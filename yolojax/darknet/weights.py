@@ -1,4 +1,4 @@
-"""Darknet's `.weights` files: a header, then the floats of one convolution after the other."""
+"""Darknet's `.weights` files: a header, then the floats of one convolution after another."""
 
 import math
 import os
@@ -121,7 +121,7 @@ def write_weights(
         path: the file.
         model: a YOLOv3, YOLOv3Tiny or DarknetNetwork.
         variables: {"params", "batch_stats"}.
-        header: by default that of today's Darknet, 20 bytes, with no images seen.
+        header: by default the header of current Darknet, 20 bytes, with no images seen.
 
     Raises:
         InputError: the file cannot be written.
@@ -158,13 +158,13 @@ def _read(path: str | os.PathLike[str]) -> tuple[Header, np.ndarray]:
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: the weights cannot be read: {getattr(error, 'strerror', None) or error}") from error
     if len(data) < 16:
-        raise InputError(f"{path}: {len(data)} bytes are no weights file, whose header alone has 16 or 20")
+        raise InputError(f"{path}: {len(data)} bytes are too few for a weights file, whose header alone has 16 or 20")
     header = Header(*struct.unpack_from("<iii", data), 0)
     length = struct.calcsize(header.layout)
     if len(data) < length or (len(data) - length) % 4:
         raise InputError(
-            f"{path}: after the {length} bytes of its header {len(data) - length} bytes are no whole number of floats; it is "
-            "cut short or no weights file"
+            f"{path}: the {len(data) - length} bytes after its header of {length} bytes are not a whole number of floats; "
+            "the file is cut short or is not a weights file"
         )
     header = Header(*struct.unpack_from(header.layout, data))
     floats = np.frombuffer(data, "<f4", offset=length)
@@ -219,11 +219,11 @@ def _name(place: Place, everything: Sequence[Place]) -> str:
 
 
 def _hint(floats: int, everything: Sequence[Place], model: nn.Module) -> str:
-    """The end of a message where the file fits the network for another number of classes."""
+    """The end of a message if the file fits the network for another number of classes."""
     classes = _classes_that_fit(floats, everything, model)
     if classes is None or classes == model.num_classes:
         return ""
-    return f"; they fit this network for {classes} classes, and here it is for {model.num_classes}"
+    return f"; the file fits this network for {classes} classes, but here it is for {model.num_classes}"
 
 
 def _classes_that_fit(floats: int, everything: Sequence[Place], model: nn.Module) -> int | None:

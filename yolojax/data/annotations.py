@@ -59,7 +59,7 @@ def check_boxes(corners: np.ndarray, where: Callable[[int], str], on_problem: On
         if too_large[row]:
             on_problem("box too large", f"{box} is larger than any picture; write pixels")
         elif not advice and np.any(corners[row, 2:] < corners[row, :2]):
-            on_problem("inverted box", f"{box} is inverted: its right or lower edge comes before the other")
+            on_problem("inverted box", f"{box} is inverted: its right or lower edge comes before its left or upper edge")
         else:
             on_problem("box without area", f"{box} has no area" + (advice and f"; {advice}"))
     return ~faulty
@@ -71,7 +71,7 @@ def has_name(class_number: float | np.ndarray, num_names: int) -> bool | np.ndar
 
 
 def class_without_name(class_number: str, num_names: int) -> str:
-    """The message about a class number, as it was written, that `has_name` denies."""
+    """The message about a class number without a name (see `has_name`), as it was written."""
     return f"class {class_number} has no name: there are {num_names} names, for classes 0 to {num_names - 1}"
 
 

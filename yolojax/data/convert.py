@@ -98,13 +98,13 @@ def losses(records: Collection[Record], form: Format) -> list[str]:
     difficult = sum(int((record.difficult & ~record.crowd).sum()) for record in records)
     lines = []
     if crowd and not form.marks_crowd:
-        lines.append(f"{crowd} boxes round crowds were left out: {form.name} cannot mark them")
+        lines.append(f"{crowd} boxes around crowds were left out: {form.name} cannot mark them")
     if difficult and not form.marks_difficult:
         lines.append(f"{difficult} difficult boxes became ordinary ones: {form.name} cannot mark them")
     return lines + [form.not_kept] * bool(form.not_kept)
 
 
 def without_crowd(record: Record) -> Record:
-    """The record without its boxes round crowds."""
+    """The record without its boxes around crowds."""
     kept = ~record.crowd
     return Record(record.path, record.boxes[kept], record.classes[kept], record.source, record.difficult[kept])

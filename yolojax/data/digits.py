@@ -1,4 +1,4 @@
-"""The built-in demo set, made from real handwriting: digits composed into scenes as a run goes, or written as files."""
+"""The built-in demo set, made from real handwriting: digits composed into scenes during a run, or written as files."""
 
 import functools
 import gzip
@@ -20,7 +20,7 @@ from yolojax.runtime.opencv import cv2
 
 DIGIT_NAMES = ("0", "1", "2", "3", "4", "5", "6", "7", "8", "9")
 
-# The parts of a scene. Heights of digits are parts of the scene's size: 24 to 80 pixels at 160.
+# The parts of a scene. Heights of digits are fractions of the scene's size: 24 to 80 pixels at 160.
 MOST_DIGITS = 6
 SMALLEST_DIGIT, LARGEST_DIGIT = 0.15, 0.5
 SCENE_OVERLAP = 0.08
@@ -38,7 +38,7 @@ PLACES_TRIED = 64
 
 
 def split_digits() -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
-    """Returns the 1,797 handwritten digits that come with yolojax, split for training and validation, always in the same way.
+    """Returns the 1,797 handwritten digits that come with yolojax, split for training and validation, always the same way.
 
     Returns:
         (glyphs, labels) to train on and (glyphs, labels) held out, every fifth of each digit; glyphs (n, 8, 8) uint8, ink 255
@@ -89,7 +89,7 @@ def compose_scene(rng: np.random.Generator, glyphs: np.ndarray, labels: np.ndarr
             continue
         x1, y1, x2, y2 = place
         region = image[y1:y2, x1:x2]
-        colour = _standing_out(rng, np.array(cv2.mean(region)[:3]))
+        colour = _contrasting_colour(rng, np.array(cv2.mean(region)[:3]))
         alpha = cv2.cvtColor(ink, cv2.COLOR_GRAY2RGB)
         painted = cv2.multiply(255 - alpha, region, scale=1 / 255)
         # OpenCV's type hints do not know that it takes four numbers for a colour.
@@ -190,8 +190,8 @@ def _enlarge(glyph, height, width):
     return np.ascontiguousarray(ink[top : top + rows, left : left + columns])
 
 
-def _standing_out(rng, background):
-    """A random colour whose luma is far enough from that of a background colour; black or white where none is drawn."""
+def _contrasting_colour(rng, background):
+    """A random colour whose luma is far enough from that of a background colour; black or white if none is drawn."""
     colours = rng.uniform(0, 255, (16, 3))
     far = np.abs((colours - background) @ LUMA) >= LEAST_CONTRAST
     if far.any():

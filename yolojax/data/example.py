@@ -54,7 +54,7 @@ def place_boxes(
         offsets: (x, y) of the shift in pixels: x' = factor * x + offset.
         window: xyxy in pixels after the shift.
         min_visible: the share, 0..1, of a box's area in the image that must lie in the window for the box to be kept; boxes
-            of which nothing is visible never are.
+            that are not visible at all never are.
 
     Returns:
         Boxes (k, 4) float32, clipped to the window, in the shifted coordinates, and classes (k,).

@@ -31,7 +31,7 @@ def fingerprint(records: Sequence[Record]) -> dict[str, Any]:
 
 
 def describe_change(before: dict[str, Any], records: Sequence[Record]) -> str | None:
-    """Say in words where records differ from those that a fingerprint was taken of.
+    """Say in words how records differ from those that a fingerprint was taken of.
 
     Args:
         before: the `fingerprint`.

@@ -1,4 +1,4 @@
-"""What the bytes of PNG and JPEG files say before they are decoded: the picture's size, and whether a JPEG is whole."""
+"""What the bytes of PNG and JPEG files say before they are decoded: the picture's size, and whether a JPEG is complete."""
 
 import struct
 

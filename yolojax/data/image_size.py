@@ -1,4 +1,4 @@
-"""The sizes of pictures: from their headers, some hundred times faster than decoding them, or by reading them whole."""
+"""The sizes of pictures: from their headers, about a hundred times faster than decoding them, or by reading them whole."""
 
 import os
 import struct
@@ -74,7 +74,7 @@ def read_size(path: str | os.PathLike) -> tuple[int, int]:
             chunks = _png_chunks(file) if head.startswith(PNG) else set()
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: the picture cannot be read: {getattr(error, 'strerror', None) or error}") from error
-    # EXIF may turn a PNG, and without pixels it is none.
+    # EXIF may rotate a PNG, and a PNG without pixels is not a picture.
     trusted = not head.startswith(PNG) or (b"IDAT" in chunks and b"eXIf" not in chunks)
     size = stored_size(head) if trusted else None
     if not (size and all(size)):

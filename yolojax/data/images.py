@@ -13,10 +13,10 @@ from yolojax.runtime.opencv import MOST_PIXELS, cv2
 
 GREY = 128
 _TOO_MANY = (
-    f"more than {MOST_PIXELS:,} pixels are not read; make the picture smaller, or, if it is meant to be so large, set the "
+    f"more than {MOST_PIXELS:,} pixels are not read; make the picture smaller, or, if it is meant to be this large, raise the "
     "environment variable OPENCV_IO_MAX_IMAGE_PIXELS"
 )
-# What the names of pictures end on when a folder is searched for them.
+# The extensions by which pictures are found in a folder.
 ENDINGS = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
 
 
@@ -86,14 +86,14 @@ def check_pixels(path: str | os.PathLike, height: int, width: int) -> None:
 
 
 def write_image(path: str | os.PathLike, image_rgb: np.ndarray) -> None:
-    """Write a picture in the format that its file name ends on.
+    """Write a picture in the format given by the extension of its file name.
 
     Args:
         path: the file.
         image_rgb: (H, W, 3) uint8 RGB.
 
     Raises:
-        InputError: OpenCV cannot write files of that ending, or the file cannot be written; the message names it.
+        InputError: OpenCV cannot write files with that extension, or the file cannot be written; the message names it.
     """
     ending = os.path.splitext(path)[1]
     try:
@@ -101,7 +101,7 @@ def write_image(path: str | os.PathLike, image_rgb: np.ndarray) -> None:
     except cv2.error:
         encoded, content = False, None
     if not encoded or content is None:
-        raise InputError(f"{path}: OpenCV cannot write a picture as {ending or 'a file without an ending'!r}; use .png")
+        raise InputError(f"{path}: OpenCV cannot write a picture as {ending or 'a file without an extension'!r}; use .png")
     try:
         with open(path, "wb") as file:
             file.write(content.tobytes())

@@ -1,4 +1,4 @@
-"""What a user names to detect on: pictures, videos, cameras, and paths that come on standard input."""
+"""The sources of a detection run: pictures, videos, cameras, and paths on standard input."""
 
 import glob
 import os
@@ -39,7 +39,7 @@ def find_sources(sources: Iterable[str | os.PathLike[str]]) -> list[Entry]:
 
 
 def is_video(source: Entry) -> bool:
-    """Whether an entry of `find_sources` is a camera, or a file whose ending says that it is a video."""
+    """Whether an entry of `find_sources` is a camera, or a file with the extension of a video."""
     return isinstance(source, int) or (isinstance(source, Path) and source.suffix.lower() in VIDEO_ENDINGS)
 
 

@@ -82,7 +82,7 @@ class Sample(NamedTuple):
 
 
 def train_sampler(source: Source, config: Config) -> Callable[[int], list[tuple[int, int]]]:
-    """Make the function that says which samples make up a training step, as `config.data.sampling` wants them.
+    """Make the function that chooses the samples of a training step, as `config.data.sampling` says.
 
     Args:
         source: the training pictures.
@@ -132,7 +132,7 @@ def train_sample(source: Source, config: Config, grid: AnchorGrid, epoch: int, i
         size=grid.size,
         draw_other=(lambda rng: _readable(source, config, epoch, int(rng.integers(len(source))))[0]) if mixed else None,
     )
-    # One, however many were tried: each of them is counted at its own turn.
+    # At most one, even if several were tried: each is counted when its own turn comes.
     return _prepare(example, config, grid, unreadable=int(skipped > 0))
 
 
@@ -144,7 +144,7 @@ def _readable(source: Source, config: Config, epoch: int, index: int) -> tuple[E
         except UnreadablePicture:
             if config.data.on_unreadable == "stop":
                 raise
-    raise InputError(f"{config.data.train}: none of the {len(source)} pictures can be read; see that the files are whole")
+    raise InputError(f"{config.data.train}: none of the {len(source)} pictures can be read; check that the files are complete")
 
 
 def val_sample(source: Source, config: Config, grid: AnchorGrid, index: int) -> Sample | None:
@@ -200,7 +200,7 @@ def train_batches(
         grids: a grid for each input size; the images of a step all have one of these sizes (`step_grid`).
         start_step: the first step, from 0.
         stop_step: the step before which to stop.
-        rows: the rows of each batch to read, ascending, which are as in the whole batch; None: all.
+        rows: the rows of each batch to read, ascending; they are the same as in the whole batch. None: all.
 
     Yields:
         The batch, and how many boxes and pictures were left out of it: {"dropped_small", "dropped_excess", "unreadable"}.

@@ -1,4 +1,4 @@
-"""How readers of data sets report mistakes: each one as a problem, to a function that stops or goes on."""
+"""How readers of data sets report mistakes: each one as a problem, to a function that stops or continues."""
 
 from collections.abc import Callable
 from typing import NamedTuple, NoReturn
@@ -7,14 +7,14 @@ from yolojax.errors import InputError
 
 OnProblem = Callable[[str, str], None]
 """Called with (kind, message) for each mistake: a few words that group mistakes, and one line with the place. If it returns,
-the reader leaves out what is wrong and goes on."""
+the reader leaves out what is wrong and continues."""
 
 
 class Problem(NamedTuple):
     """Something wrong in a data set.
 
     Attributes:
-        kind: a few words that group problems, as "box without area".
+        kind: a few words that group problems, such as "box without area".
         message: one line with the file, the line and what to do.
     """
 

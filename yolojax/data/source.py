@@ -1,4 +1,4 @@
-"""What training and evaluation need of a data set: a `Source` of examples."""
+"""What training and evaluation need from a data set: a `Source` of examples."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -33,7 +33,7 @@ class Source(Protocol):
         ...
 
     def describe(self, index: int) -> str:
-        """What messages call a picture, with the place where it comes from."""
+        """A picture's name in messages, with the place where it comes from."""
         ...
 
     def title(self, index: int) -> str:
@@ -41,7 +41,7 @@ class Source(Protocol):
         ...
 
     def notes(self, split: str) -> list[str]:
-        """Lines about what a user should know, as boxes that are not trained on; `split` is what to call the split."""
+        """Lines that a user should know, such as about boxes that are not trained on; `split` is the split's name in them."""
         ...
 
     def fingerprint(self) -> dict[str, Any] | None:

@@ -59,7 +59,7 @@ class ListSource:
     def notes(self, split: str) -> list[str]:
         """Lines about boxes that are not trained on, pictures elsewhere, and the memory that pictures take."""
         crowd = sum(int(record.crowd.sum()) for record in self.records)
-        notes = [f"{split}: {crowd} boxes round crowds are not trained on, and ignored in evaluation"] if crowd else []
+        notes = [f"{split}: {crowd} boxes around crowds are not trained on, and are ignored in evaluation"] if crowd else []
         if self.left_out:
             notes.append(f"{split}: {len(self.left_out)} boxes without area were left out, the first at {self.left_out[0]}")
         if self._outside:
@@ -92,7 +92,7 @@ class ListSource:
         return os.path.basename(self.records[index].path)
 
     def example(self, epoch: int, index: int) -> Example:
-        """A picture and its boxes in pixels of the picture, without boxes round crowds; the same in every epoch.
+        """A picture and its boxes in pixels of the picture, without boxes around crowds; the same in every epoch.
 
         Raises:
             UnreadablePicture: the picture cannot be read.
@@ -163,7 +163,7 @@ def open_split(config: Config, split: str) -> ListSource | DigitsSource:
     """Open one split of the data that a configuration describes.
 
     Args:
-        config: the configuration. Without class names in it, they are those of its names file, else those of this split.
+        config: the configuration. If it has no class names, they come from its names file, or else from this split.
         split: "train", "val" or "test".
 
     Returns:
@@ -176,7 +176,7 @@ def open_split(config: Config, split: str) -> ListSource | DigitsSource:
     known = ("train", "val") if data.source == "digits" else ("train", "val", "test")
     if split not in known:
         which = "the digits source has" if data.source == "digits" else "there is"
-        raise InputError(f"{which} no split {split!r}: one of {', '.join(known)}")
+        raise InputError(f"{which} no split {split!r}; expected one of {', '.join(known)}")
     if data.source == "digits":
         length = data.digits_train if split == "train" else data.digits_val
         return DigitsSource(config.seed, length, min(data.size), held_out=split == "val")
@@ -187,7 +187,7 @@ def open_split(config: Config, split: str) -> ListSource | DigitsSource:
 def truth(source: Source, index: int, example: Example) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """What should be found in a picture.
 
-    Boxes that are difficult (VOC) or round a crowd (COCO) are ignored: finding them is neither right nor wrong.
+    Boxes that are difficult (VOC) or around a crowd (COCO) are ignored: finding them is neither right nor wrong.
 
     Args:
         source: the split.

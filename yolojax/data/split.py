@@ -50,7 +50,7 @@ def split_data(
         out: a folder, new or empty.
         val: share of the pictures for validation, in [0, 1); 0 writes no val.txt.
         test: share of the pictures for the test, in the same way. The rest is for training.
-        seed: of the random numbers; the same one gives the same division.
+        seed: the seed of the random numbers; the same one gives the same division.
         names: the class names, class 0 first; None takes those of the data, which a text list does not have.
 
     Returns:
@@ -93,15 +93,15 @@ def divide(classes: Sequence[np.ndarray], num_classes: int, shares: Sequence[flo
 
     First each class, the rarest first, gets an image in part 0 (training), while that has room. Then the images follow by
     iterative stratification (Sechidis, Tsoumakas and Vlahavas 2011, "On the Stratification of Multi-Label Data"): those of the
-    class with the fewest images left go, one by one, to the part that lacks most images of this class, among the parts with
+    class with the fewest images left go, one by one, to the part that lacks the most images of this class, among the parts with
     room. Images without objects count as a class of their own.
 
     Args:
         classes: for each image the classes of its boxes, (boxes,) int, from 0; a class may occur several times.
         num_classes: the number of classes.
-        shares: of each part, all of them summing to 1; the number of images of a part is its share, rounded, and part 0 gets
-            what the others leave.
-        seed: of the random numbers; the same one gives the same division.
+        shares: the share of each part; together they sum to 1. The number of images of a part is its share, rounded, and
+            part 0 gets what the others leave.
+        seed: the seed of the random numbers; the same one gives the same division.
 
     Returns:
         The part of each image, (images,) int64.
@@ -149,7 +149,7 @@ def _check_numbers(val, test, seed):
 
 
 def _check_records(records):
-    """Refuses a picture that stands twice, which could come into two parts, and paths that a list cannot hold."""
+    """Refuses a picture that is listed twice, which could end up in two parts, and paths that a list cannot hold."""
     first = {}
     for record in records:
         path = os.path.realpath(record.path)
@@ -158,4 +158,4 @@ def _check_records(records):
         first[path] = record.source
         stem = os.path.splitext(os.path.basename(record.path))[0]
         if not record.path.isprintable() or stem != stem.strip():
-            raise InputError(f"{record.path!r}: lists cannot hold such a picture's path; rename it")
+            raise InputError(f"{record.path!r}: lists cannot hold this path; rename the picture")

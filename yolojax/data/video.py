@@ -30,7 +30,7 @@ def open_video(source: str | os.PathLike[str] | int) -> cv2.VideoCapture:
     """
     if isinstance(source, int):
         capture = cv2.VideoCapture(source)
-        problem = f"camera {source} cannot be opened; see that it is connected and that no other program uses it"
+        problem = f"camera {source} cannot be opened; check that it is connected and that no other program uses it"
     else:
         if not os.path.isfile(source):
             raise InputError(f"{source}: there is no such video")
@@ -105,7 +105,7 @@ class VideoFile:
                 self._draft.unlink(missing_ok=True)
                 raise InputError(
                     f"{self.path}: the video cannot be written: no MPEG-4 encoder in this OpenCV, or the folder is read-only; "
-                    "--nodraw goes without"
+                    "--nodraw writes no video"
                 )
         self._writer.write(cv2.cvtColor(image_rgb, cv2.COLOR_RGB2BGR))
 

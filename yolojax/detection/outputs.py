@@ -60,8 +60,8 @@ class Outputs:
         """Chooses the names of a source's outputs: its own, with a number if two sources have the same name.
 
         Args:
-            path: of the source.
-            ending: of its drawing; by default the picture's own, or .png if pictures cannot be written in its format.
+            path: the path of the source.
+            ending: the extension of its drawing; by default the picture's own, or .png for formats that cannot be written.
 
         Returns:
             (path of the drawing, path of the labels); the stem of the latter also names crops. None for what is not written.
@@ -124,7 +124,7 @@ class Outputs:
         """Opens the drawn video of a source inside a `with` block.
 
         Args:
-            path: of the source.
+            path: the path of the source.
             fps: frames per second.
 
         Yields:
@@ -165,11 +165,11 @@ class Outputs:
         """Queues the outputs of a picture, or of a frame of a video; waits while too many are queued.
 
         Args:
-            path: of the source.
+            path: the path of the source.
             image: (H, W, 3) uint8 RGB.
             detection: what was found in it.
             frame: number of the frame; None for a picture.
-            video: of `video`, in which the frame is drawn.
+            video: the result of `video`, in which the frame is drawn.
 
         Raises:
             InputError: an earlier output could not be written.

@@ -183,7 +183,7 @@ def _detect(run, label, read, items, total, add, *, batch=MAX_BATCH, eager=False
 
     Args:
         run: _Run.
-        label: of the progress display.
+        label: label of the progress display.
         read: function of an item to its image, (H, W, 3) uint8 RGB.
         items: iterable.
         total: how many items there are; None if unknown.

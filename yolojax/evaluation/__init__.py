@@ -1,4 +1,4 @@
-"""How good detections are: VOC average precision, the COCO metrics, what goes wrong, and reports of all."""
+"""How good detections are: VOC average precision, the COCO metrics, kinds of errors, and reports of all of them."""
 
 from typing import TYPE_CHECKING
 

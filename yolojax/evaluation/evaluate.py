@@ -57,7 +57,7 @@ def compile_eval_step(
 
     Args:
         replicated: sharding of the variables.
-        batch_sharding: of the batch.
+        batch_sharding: the sharding of the batch.
         model: the network.
         recipe: what turns images into detections with it.
         loss: function of (raw heads, targets, grid) to LossTerms.
@@ -86,7 +86,7 @@ def suppression(config: "EvalConfig", recipe: Recipe) -> Callable[..., Detection
 
 
 def batch_size_of(config: "Config", batch_sharding: NamedSharding) -> int:
-    """Images in a batch of an evaluation: `config.eval.batch_size`, rounded up so that every device gets equally many."""
+    """Images in a batch of an evaluation: `config.eval.batch_size`, rounded up so that every device gets the same number."""
     return -(-config.eval.batch_size // batch_sharding.num_devices) * batch_sharding.num_devices
 
 
@@ -99,15 +99,15 @@ def evaluate(
     batch_sharding: NamedSharding,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Evaluation:
-    """Evaluates a network on a split; of several processes each reads its rows of every batch, and all get the same outcome.
+    """Evaluates a network on a split; with several processes, each reads its rows of every batch, and all get the same outcome.
 
     Args:
-        eval_step: of `compile_eval_step`.
+        eval_step: result of `compile_eval_step`.
         variables: {"params", "batch_stats"}.
-        source: of `open_split`.
+        source: result of `open_split`.
         config: resolved configuration.
         grid: slots of the network's input.
-        batch_sharding: of a batch.
+        batch_sharding: the sharding of a batch.
         on_progress: called with (images done or left out, images in all).
     """
     began = time.perf_counter()

@@ -38,16 +38,16 @@ def stage_seconds(
 
     "read" is decoding and fitting on one thread of the host, the mean over the images of one batch; the files may lie in the
     operating system's cache. The device is measured with two programs, each run once to warm up and then on up to four
-    batches that are on the device already, the host waiting for each: the network alone, and the network with decoding and
+    batches that are on the device already, while the host waits for each: the network alone, and the network with decoding and
     suppression. "forward" is the median of the first, "nms" the median difference of the two, at least 0.
 
     Args:
         variables: {"params", "batch_stats"}.
-        source: of `open_split`.
+        source: result of `open_split`.
         config: resolved configuration.
         recipe: what turns images into detections.
         replicated: sharding of the variables.
-        batch_sharding: of a batch.
+        batch_sharding: the sharding of a batch.
         model: the network.
 
     Returns:

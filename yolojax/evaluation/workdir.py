@@ -40,7 +40,7 @@ def evaluate_workdir(
         compare: another workdir, or the folder of an evaluation, on the same images: the two are compared too.
 
     Returns:
-        The dict of eval/SPLIT/metrics.json, undefined numbers as NaN; None in all but the first of several processes.
+        The dict of eval/SPLIT/metrics.json, undefined numbers as NaN; None in all processes but the first.
 
     Raises:
         InputError: there is no run, no such checkpoint or split, data that cannot be read, or nothing to compare with.
@@ -96,17 +96,17 @@ def write_evaluation(
     Args:
         workdir: folder of the run.
         split: name of the split.
-        step: of the checkpoint that was evaluated.
-        outcome: of `evaluate`.
+        step: the step of the checkpoint that was evaluated.
+        outcome: result of `evaluate`.
         source: the split.
         config: resolved configuration.
-        other: of `read_evaluation`, to compare with (`write_comparison`), or None.
+        other: result of `read_evaluation`, to compare with (`write_comparison`), or None.
         measured: more entries of metrics.json.
 
     Returns:
         The dict of metrics.json, undefined numbers as NaN.
     """
-    # Importing matplotlib takes half a second, which a training need not wait for when it starts.
+    # Importing matplotlib takes half a second, which a training run need not wait for when it starts.
     from yolojax.evaluation.report.compare import format_comparison, write_comparison
     from yolojax.evaluation.report.html import write_report
 

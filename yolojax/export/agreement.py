@@ -15,7 +15,7 @@ def agree(actual: Sequence[np.ndarray], expected: Sequence[np.ndarray], side: fl
     Args:
         actual: boxes (k, 4), scores (k,) and classes (k,), by falling score.
         expected: the same of the other detector.
-        side: of the image in pixels; coordinates must agree to 1/1000 of it.
+        side: the side of the image in pixels; coordinates must agree to 1/1000 of it.
         cut_short: whether the lists were cut at the largest number of detections; then rounding decides which of nearly equal
             scores come last, and the last ones may differ.
     """

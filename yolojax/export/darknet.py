@@ -23,14 +23,14 @@ def export_darknet(run: Run, path: str | os.PathLike[str], images: Sequence[np.n
 
     Args:
         run: the trained network.
-        path: of the .cfg; .weights and .names of the same name are written beside it.
+        path: the path of the .cfg; .weights and .names of the same name are written beside it.
         images: RGB uint8 (h, w, 3), at least one.
 
     Returns:
         A line that says what was written.
 
     Raises:
-        InputError: a network that Darknet cannot compute, or files that find something else than the network.
+        InputError: a network that Darknet cannot compute, or files whose detections differ from the network's.
     """
     if run.config.loss.class_scores != "sigmoid":
         raise InputError("config.loss.class_scores is softmax, which [yolo] of Darknet does not compute")
@@ -52,9 +52,9 @@ def export_darknet(run: Run, path: str | os.PathLike[str], images: Sequence[np.n
             if not agree(actual[:3], expected[:3], max(images[number - 1].shape), cut_short=thresholds[0] == 0):
                 raise InputError(
                     f"what was written differs from the network on picture {number}, with {len(actual.scores)} and "
-                    f"{len(expected.scores)} detections at thresholds {thresholds[0]} and {thresholds[1]}; nothing was left"
+                    f"{len(expected.scores)} detections at thresholds {thresholds[0]} and {thresholds[1]}; nothing was kept"
                 )
     return (
-        f"{cfg.name}, {weights.name} ({weights.stat().st_size / 1e6:.1f} MB) and {names.name}; read again as Darknet's, they "
-        f"find in {len(images)} pictures what the network finds"
+        f"{cfg.name}, {weights.name} ({weights.stat().st_size / 1e6:.1f} MB) and {names.name}; read back, they give the "
+        f"same detections as the network on {len(images)} pictures"
     )

@@ -1,4 +1,4 @@
-"""The ways to fit an image into the network's input, as JAX programs, for images of any size, also a symbolic one."""
+"""The ways to fit an image into the network's input, as JAX programs, for images of any size, even a symbolic one."""
 
 from typing import NamedTuple
 
@@ -101,7 +101,7 @@ def _sample(length, margin, fitted, side, corners=False):
     """Where the pixels of one axis come from.
 
     Args:
-        length: of the axis in the network's input.
+        length: the length of the axis in the network's input.
         margin: where the fitted image begins on it.
         fitted: length of the fitted image.
         side: length of the image.

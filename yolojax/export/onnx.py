@@ -27,7 +27,7 @@ from yolojax.nms import CLASS_SCORES
 from yolojax.runs.workdir import Run
 from yolojax.runtime.opencv import cv2
 
-# Old enough for OpenCV 4.10, and new enough for every operation of the networks.
+# Old enough for OpenCV 4.10, and new enough for every operation in the networks.
 OPSET, IR_VERSION = 13, 8
 
 
@@ -40,7 +40,7 @@ def export_onnx(run: Run, path: str | os.PathLike[str], images: Sequence[np.ndar
         images: RGB uint8 (h, w, 3), at least one.
 
     Returns:
-        A line to print: the file's size, and with what it was run for the comparison.
+        A line to print: the file's size, and what ran it for the comparison.
 
     Raises:
         InputError: the package onnx is missing, or the file and the network differ.
@@ -143,7 +143,7 @@ def run_onnxruntime(path: str | os.PathLike[str], images: np.ndarray) -> dict[st
     """Runs a file with onnxruntime, in one batch.
 
     Args:
-        path: of the file.
+        path: the path of the file.
         images: fitted images (B, H, W, 3), uint8 or float32 in [0, 1].
 
     Returns:

@@ -25,7 +25,7 @@ def trace(
         model: a network that computes in float32.
         variables: {"params", "batch_stats"} of the network.
         size: (height, width) of its input in pixels.
-        nodes: of the graph.
+        nodes: the nodes of the graph.
         images: name of the input, float32 (B, 3, H, W) in [0, 1].
 
     Returns:

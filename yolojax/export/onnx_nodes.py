@@ -72,7 +72,7 @@ class Convolution(NamedTuple):
         source: name of its input.
         kernel: (out, in, height, width) float32.
         bias: (out,) float32.
-        attributes: of the node.
+        attributes: attributes of the node.
     """
 
     source: str
@@ -86,7 +86,7 @@ class Resized(NamedTuple):
 
     Attributes:
         source: name of its input.
-        factors: of height and of width.
+        factors: the factors of height and of width.
     """
 
     source: str

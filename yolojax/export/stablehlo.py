@@ -1,4 +1,4 @@
-"""A trained detector as one file for JAX: a StableHLO program from pictures to boxes, and what is to be known about it.
+"""A trained detector as one file for JAX: a StableHLO program from pictures to boxes, and its description.
 
 The file is a zip archive of `about.json` and `detect.jax`, a serialized `jax.export.Exported` with the parameters in it. It
 runs on a CPU, a CUDA GPU and a TPU, for any number and size of pictures, without yolojax.
@@ -33,12 +33,12 @@ MAX_DETECTIONS = 100
 INPUTS = {
     "pictures": "uint8 (B, h, w, 3), RGB, any B, h and w; the program fits them into `size` (height, width) as `fit` says",
     "score_threshold": "float32 scalar; detections score more than this; a score is P(object) * P(class)",
-    "iou_threshold": "float32 scalar; of two detections of a class whose IoU exceeds this the better one stays",
+    "iou_threshold": "float32 scalar; of two detections of a class whose IoU exceeds this, the better one is kept",
 }
 OUTPUTS = {
     "boxes": "float32 (B, K, 4): left, top, right, bottom in pixels of the pictures given, clipped to them; K = max_detections",
     "scores": "float32 (B, K), falling",
-    "classes": "int32 (B, K), places in `names`",
+    "classes": "int32 (B, K), indices into `names`",
     "valid": "bool (B, K); where it is False there is no detection: box 0, score 0, class -1",
 }
 
@@ -73,8 +73,8 @@ def export_stablehlo(run: Run, path: str | os.PathLike[str], images: Sequence[np
         archive.writestr(PROGRAM, bytes(exported.serialize()))
     check(load_exported(path), run, images)
     return (
-        f"{os.path.getsize(path) / 1e6:.1f} MB for JAX on {', '.join(PLATFORMS)}; on {jax.default_backend()} it finds in "
-        f"{len(images)} pictures what the network finds"
+        f"{os.path.getsize(path) / 1e6:.1f} MB for JAX on {', '.join(PLATFORMS)}; on {jax.default_backend()} it gives the same "
+        f"detections as the network on {len(images)} pictures"
     )
 
 

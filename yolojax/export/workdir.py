@@ -40,7 +40,7 @@ def export_workdir(
     checkpoint: str | int = "best",
     pictures: Sequence[str] = (),
 ) -> str:
-    """Writes a trained network in another format; nothing is left of a file that does not do what the network does.
+    """Writes a trained network in another format; a file that does not agree with the network is not kept.
 
     Args:
         workdir: folder of the run.
@@ -77,7 +77,7 @@ def _given_pictures(sources: Sequence[str]) -> list[np.ndarray]:
     paths = []
     for source in find_sources(sources):
         if is_video(source) or not isinstance(source, Path):
-            raise InputError(f"--pictures {source}: give pictures, folders, globs or lists, no videos, cameras or -")
+            raise InputError(f"--pictures {source}: give pictures, folders, globs or lists, not videos, cameras or -")
         paths.append(source)
     return [read_image(path) for path in _spread(paths)]
 

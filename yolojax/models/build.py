@@ -14,7 +14,7 @@ from yolojax.models.yolov3 import YOLOv3
 if TYPE_CHECKING:
     from yolojax.config import ModelConfig
 
-# Networks of cfgs are made of the layers of this package, so their module comes after it and is found by its name.
+# Networks built from cfgs use the layers of this package. Their module is in a later layer, and so is imported by its name.
 CFG_NETWORKS = "yolojax.darknet.network"
 
 

@@ -48,7 +48,7 @@ def _write_sheet(path, records, sizes, names, grid):
 
     shown = [record for record, size in zip(records, sizes, strict=True) if isinstance(size, tuple) and len(record.boxes)]
     if not shown:
-        raise InputError(f"{path}: not written, as no picture that can be read has boxes")
+        raise InputError(f"{path}: not written, because no readable picture has boxes")
     if len(shown) > _SHEET_PICTURES:
         # Evenly through the list, because neighbours are often alike.
         shown = [shown[i * len(shown) // _SHEET_PICTURES] for i in range(_SHEET_PICTURES)]

@@ -24,7 +24,7 @@ __all__ = ["config_flag", "config_value", "run"]
 
 
 def run(main: Callable[[list[str]], object], define: Callable[[], object], doc: str | None) -> None:
-    """Runs a program: parses its flags and calls it; what the user got wrong becomes one line on stderr.
+    """Runs a program: parses its flags and calls it; the user's mistakes become one line on stderr.
 
     Returns when `main` does; else exits with 1 for input that cannot be used, 2 for wrong flags, 130 after Ctrl-C.
 
@@ -75,13 +75,13 @@ def _print_help(doc: str) -> None:
     if "config" in flags.FLAGS:
         from yolojax.config import help_text
 
-        print(f"\nThe configurations that have a name are files in {FOLDER}")
+        print(f"\nThe named configurations are files in {FOLDER}")
         print("\nFields of the configuration, with the defaults that a config file starts from:")
         print(as_typed("\n".join(help_text())))
 
 
 def _default_as_text(flag: Any) -> str:
-    # That of --config is the path of a file that comes with yolojax, and known by its name.
+    # The default of --config is the path of a file that comes with yolojax; users know it by its name.
     return Path(flag.default_as_str.strip("'")).stem if flag.name == "config" else flag.default_as_str
 
 

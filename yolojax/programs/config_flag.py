@@ -57,7 +57,7 @@ def _config_first(arguments: list[str]) -> list[str]:
 
 
 def _find(value: str) -> str:
-    """The path of a configuration given by name or path; ":ARGUMENT" stays behind it."""
+    """The path of a configuration given by name or path; ":ARGUMENT" is kept after it."""
     name, colon, argument = value.partition(":")
     if name in config_names():
         return f"{config_path(name)}{colon}{argument}"

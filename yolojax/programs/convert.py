@@ -9,7 +9,7 @@ def define(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
     parser.description = (
         "Write annotations in another format. The format of the data is recognised: a text list, a VOC folder (Annotations, "
-        "JPEGImages, ImageSets/Main), a COCO .json or a YOLO data.yaml. A line says what the new format cannot express."
+        "JPEGImages, ImageSets/Main), a COCO .json or a YOLO data.yaml. Whatever the new format cannot express is reported."
     )
     parser.epilog = (
         "Pictures are not copied: text lists and COCO refer to them, VOC and YOLO get links in JPEGImages or images, all by "
@@ -18,7 +18,7 @@ def define(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("data", nargs="+", metavar="DATA", help="what to read; DIR:SPLIT takes one split of a VOC folder")
     parser.add_argument("--to", required=True, choices=("text", "voc", "coco", "yolo"), help="the format to write")
     parser.add_argument("--out", required=True, metavar="DIR", help="the folder to write; new or empty, outside the data")
-    parser.add_argument("--split", help="only this split of a VOC folder or a data.yaml (default: all, each by its name)")
+    parser.add_argument("--split", help="only this split of a VOC folder or a data.yaml (default: all, under their own names)")
     add_names_argument(parser)
 
 

@@ -18,7 +18,7 @@ def add_data_argument(parser: argparse.ArgumentParser) -> None:
 def add_names_argument(parser: argparse.ArgumentParser) -> None:
     """Adds --names, a file of class names."""
     parser.add_argument(
-        "--names", metavar="FILE", help="class names, one per line; text lists need it (default: the names in the data)"
+        "--names", metavar="FILE", help="class names, one per line; required for text lists (default: the names in the data)"
     )
 
 

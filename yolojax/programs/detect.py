@@ -1,10 +1,10 @@
 """Finds objects in pictures and videos with a trained detector; draws them and lists their boxes in detections.json.
 
   yolojax detect --workdir runs/digits picture.jpg folder/ 'more/*.png'     pictures, folders and globs
-  yolojax detect --workdir runs/digits list.txt                             a file with one path a line
+  yolojax detect --workdir runs/digits list.txt                             a file with one path per line
   yolojax detect --workdir runs/digits film.mp4 --classes 3,7               a video; two classes only
   yolojax detect --workdir runs/digits 0                                    camera 0, until Ctrl-C
-  find . -name '*.jpg' | yolojax detect --workdir runs/digits --nodraw -    paths on standard input, as they come
+  find . -name '*.jpg' | yolojax detect --workdir runs/digits --nodraw -    paths on standard input, as they arrive
   yolojax detect --cfg yolov3.cfg --weights yolov3.weights --names coco.names picture.jpg
   yolojax detect --workdir runs/digits --txt --crops --nojson folder/       OUT/labels and OUT/crops as well; no JSON
 
@@ -22,21 +22,21 @@ def define() -> None:
     """Defines the flags."""
     flags.DEFINE_string("workdir", None, "folder of a trained run")
     flags.DEFINE_string("cfg", None, "Darknet's .cfg, with --weights in place of --workdir")
-    flags.DEFINE_string("weights", None, "Darknet's .weights of that cfg")
-    flags.DEFINE_string("names", None, "with --cfg: file of class names, one a line; without it classes are numbers")
+    flags.DEFINE_string("weights", None, "Darknet's .weights for that cfg")
+    flags.DEFINE_string("names", None, "with --cfg: file of class names, one per line; without it classes are numbers")
     flags.DEFINE_enum("fit", "letterbox", ["letterbox", "stretch"], "with --cfg: keep a picture's proportions, or not")
     flags.DEFINE_string("checkpoint", "best", "best (by config.train.save_best_by), last, or a step")
     flags.DEFINE_string("out", "detections", "folder for everything that is written")
-    flags.DEFINE_bool("draw", True, "write OUT/NAME with the boxes drawn, of a video OUT/NAME.mp4; --nodraw leaves it out")
-    flags.DEFINE_bool("json", True, "write OUT/detections.json, one entry per picture or frame; --nojson leaves it out")
-    flags.DEFINE_bool("txt", False, "write OUT/labels/NAME.txt: YOLO lines, class cx cy w h in parts of width and height")
-    flags.DEFINE_bool("crops", False, "write OUT/crops/CLASS/NAME-NUMBER.png: what is in each box")
+    flags.DEFINE_bool("draw", True, "write OUT/NAME (OUT/NAME.mp4 for a video) with the boxes drawn; --nodraw does not")
+    flags.DEFINE_bool("json", True, "write OUT/detections.json, one entry per picture or frame; --nojson does not")
+    flags.DEFINE_bool("txt", False, "write OUT/labels/NAME.txt: YOLO lines, class cx cy w h as fractions of width and height")
+    flags.DEFINE_bool("crops", False, "write OUT/crops/CLASS/NAME-NUMBER.png: the contents of each box")
     flags.DEFINE_list("classes", None, "names of the classes to find, name,name (default: all)")
     flags.DEFINE_float("score_threshold", 0.3, "detections score more than this", 0, 1)
     flags.DEFINE_float(
         "iou_threshold", 0.45, "of two detections of a class that overlap by more than this IoU, one is kept", 0, 1
     )
-    flags.DEFINE_bool("class_agnostic", False, "the same for detections of different classes")
+    flags.DEFINE_bool("class_agnostic", False, "detections of different classes suppress each other too")
     flags.DEFINE_bool(
         "soft_nms", False, "lower the scores of overlapping boxes instead of removing them; iou_threshold is not used"
     )
@@ -49,9 +49,9 @@ def main(sources: list[str]) -> None:
     if not sources:
         raise InputError("name at least one picture, folder, glob, list, video, camera or - after the flags")
     if not (own.draw or own.json or own.txt or own.crops):
-        raise InputError("nothing would be written: leave out one of --nodraw, --nojson, or give --txt or --crops")
+        raise InputError("nothing would be written: leave out --nodraw or --nojson, or give --txt or --crops")
     if (own.workdir is None) == (own.cfg is None) or (own.cfg is None) != (own.weights is None):
-        raise InputError("give --workdir of a run, or --cfg and --weights of Darknet")
+        raise InputError("give --workdir for a run, or --cfg and --weights for a Darknet network")
     for name in (name for name in (["checkpoint"] if own.cfg else ["names", "fit"]) if own[name].present):
         raise InputError(f"--{name} is not used with {'--cfg' if own.cfg else '--workdir'}; leave it out")
     from yolojax.detection.run import detect_files

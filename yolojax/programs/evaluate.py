@@ -19,7 +19,7 @@ def define() -> None:
     flags.DEFINE_string("split", "val", "val, test or train (as they are, without augmentation)")
     flags.DEFINE_string("data", None, "evaluate on this instead, in any format that training reads; the classes are the run's")
     flags.DEFINE_string(
-        "compare", None, "another run, evaluated on the same split before (or the folder of an evaluation): side by side"
+        "compare", None, "also compare with another run that was evaluated on this split, or with the folder of an evaluation"
     )
     flags.mark_flag_as_required("workdir")
     define_distributed_flags()

@@ -10,8 +10,8 @@ def define(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Write the network of a run for other programs: stablehlo is one program for JAX alone, from pictures to boxes; onnx "
         "has raw heads, boxes and scores, for onnxruntime, OpenCV and others; darknet is model.cfg, model.weights and "
-        "model.names. The files are compared with the network on pictures before they are put in place; where they differ, "
-        "nothing is left."
+        "model.names. The files are compared with the network on pictures before they are put in place; if they differ, "
+        "nothing is written."
     )
     parser.add_argument("workdir", metavar="WORKDIR", help="folder of a trained run")
     parser.add_argument("--to", required=True, choices=tuple(FORMATS), help="the format to write")

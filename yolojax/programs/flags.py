@@ -8,11 +8,11 @@ from yolojax.runtime.distributed import DistributedOptions
 
 def define_distributed_flags() -> None:
     """Defines the flags of a program that may run as several processes."""
-    flags.DEFINE_string("coordinator", None, "of several processes: HOST:PORT of process 0, where all others find it")
-    flags.DEFINE_integer("num_processes", None, "of several processes: how many there are")
-    flags.DEFINE_integer("process_id", None, "of several processes: which one this is, counted from 0")
-    flags.DEFINE_boolean("cluster", False, "this is one of several processes, which SLURM, Open MPI, Kubernetes or a TPU knows")
-    flags.DEFINE_integer("join_seconds", 300, "of several processes: how long they wait for each other at the start, seconds")
+    flags.DEFINE_string("coordinator", None, "with several processes: HOST:PORT of process 0, where all others find it")
+    flags.DEFINE_integer("num_processes", None, "with several processes: how many there are")
+    flags.DEFINE_integer("process_id", None, "with several processes: which one this is, counted from 0")
+    flags.DEFINE_boolean("cluster", False, "this is one of several processes, set up by SLURM, Open MPI, Kubernetes or a TPU")
+    flags.DEFINE_integer("join_seconds", 300, "with several processes: seconds that they wait for each other at the start")
 
 
 def distributed_options() -> DistributedOptions:

@@ -24,7 +24,7 @@ def define(parser: argparse.ArgumentParser) -> None:
         "--fit",
         choices=("letterbox", "stretch"),
         default="letterbox",
-        help="keep a picture's proportions, or not, as AlexeyAB's Darknet by default (default: %(default)s)",
+        help="letterbox keeps a picture's proportions; stretch, as in AlexeyAB's Darknet, does not (default: %(default)s)",
     )
 
 
@@ -36,7 +36,7 @@ def main(options: argparse.Namespace) -> int:
     height, width = config.data.size
     print(f"{options.workdir}: {config.model.name}, {config.model.num_classes} classes, {height} x {width} pixels")
     workdir = f"--workdir {shlex.quote(options.workdir)}"
-    print("To use it, to measure it, and to train it on:")
+    print("To detect with it, to evaluate it, and to train it further:")
     print(f"{command('detect')} {workdir} PICTURE...")
     print(f"{command('eval')} {workdir} --data DATA")
     print(f"{command('train')} {workdir} --config data_set --config.data.train=DATA --config.data.val=DATA")

@@ -17,8 +17,8 @@ def define(parser: argparse.ArgumentParser) -> None:
         "which refer to the pictures by relative paths. Changes nothing else. The same seed gives the same division."
     )
     parser.epilog = (
-        "Each list gets its share of the pictures of every class, as far as the numbers allow, and each class a picture in "
-        "train.txt first. Pictures that show the same thing, such as frames of one video, should not be on two lists: divide "
+        "Each list gets its share of the pictures of every class, as far as the numbers allow; train.txt gets at least one of "
+        "each class first. Pictures that show the same thing, such as frames of one video, should not be in two lists: divide "
         "such a set by hand."
     )
     add_data_argument(parser)
@@ -35,7 +35,7 @@ def define(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=0.2,
         metavar="SHARE",
-        help="share for the test; 0 writes no test.txt (default: %(default)s)",
+        help="share for testing; 0 writes no test.txt (default: %(default)s)",
     )
     add_seed_argument(parser)
 
@@ -80,7 +80,7 @@ def _counts(records, num_classes):
 
 
 def _absent(parts, names):
-    """A line for each part that lacks classes which another part has."""
+    """A line for each part that lacks classes that another part has."""
     present = {part: {int(class_id) for record in records for class_id in record.classes} for part, records in parts.items()}
     for part, classes in present.items():
         missing = sorted(set().union(*present.values()) - classes)

@@ -1,4 +1,4 @@
-"""The checkpoints of a run: the only place that knows Orbax.
+"""The checkpoints of a run: the only module that uses Orbax.
 
 Orbax takes half a second to import: modules that may not need a checkpoint import this one only where they do.
 """
@@ -33,7 +33,7 @@ class Checkpoints:
     Args:
         workdir: folder of the run.
         best_by: the metric, one of `config.BEST_BY`.
-        read_only: whether nothing is to be written or removed.
+        read_only: whether nothing may be written or removed.
 
     Attributes:
         folder: the absolute path.
@@ -97,7 +97,7 @@ class Checkpoints:
         self.best_step()  # reads the scores of the checkpoints from an earlier process
         self._scores[step] = score(meta["metrics"], self._best_by)
         items = ocp.args.Composite(state=ocp.args.PyTreeSave(state), meta=ocp.args.JsonSave(meta))
-        with self._explained():
+        with self._reporting_failed_writes():
             self._manager.save(step, args=items)
 
     def wait(self) -> None:
@@ -106,7 +106,7 @@ class Checkpoints:
         Raises:
             InputError: a checkpoint cannot be written.
         """
-        with self._explained():
+        with self._reporting_failed_writes():
             self._manager.wait_until_finished()
 
     def meta(self, step: int) -> dict[str, Any]:
@@ -126,7 +126,7 @@ class Checkpoints:
         """Reads the arrays of a checkpoint.
 
         Args:
-            step: of the checkpoint.
+            step: the step of the checkpoint.
             abstract: tree of jax.ShapeDtypeStruct with shardings; it may leave out parts of the saved tree.
 
         Returns:
@@ -163,7 +163,7 @@ class Checkpoints:
         Raises:
             InputError: a checkpoint cannot be written.
         """
-        with self._explained():
+        with self._reporting_failed_writes():
             self._manager.close()
 
     def __enter__(self) -> Self:
@@ -175,7 +175,7 @@ class Checkpoints:
             self.close()
 
     @contextlib.contextmanager
-    def _explained(self):
+    def _reporting_failed_writes(self):
         # Orbax reports a failed write by many kinds of exception, and often only at the next checkpoint.
         try:
             with _quiet():
@@ -183,7 +183,7 @@ class Checkpoints:
         except Exception as error:
             raise InputError(
                 f"{self.folder}: a checkpoint cannot be written: {_reason(error)}; earlier checkpoints are untouched; "
-                "solve this and start again with the same command"
+                "fix this and run the same command again"
             ) from error
 
 
@@ -195,16 +195,16 @@ def _check_permissions(folder, write):
         # A run may delete a checkpoint while another program looks at it.
         if not os.access(path, mode if os.path.isdir(path) else os.R_OK) and os.path.exists(path):
             raise InputError(
-                f"{path.rstrip(os.sep)}: this user may not read{' and write' if write else ''} it; nothing was changed; allow "
-                "it (chmod, chown) and start again with the same command"
+                f"{path.rstrip(os.sep)}: this user may not read{' and write' if write else ''} it; nothing was changed; give "
+                "permission (chmod, chown) and run the same command again"
             )
 
 
 def _state_handler():
     """A handler whose arrays are written by the first device that holds them.
 
-    By default each of n devices writes an nth of every array. The state is on all devices, and cutting it compiles a program
-    for each size and each part while training waits.
+    By default each of n devices writes 1/n of every array. The state is on all devices, and cutting it compiles a program for
+    each size and each part while training waits.
     """
     handler = ocp.type_handlers.ArrayHandler(use_replica_parallel=False)
     registry = ocp.type_handlers.create_type_handler_registry(

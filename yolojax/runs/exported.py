@@ -54,7 +54,7 @@ class Artefact:
         Args:
             images: (B, h, w, 3) RGB uint8.
             score_threshold: detections score more than this.
-            iou_threshold: of two detections of a class that overlap by more than this IoU the better one stays.
+            iou_threshold: of two detections of a class that overlap by more than this IoU, the better one is kept.
 
         Returns:
             boxes (B, K, 4) float32 xyxy in pixels of the images, scores (B, K) float32, classes (B, K) int32 and
@@ -91,7 +91,7 @@ def load_exported(path: str | os.PathLike[str]) -> Artefact:
     except FileNotFoundError:
         raise InputError(f"{path}: there is no such file") from None
     except Exception as error:  # many kinds, from zipfile, zlib and json
-        raise InputError(f"{path}: not a detector that yolojax has exported, or damaged ({error}); export it again") from error
+        raise InputError(f"{path}: not a detector exported by yolojax, or damaged ({error}); export it again") from error
     if recipe is None:
         raise InputError(f"{path}: {kind} of version {version}, but this yolojax reads version {VERSION}; export it again")
     try:
@@ -102,7 +102,7 @@ def load_exported(path: str | os.PathLike[str]) -> Artefact:
 
 
 class ExportedBackend:
-    """Finds the objects of a `Detector` by the program of an exported file.
+    """Finds the objects for a `Detector` with the program of an exported file.
 
     Attributes:
         recipe: what turns images into detections.
@@ -129,10 +129,12 @@ class ExportedBackend:
             InputError: an option that the program of the file does not have.
         """
         if method not in METHODS:
-            raise ValueError(f"unknown suppression method {method!r}: one of {', '.join(METHODS)}")
+            raise ValueError(f"unknown suppression method {method!r}; expected one of {', '.join(METHODS)}")
         for option, asked in (("augment", augment), ("class_agnostic", class_agnostic), ('method="soft"', method == "soft")):
             if asked:
-                raise InputError(f"{self._path}: an exported file cannot do {option}; leave it out, or use the run's workdir")
+                raise InputError(
+                    f"{self._path}: an exported file does not support {option}; leave it out, or use the run's workdir"
+                )
         results: dict[int, ImageDetections] = {}
         for places, fitted, transforms in self._batches(images):
             detections = self._artefact(stack_padded(fitted), score_threshold, iou_threshold)
@@ -147,7 +149,7 @@ class ExportedBackend:
     ) -> Iterator[tuple[Sequence[int], Sequence[np.ndarray], Sequence[ImageTransform]]]:
         """Yields (places in the list, images of one size, their transforms), together all images."""
         if self.recipe.fit == "letterbox":
-            # The program leaves an image of the input's size as it is, so one program does for images of all sizes.
+            # The program leaves an image of the input's size as it is, so one program is enough for images of all sizes.
             fitted, transforms = zip(*map(self.recipe.fit_image, images), strict=True)
             yield range(len(images)), fitted, transforms
             return

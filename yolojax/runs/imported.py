@@ -1,4 +1,4 @@
-"""Workdirs into which a network was imported: one checkpoint, of step 0, from which a training can start."""
+"""Workdirs into which a network was imported: one checkpoint, at step 0, from which training can start."""
 
 import os
 from collections.abc import Mapping
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
 
 def save_import(workdir: str | os.PathLike[str], config: Config, variables: Mapping[str, Any]) -> None:
-    """Makes a workdir of a network that was not trained here.
+    """Makes a workdir from a network that was not trained here.
 
     Args:
-        workdir: folder; made where it is missing, and must have neither configuration nor checkpoint.
+        workdir: folder; made if it is missing, and must have neither configuration nor checkpoint.
         config: its model and class names are those of the network.
         variables: {"params", "batch_stats"}.
 
@@ -54,7 +54,7 @@ def adopt_model(config: Config, workdir: str | os.PathLike[str]) -> Config:
 
     Args:
         config: it is changed. Anchors that it sets stay.
-        workdir: of `train_and_evaluate`.
+        workdir: as for `train_and_evaluate`.
 
     Raises:
         InputError: a field that shapes the network is neither at its default nor that of the imported network.
@@ -73,7 +73,7 @@ def adopt_model(config: Config, workdir: str | os.PathLike[str]) -> Config:
 
 
 def imported_variables(checkpoints: "Checkpoints", config: Config, model: nn.Module) -> dict[str, Any] | None:
-    """{"params", "batch_stats"} of an imported network from which no training has started yet; None where there is none."""
+    """{"params", "batch_stats"} of an imported network from which no training has started yet; None if there is none."""
     if checkpoints.steps() != [IMPORTED]:
         return None
     one_device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
@@ -87,7 +87,7 @@ def import_weights(
     names: str | os.PathLike[str] | None = None,
     fit: str = "letterbox",
 ) -> Config:
-    """Makes a workdir of a Darknet network, for evaluation, detection and training.
+    """Makes a workdir from a Darknet network, for evaluation, detection and training.
 
     Args:
         weights: path of the .weights.

@@ -21,8 +21,8 @@ def restore_newest(checkpoints: "Checkpoints", abstract: Any) -> tuple[int, Any,
     otherwise left as they are.
 
     Args:
-        checkpoints: of the run; training made at least one of them.
-        abstract: as of `Checkpoints.restore`.
+        checkpoints: the checkpoints of the run; at least one of them was made by training.
+        abstract: as for `Checkpoints.restore`.
 
     Returns:
         (step, arrays, meta, lines); the lines say which checkpoints could not be read, for printing.
@@ -70,14 +70,14 @@ def check_data(
     workdir: str | os.PathLike[str],
     step: int,
 ) -> None:
-    """Refuses to resume with other data than the checkpoint was trained on.
+    """Refuses to resume with data that differs from what the checkpoint was trained on.
 
     Args:
-        meta: of the checkpoint.
+        meta: the meta of the checkpoint.
         data: {split: fingerprint of its records now}.
         sources: {split: ListSource or DigitsSource}.
         workdir: folder of the run, for the message.
-        step: of the checkpoint, for the message.
+        step: the step of the checkpoint, for the message.
 
     Raises:
         InputError: a split has changed; the message says how.

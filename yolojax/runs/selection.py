@@ -23,7 +23,7 @@ def without_improvement(scores: Sequence[float | None]) -> int:
     """Counts the scores of a run that came after its best one, the first among equals; None is never an improvement.
 
     Args:
-        scores: of every evaluation so far, in order.
+        scores: the scores of every evaluation so far, in order.
     """
     best, count = None, 0
     for value in scores:

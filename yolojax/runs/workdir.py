@@ -1,4 +1,4 @@
-"""What a workdir says of its run: configuration, the values beside its checkpoints, and the trained network read back."""
+"""What a workdir says about its run: configuration, the values beside its checkpoints, and the trained network read back."""
 
 import json
 import os
@@ -21,7 +21,7 @@ from yolojax.runtime.hosts import check_same_on_all_hosts, is_first
 if TYPE_CHECKING:
     from yolojax.runs.checkpoints import Checkpoints
 
-# The step of a checkpoint that no training made: the variables alone of a network that was imported.
+# The step of a checkpoint that was imported, not trained: it holds the variables alone.
 IMPORTED = 0
 
 
@@ -32,8 +32,8 @@ class Run(NamedTuple):
         config: the resolved configuration.
         model: the network.
         grid: slots of the configured input size.
-        variables: {"params", "batch_stats"} to evaluate, the averaged ones where the run averages.
-        step: of the checkpoint.
+        variables: {"params", "batch_stats"} to evaluate, the averaged ones if the run averages.
+        step: the step of the checkpoint.
     """
 
     config: Config
@@ -72,7 +72,7 @@ def load_run(
     Args:
         workdir: as `train_and_evaluate` leaves it.
         checkpoint: "best" (by `config.train.save_best_by`; the last one where none was evaluated), "last", or a step.
-        sharding: of the variables; one device by default.
+        sharding: the sharding of the variables; one device by default.
 
     Raises:
         InputError: there is no run, no such checkpoint, or one that cannot be read.
@@ -95,11 +95,11 @@ def restore_variables(
     """Reads the variables to evaluate, {"params", "batch_stats"}: the averaged ones where the run averages.
 
     Args:
-        checkpoints: of the run.
-        step: of the checkpoint.
+        checkpoints: the checkpoints of the run.
+        step: the step of the checkpoint.
         config: resolved configuration of the run.
         model: its network.
-        sharding: of the variables.
+        sharding: the sharding of the variables.
     """
     abstract = abstract_arrays(abstract_variables(model), sharding)
     if config.optimizer.ema_decay and step != IMPORTED:
@@ -119,9 +119,9 @@ def make_meta(
 
     Args:
         config: resolved configuration.
-        metrics: numbers of the validation at this step, {} where there was none.
+        metrics: numbers of the validation at this step, {} if there was none.
         pending: metrics of the steps since the last line of the log.
-        scores: of all validations of the run so far, by `selection.score`.
+        scores: the scores of all validations of the run so far, by `selection.score`.
         data: {split: fingerprint of its records, or None}.
         skipped: number of updates skipped because their loss or gradient was not finite.
     """
@@ -179,10 +179,10 @@ def open_workdir(config: Config, workdir: str | os.PathLike[str]) -> "Checkpoint
             write_json(Path(workdir) / "config.json", to_dict(config))
     except OSError as error:
         raise InputError(f"{workdir} cannot be written: {error.strerror or error}") from error
-    # No process comes past this line before the first has written.
+    # No process gets past this line before the first has written.
     check_same_on_all_hosts({"the checkpoints that they see in the workdir": checkpoints.steps()})
     if not (Path(workdir) / "config.json").exists():
-        raise InputError(f"{workdir} is not that of process 0; several hosts need a workdir that all of them see")
+        raise InputError(f"{workdir} is not the workdir of process 0; several hosts need one workdir that all of them see")
     if not begun:
         return checkpoints
     changed = differences(read_config(workdir), config)

@@ -96,7 +96,7 @@ def _arguments(options: DistributedOptions) -> dict[str, Any] | None:
         raise InputError(f"--join_seconds={options.join_seconds} must be at least 1")
     if options.cluster:
         if len(missing) < 3:
-            raise InputError("--cluster asks the cluster; leave out --coordinator, --num_processes and --process_id")
+            raise InputError("--cluster asks the cluster for them; leave out --coordinator, --num_processes and --process_id")
         return {}
     if len(missing) == 3:
         return None
@@ -107,9 +107,9 @@ def _arguments(options: DistributedOptions) -> dict[str, Any] | None:
         )
     host, _, port = coordinator.rpartition(":")
     if not host or not port.isdigit() or not 0 < int(port) < 65536:
-        raise InputError(f"--coordinator={coordinator} must be HOST:PORT, as in 10.0.0.1:9911")
+        raise InputError(f"--coordinator={coordinator} must be HOST:PORT, such as 10.0.0.1:9911")
     if number < 1 or not 0 <= process < number:
-        raise InputError(f"--process_id={process} must be from 0 to {number - 1}, under --num_processes={number}")
+        raise InputError(f"--process_id={process} must be from 0 to {number - 1}, with --num_processes={number}")
     try:
         socket.getaddrinfo(host.strip("[]"), int(port))
         if process == 0:
@@ -141,7 +141,7 @@ def _join(arguments: dict[str, Any], seconds: int) -> Any:
     number = arguments.get("num_processes", "the cluster's")
     late = f"not all of {number} processes found the coordinator {address} in {seconds} s (--join_seconds)"
     # At its own timeout JAX would abort the process with a page of addresses.
-    advice = "check that each was started, once, and can reach process 0 there"
+    advice = "check that each was started exactly once and can reach process 0 there"
     timer = threading.Timer(seconds, _end, [f"{late}; {advice}", 1])
     timer.daemon = True
     timer.start()
@@ -193,7 +193,7 @@ def _watch(client: Any, done: threading.Event) -> None:
     while not done.wait(WATCH_SECONDS):
         message = _failure(client)
         if message and not done.is_set():
-            _say_farewell(client)
+            _wait_for_readers(client)
             _end(message, 1)
 
 
@@ -230,11 +230,11 @@ def _fail_all(client: Any, error: BaseException) -> NoReturn:
         message = f"{type(error).__name__}: {first_line(error)}"
     with contextlib.suppress(RuntimeError):  # another process was first, or the coordinator is gone
         client.key_value_set(_FAILED, f"process {process}: {message}")
-    _say_farewell(client)
+    _wait_for_readers(client)
     _end(message, status)
 
 
-def _say_farewell(client: Any) -> None:
+def _wait_for_readers(client: Any) -> None:
     """Waits until the other processes have read the message of the one that failed."""
     with contextlib.suppress(RuntimeError):
         client.wait_at_barrier("yolojax/farewell", FAREWELL_SECONDS * 1000)

@@ -13,7 +13,7 @@ try:
     import cv2
 except ImportError as error:
     raise InputError(
-        f"OpenCV cannot be loaded ({' '.join(str(error).split())}); where there is no display: "
+        f"OpenCV cannot be loaded ({' '.join(str(error).split())}); on a machine without a display: "
         "pip uninstall -y opencv-python; pip install opencv-python-headless"
     ) from error
 

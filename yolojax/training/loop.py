@@ -47,16 +47,17 @@ def train_and_evaluate(config: Config, workdir: str | os.PathLike[str], profile_
 
     Args:
         config: `Config`, or an ml_collections ConfigDict of the same fields.
-        workdir: folder of the run; made where it is missing. Nothing in it is ever deleted but superseded checkpoints.
-        profile_steps: so many steps, after the first few, are traced into WORKDIR/profile; 0: none.
+        workdir: folder of the run; made if it is missing. Nothing in it is ever deleted except superseded checkpoints.
+        profile_steps: number of steps, after the first few, to trace into WORKDIR/profile; 0: none.
 
     Returns:
-        The dict of WORKDIR/eval/val/metrics.json; None in all but the first of several processes, which writes everything.
+        The dict of WORKDIR/eval/val/metrics.json; None in all processes but the first, which writes everything.
 
     Raises:
-        InputError: configuration or data that cannot be used, a workdir of another configuration or other data, or where
-            another run trains, too many losses that are not finite, a checkpoint that cannot be written.
-        KeyboardInterrupt, SystemExit: Ctrl-C or SIGTERM, after a checkpoint has been saved; of several processes the latter.
+        InputError: configuration or data that cannot be used, a workdir of another configuration or other data, or in
+            which another run trains, too many losses that are not finite, a checkpoint that cannot be written.
+        KeyboardInterrupt, SystemExit: Ctrl-C or SIGTERM, after a checkpoint has been saved; with several processes it is
+            always SystemExit.
     """
     plan = plan_run(config, workdir)
     with lock_workdir(workdir) if is_first() else contextlib.nullcontext():
@@ -70,7 +71,7 @@ def train_and_evaluate(config: Config, workdir: str | os.PathLike[str], profile_
                 best_step, outcome = training.evaluate_best()
         if not is_first():
             return None
-        print(f"the best checkpoint by {plan.config.train.save_best_by} is that of step {best_step}:")
+        print(f"the best checkpoint by {plan.config.train.save_best_by} is from step {best_step}:")
         return write_evaluation(workdir, "val", best_step, outcome, plan.sources["val"], plan.config)
 
 
@@ -111,11 +112,11 @@ class Training:
 
     @property
     def ended(self) -> bool:
-        """Whether `config.train.early_stopping` evaluations in a row brought nothing better."""
+        """Whether `config.train.early_stopping` evaluations in a row brought no improvement."""
         return exhausted(self.scores, self.plan.config.train.early_stopping)
 
     def compile(self) -> None:
-        """Prepares the programs: the training step that needs the most memory now, the others when they are first wanted.
+        """Prepares the programs: the training step that needs the most memory now, the others when they are first needed.
 
         Raises:
             InputError: the step needs more memory than a device has.
@@ -181,7 +182,7 @@ class Training:
                 self._save(step, validation, pending)
                 if stop.signal(computed=True):
                     self.checkpoints.wait()
-                    progress.say(f"stopped; step {step} is saved in {workdir}, and the same command goes on from there")
+                    progress.say(f"stopped; step {step} is saved in {workdir}, and the same command resumes from there")
                     stop.leave()
                 if self.ended:
                     break

@@ -14,7 +14,7 @@ from yolojax.training.schedules import Schedule
 
 
 def kernels_only(params: Any, layers: str = "") -> Any:
-    """Marks the parameters that weight decay acts on: convolution kernels, but no biases and no scales of batch normalization.
+    """Marks the parameters that weight decay acts on: convolution kernels, not biases or the scales of batch normalization.
 
     Darknet's `update_convolutional_layer` decays its weights alone in the same way.
 
@@ -39,7 +39,7 @@ def scale_layers(factors: Sequence[tuple[str, float]]) -> optax.GradientTransfor
     Placed after an optimizer, this gives layers a learning rate of their own; weight decay is scaled with it.
 
     Args:
-        factors: ((regular expression, factor), ...); paths are such as "backbone/stem".
+        factors: ((regular expression, factor), ...); a path is, for example, "backbone/stem".
 
     Returns:
         An optax transformation without a state.
@@ -128,7 +128,7 @@ def make_optimizer(config: OptimizerConfig, schedule: Schedule) -> optax.Gradien
             optax.sgd(rate, momentum=config.momentum, nesterov=config.nesterov),
         )
     else:
-        raise ValueError(f"unknown optimizer {config.name!r}: adam, adamw or sgd")
+        raise ValueError(f"unknown optimizer {config.name!r}; expected adam, adamw or sgd")
     if config.layer_rates:
         optimizer = optax.chain(optimizer, scale_layers(config.layer_rates))
     if config.clip_norm:

@@ -20,7 +20,7 @@ from yolojax.training.step import TrainState
 
 # One batch is being computed while the next one waits on the devices.
 BATCHES_ON_DEVICE = 2
-ADVICE = "config.train.remat=true or a larger config.train.accumulate needs less"
+ADVICE = "config.train.remat=true or a larger config.train.accumulate needs less memory"
 
 
 class Cost(NamedTuple):
@@ -42,8 +42,8 @@ def abstract_batch(config: Config, grid: AnchorGrid, batch_size: int, sharding: 
     """Makes the shapes and dtypes of a training Batch, as `train_batches` makes it.
 
     Args:
-        config: of the run.
-        grid: of the images' size.
+        config: the configuration of the run.
+        grid: the grid of the images' size.
         batch_size: images per step, over all devices.
         sharding: how the batch lies on the devices.
 
@@ -77,9 +77,9 @@ def compile_checked(
     """Compiles a training step ahead of time, prints its cost, and refuses it if the devices have too little memory.
 
     Args:
-        step: of `compile_train_step`, with this grid.
-        config: of the run.
-        grid: of the images' size.
+        step: result of `compile_train_step`, with this grid.
+        config: the configuration of the run.
+        grid: the grid of the images' size.
         state: abstract TrainState, with shardings.
         sharding: how a batch lies on the devices.
         say: called with a line to print.
@@ -108,7 +108,7 @@ def compile_ahead(
     """Compiles a training step for given shapes, without running it.
 
     Args:
-        step: of `compile_train_step`.
+        step: result of `compile_train_step`.
         state: abstract TrainState, with shardings.
         batch: abstract Batch, with shardings.
 
@@ -188,10 +188,10 @@ def check_memory(
     """Prints the cost of a step, and refuses it if it needs more memory than a device has.
 
     Args:
-        config: of the run.
-        cost: of a step with `config.train.batch_size` images; None if the compiler itself ran out of memory.
+        config: the configuration of the run.
+        cost: the cost of a step with `config.train.batch_size` images; None if the compiler itself ran out of memory.
         limit: bytes of each device; None if unknown.
-        devices: how many there are.
+        devices: the number of devices.
         cost_of: function of a batch size to the Cost of its step, or None as above; it compiles the step.
         say: called with a line to print.
 
@@ -213,7 +213,7 @@ def check_memory(
 
     size = config.train.batch_size
     largest = unit * largest_that_fits(memory, size // unit, cost.memory if cost else math.inf, most_memory)
-    needs = f"about {_size(cost.memory)}" if cost else "more than there is"
+    needs = f"about {_size(cost.memory)}" if cost else "more memory than there is"
     has_limit = f", which has {_size(limit)}" if limit else ""
     fits = f"config.train.batch_size={largest} is the largest that does" if largest else f"nor does any other, not even {unit}"
     raise InputError(

@@ -29,7 +29,7 @@ class Recorder:
     The metrics of a group of `config.train.log_steps` steps are fetched only when the next group is on the devices.
 
     Args:
-        config: of the run.
+        config: the configuration of the run.
         schedule: function of the step to the learning rate.
         source: the training pictures.
         log: where a line per group is written.
@@ -80,7 +80,7 @@ class Recorder:
 
         Args:
             step: its number, from 1.
-            metrics: of `train_step`, arrays that may still be computed.
+            metrics: the metrics of `train_step`, arrays that may not be computed yet.
             counts: {name: number} of its batch.
 
         Raises:

@@ -26,7 +26,7 @@ class Start(NamedTuple):
         step: steps made so far.
         state: the state after them.
         abstract: shapes, types and shardings of the state.
-        meta: of the checkpoint, or that of a run without any step.
+        meta: the meta of the checkpoint, or of a run without any step.
         data: {split: fingerprint of its records, or None}.
         notes: lines for people: what was loaded, or could not be read.
     """
@@ -47,8 +47,8 @@ def start_or_resume(plan: Plan, checkpoints: "Checkpoints", workdir: str | os.Pa
     step 0 with random variables, even if a run began there without saving, and takes what fits from `config.init_from`.
 
     Args:
-        plan: of the run.
-        checkpoints: of its workdir.
+        plan: the plan of the run.
+        checkpoints: the checkpoints of its workdir.
         workdir: for messages.
 
     Raises:
@@ -66,7 +66,7 @@ def start_or_resume(plan: Plan, checkpoints: "Checkpoints", workdir: str | os.Pa
     variables = imported_variables(checkpoints, config, plan.model) or initialize(plan.model, config.seed)
     if config.init_from:
         variables, notes = initial_values(config.init_from, variables, plan.model)
-    # In one program: array by array takes a second or two longer. From the host: imported variables lie on one device.
+    # In one program: array by array would take a second or two longer. From the host: imported variables lie on one device.
     state = jax.jit(make_state, out_shardings=plan.replicated)(jax.device_get(variables))
     return Start(0, state, abstract, make_meta(config, {}, []), data, notes)
 

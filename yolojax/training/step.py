@@ -212,8 +212,8 @@ def compile_train_step(mesh: jax.sharding.Mesh, *, remat: bool = False, **option
     """Makes the jitted `train_step` of a mesh, with the state on every device and donated, and the batch sharded.
 
     Args:
-        mesh: of `make_mesh`.
-        remat: as of `train_step`.
+        mesh: result of `make_mesh`.
+        remat: as for `train_step`.
         **options: the other keyword arguments of `train_step`, except axis_name.
 
     Returns:

@@ -31,7 +31,7 @@ class StopSignals:
     def __enter__(self) -> Self:
         self._noted = self._agreed = 0
         self._before: dict[int, Any] = {}
-        # Python lets only the main thread handle signals; in other threads the program's own handling stays.
+        # Python lets only the main thread handle signals; in other threads the program's own handling remains.
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM):
                 self._before[number] = signal.signal(number, self._note)
@@ -44,7 +44,7 @@ class StopSignals:
             counts: {name: integer of this process}.
 
         Returns:
-            {name: sum over the processes}; in a distributed run scalars that may still be computed.
+            {name: sum over the processes}; in a distributed run scalars that may not be computed yet.
         """
         if not self._distributed:
             return counts

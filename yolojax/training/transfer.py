@@ -30,7 +30,7 @@ def initial_values(source: str | os.PathLike[str], fresh: dict[str, Any], model:
         anew or were not used.
 
     Raises:
-        InputError: the source is no trained network, or none of its layers fits.
+        InputError: the source is not a trained network, or none of its layers fits.
     """
     own_layers = _layers(fresh)
     origin, trained = _from_darknet(source, fresh, model) if str(source).endswith(".weights") else _from_run(source)
@@ -43,7 +43,7 @@ def initial_values(source: str | os.PathLike[str], fresh: dict[str, Any], model:
             why = f"{_outputs(trained_shapes)} there, {_outputs(shapes)} outputs here" if trained_shapes else "not there"
             not_loaded[layer] = f"{layer} ({why})"
     if not loaded:
-        raise InputError(f"config.init_from: no layer of {source} fits this network, by its name and shape; see config.model")
+        raise InputError(f"config.init_from: no layer of {source} fits this network in name and shape; see config.model")
     unused = [layer for layer in trained if layer not in own_layers]
 
     def choose(path, leaf):
@@ -111,7 +111,7 @@ def _from_run(source):
     elif path.is_dir() and path.parent.name == "checkpoints" and path.name.isdigit():
         run = load_run(path.parent.parent, path.name)
     else:
-        what = "is no workdir, checkpoint or .weights file" if os.path.exists(source) else "does not exist"
+        what = "is not a workdir, checkpoint or .weights file" if os.path.exists(source) else "does not exist"
         raise InputError(f"config.init_from: {source} {what}: give the folder of a run, or one of its checkpoints/STEP")
     return f"{source}, step {run.step}", _layers(run.variables)
 

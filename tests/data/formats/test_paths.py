@@ -72,7 +72,7 @@ def test_coco_and_yolo_may_lead_elsewhere_and_that_is_said(secret, write, form):
     if write is yolo:
         secret.with_suffix(".txt").write_text("0 .5 .5 .5 .5\n")
     notes = open_split(config, "train").notes("training")
-    assert len(notes) == 1 and notes[0].startswith(f"training: 1 pictures lie outside of {folder}, the first at ")
+    assert len(notes) == 1 and notes[0].startswith(f"training: 1 pictures lie outside {folder}, the first at ")
     assert notes[0].endswith("secret.png")
 
 

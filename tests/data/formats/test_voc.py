@@ -123,7 +123,7 @@ def test_what_is_missing_is_named(voc, tmp_path):
     folder = voc({"a": annotation(CAT), "b": annotation()}, train=["a", "absent"], none=[])
     for split, message in (
         ("train", r"train\.txt:2: there is no .*absent\.xml"),
-        ("test", r"test\.txt: there is no such split \(there: none, train\)"),
+        ("test", r"test\.txt: there is no such split \(there are: none, train\)"),
         ("none", r"none\.txt: the split is empty"),
     ):
         with pytest.raises(InputError, match=message):

@@ -102,14 +102,14 @@ def test_what_cannot_be_compared_is_refused_with_what_to_run(tmp_path):
     ):
         read_evaluation(tmp_path / "a", "test")
     with pytest.raises(
-        InputError, match=r"is of the split 'val', not 'test'; run: python -m yolojax eval --workdir \S*a --split test"
+        InputError, match=r"is for the split 'val', not 'test'; run: python -m yolojax eval --workdir \S*a --split test"
     ):
         read_evaluation(tmp_path / "a/eval/val", "test")
     other = read_evaluation(tmp_path / "a", "val")
     check_fits(other, NAMES[::-1], 4)
     with pytest.raises(InputError, match="other classes than this run: cat, <b>&"):
         check_fits(other, [*NAMES, "dog"], 4)
-    with pytest.raises(InputError, match="evaluated on 4 images, this split has 5; run: "):
+    with pytest.raises(InputError, match="evaluated on 4 images, but this split has 5; run: "):
         check_fits(other, NAMES, 5)
     moved = [TRUTHS[0], ([B], [1]), *TRUTHS[2:]]
     evaluated(tmp_path / "moved/eval/val", FIRST, truths=moved)
@@ -127,7 +127,7 @@ def test_what_cannot_be_compared_is_refused_with_what_to_run(tmp_path):
     with pytest.raises(InputError, match="was written by an older version; run: "):
         read_evaluation(tmp_path / "a", "val")
     (tmp_path / "a/eval/val/metrics.json").write_text("[1]")
-    with pytest.raises(InputError, match="is of the split None"):
+    with pytest.raises(InputError, match="is for the split None"):
         read_evaluation(tmp_path / "a", "val")
 
 

@@ -118,7 +118,7 @@ def test_names_are_shown_as_they_are(tmp_path):
     reader = Reader(report_of(tmp_path, metrics))
     for name in NAMES:
         assert reader.headings.count(name) == 3  # a row of the classes, a row and a column of the confusions
-    assert 'no mean counts them: <b>&".' in reader.text and "best <4>.jpg" in reader.text
+    assert 'the means leave them out: <b>&".' in reader.text and "best <4>.jpg" in reader.text
     assert "i" in reader.tags and "<i>&amp;" in reader.texts
     assert "Never detected" not in reader.text
 

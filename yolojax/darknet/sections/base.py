@@ -44,12 +44,10 @@ class Options:
             if option in self.neutral:
                 if text not in self.neutral[option]:
                     only = " or ".join(self.neutral[option])
-                    section.fail(
-                        f"{option}={text} changes what the network finds and cannot be honoured; only {only} can", option
-                    )
+                    section.fail(f"{option}={text} changes what the network finds and is not supported; only {only} is", option)
             elif option not in self.honoured and option not in self.training:
                 section.fail(
-                    f"{option}={text} is no option that yolojax knows; remove it if it matters to training alone", option
+                    f"{option}={text} is not an option that yolojax knows; remove it if it only matters to training", option
                 )
         for option, line in section.repeated:
             if option not in self.training:
@@ -73,7 +71,7 @@ class Layer(NamedTuple):
     Attributes:
         operation: what it computes.
         sources: numbers of the layers that it reads, from 0; -1 is the image.
-        shape: of its output.
+        shape: the shape of its output.
     """
 
     operation: "Operation"
@@ -123,10 +121,10 @@ class Context(NamedTuple):
     """What an operation needs to compute, besides its inputs.
 
     Attributes:
-        number: of its layer, from 0.
+        number: the number of its layer, from 0.
         train: whether the network is being trained.
-        dtype: of the computation.
-        momentum: of the running batch statistics.
+        dtype: the dtype of the computation.
+        momentum: the momentum of the running batch statistics.
         axis_name: the pmap or shard_map axis over which batch statistics are taken, if any.
         frozen: regular expression of the layers, by path, whose batch statistics are held in training; "" for none.
         remat: whether the gradient computes the layer anew instead of keeping what is inside it.
@@ -218,7 +216,7 @@ def count_windows(size: tuple[int, int], padding: int, window: int, strides: tup
 
     Args:
         size: (height, width) of the input in pixels.
-        padding: pixels on both sides together.
+        padding: pixels on both sides in total.
         window: side of the square window in pixels.
         strides: (down, across) in pixels.
     """

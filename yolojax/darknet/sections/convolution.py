@@ -31,7 +31,7 @@ class Convolution(Operation):
         size: side of the square kernel in weights.
         strides: (down, across) in pixels.
         padding: on every side in pixels, at dilation 1.
-        groups: of channels, each convolved by itself.
+        groups: groups of channels, each convolved separately.
         batch_normalize: whether it has batch normalization; otherwise it has a bias.
         activation: a key of `ACTIVATIONS`.
         head: whether a [yolo] reads it.
@@ -69,7 +69,7 @@ class Convolution(Operation):
         dilation = section.whole("dilation", 1, minimum=1)
         if dilation > 1 and 2 * padding != kernel - 1:
             section.fail(
-                f"dilation={dilation} wants an odd size and pad=1; otherwise Darknet's own sizes do not fit", "dilation"
+                f"dilation={dilation} needs an odd size and pad=1; otherwise Darknet's own sizes do not fit", "dilation"
             )
         normalize, activation = section.whole("batch_normalize", 0), read_activation(section, "logistic")
         operation = cls(filters, kernel, strides, padding, groups, bool(normalize), activation, False, dilation)

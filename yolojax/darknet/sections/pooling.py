@@ -26,7 +26,7 @@ class MaxPool(Operation):
     Attributes:
         size: side of the square window in pixels.
         strides: (down, across) in pixels.
-        padding: pixels on both sides together; the smaller half comes before.
+        padding: pixels on both sides in total; the smaller half comes first.
     """
 
     cfg_name = "maxpool"

@@ -42,7 +42,7 @@ class ScaleChannels(_Product):
         (source,) = before.named(section, "from", 1)
         shape = before.layers[source].shape
         if factors != (1, 1, shape[2]):
-            wanted = f"one factor a channel of layer {source}, {shape_text(shape)}"
+            wanted = f"one factor per channel of layer {source}, {shape_text(shape)}"
             section.fail(f"needs {wanted}, not {shape_text(factors)}", "from")
         return Layer(cls(_read_activation(section)), (source, previous), shape)
 
@@ -65,7 +65,7 @@ class Sam(_Product):
         (source,) = before.named(section, "from", 1)
         other = before.layers[source].shape
         if other != shape:
-            section.fail(f"from={source} is {shape_text(other)}, which cannot be multiplied with {shape_text(shape)}", "from")
+            section.fail(f"from={source} is {shape_text(other)}, which cannot be multiplied by {shape_text(shape)}", "from")
         return Layer(cls(_read_activation(section)), (source, previous), shape)
 
 

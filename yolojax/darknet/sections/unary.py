@@ -13,7 +13,7 @@ from yolojax.darknet.sections.base import Context, Layer, LayersBefore, Operatio
 @register
 @dataclasses.dataclass(frozen=True)
 class Activation(Operation):
-    """An activation by itself.
+    """An activation on its own.
 
     Attributes:
         activation: a key of `ACTIVATIONS`.

@@ -51,9 +51,9 @@ class Yolo(Operation):
         layer = before.layers[source]
         convolution = layer.operation if isinstance(layer.operation, Convolution) else None
         if squared and not (convolution and convolution.activation == "logistic"):
-            section.fail("new_coords=1 wants a [convolutional] with activation=logistic before it", "new_coords")
+            section.fail("new_coords=1 needs a [convolutional] with activation=logistic before it", "new_coords")
         if kind not in ("default", "greedynms", "diounms"):
-            section.fail(f"nms_kind={kind} cannot be honoured; default, greedynms and diounms can", "nms_kind")
+            section.fail(f"nms_kind={kind} is not supported; use default, greedynms or diounms", "nms_kind")
         if convolution:
             # The head returns logits: decoding applies the sigmoid itself.
             activation = "linear" if squared else convolution.activation
@@ -93,7 +93,7 @@ def _read_anchors(section: Section) -> tuple[tuple[float, float], ...]:
     for number in mask:
         if not 0 <= number < min(len(pairs), section.whole("num", 1)):
             counts = f"num={section.whole('num', 1)} and {len(pairs)} anchors"
-            section.fail(f"there is no anchor {number} (they count from 0): {counts}", "mask")
+            section.fail(f"there is no anchor {number} (counted from 0): {counts}", "mask")
     anchors = tuple(pairs[number] for number in mask)
     if min(min(anchor) for anchor in anchors) <= 0:
         section.fail("anchors must be positive", "anchors")
@@ -107,7 +107,7 @@ def _check_shape(section: Section, size: tuple[int, int], source: int, shape: Sh
     if source < 0 or channels != wanted:
         section.fail(
             f"classes={classes} and {anchors} anchors need {wanted} channels (anchors * (5 + classes)), but layer {source} "
-            f"gives {channels}: its filters= or these do not fit",
+            f"gives {channels}; correct its filters=, or classes= and the anchors",
             "classes",
         )
     if size[0] % height or size[1] % width or size[0] // height != size[1] // width:

@@ -13,11 +13,11 @@ from yolojax.data.example import Example, place_boxes
 from yolojax.data.images import GREY
 from yolojax.runtime.opencv import cv2
 
-# How far an image without boxes may be cropped and shifted, as a part of its width and height.
+# How far an image without boxes may be cropped and shifted, as a fraction of its width and height.
 FREE_CROP = 0.5
 FREE_SHIFT = 0.25
 
-# The minimal overlaps of the constrained crop (Liu et al. 2016, section 2.2); 0 is no constraint.
+# The minimal overlaps of the constrained crop (Liu et al. 2016, section 2.2); 0 means no constraint.
 OVERLAPS = (0.0, 0.1, 0.3, 0.5, 0.7, 0.9)
 CROP_ASPECT = 2.0
 CROP_TRIES = 50
@@ -51,7 +51,7 @@ def crop(rng: np.random.Generator, example: Example, *, probability: float = 0.5
 def translate(rng: np.random.Generator, example: Example, *, probability: float = 0.5) -> Example:
     """Shift the image by whole pixels, uniform over the shifts that keep every box inside, with `probability`.
 
-    What is uncovered is grey 128. An image without boxes moves by at most a quarter of its width and height.
+    Uncovered parts are grey 128. An image without boxes moves by at most a quarter of its width and height.
     """
     if rng.random() >= probability:
         return example
@@ -75,7 +75,7 @@ def iou_crop(
     overlaps: tuple[float, ...] = OVERLAPS,
     min_visible: float = 0.3,
 ) -> Example:
-    """Crop to a window that overlaps at least one box by a minimal IoU that is drawn; boxes with their centre inside are kept.
+    """Crop to a window that overlaps at least one box by a random minimal IoU; boxes with their centre inside are kept.
 
     Liu et al. 2016 (SSD, arXiv:1512.02325), section 2.2. Each side of the window is uniform between `smallest` and 1 of the
     image's, its width between 1/2 and 2 of its height, its place uniform, all in whole pixels. The first of 50 such windows
@@ -85,8 +85,8 @@ def iou_crop(
         rng: the random generator.
         example: the image and its boxes.
         probability: the probability of a crop.
-        smallest: the smallest side of the window, as a part of the image's.
-        overlaps: the minimal IoUs to draw from; 0 is no constraint.
+        smallest: the smallest side of the window, as a fraction of the image's.
+        overlaps: the minimal IoUs to draw from; 0 means no constraint.
         min_visible: the share, 0..1, of its area that a kept box must have in the window, to which it is clipped.
 
     Returns:
@@ -125,7 +125,7 @@ def scale(
     aspect: float = 1.3,
     min_visible: float = 0.3,
 ) -> Example:
-    """Zoom and stretch the image about a random point of it; its size stays, and what is uncovered is grey 128.
+    """Zoom and stretch the image about a random point of it; its size stays the same, and uncovered parts are grey 128.
 
     Args:
         rng: the random generator.

@@ -1,4 +1,4 @@
-"""Augmentation that makes one image out of several; none of them is written into."""
+"""Augmentation that makes one image out of several, without changing them."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from yolojax.data.example import Example, place_boxes
 from yolojax.data.images import GREY, fitting_scale
 from yolojax.runtime.opencv import cv2
 
-# The four images of a mosaic meet at least this far inside, as a part of the canvas's width and height.
+# The four images of a mosaic meet at least this far inside, as a fraction of the canvas's width and height.
 MARGIN = 0.25
 
 

@@ -20,7 +20,7 @@ def augment(
     size: tuple[int, int] | None = None,
     draw_other: Callable[[np.random.Generator], Example] | None = None,
 ) -> Example:
-    """Vary an example in all ways of `config`, each with its probability.
+    """Vary an example in all the ways of `config`, each with its probability.
 
     In order: mosaic; flip, IoU crop, crop, translate, scale; mixup; colours, blur, noise. A mosaic comes first: it takes images
     as they are, and is moved as one. Mixup comes after the geometry, so that the two images move independently; the other one

@@ -27,7 +27,7 @@ def hsv(
         rng: the random generator.
         example: the image and its boxes.
         probability: the probability of a change.
-        hue: the largest turn either way, as a part of the colour circle.
+        hue: the largest turn either way, as a fraction of the colour circle.
         saturation: the largest factor; the factor is uniform from 1 to it, and inverted half of the time.
         value: the largest factor on the brightness, drawn likewise.
 

@@ -137,7 +137,7 @@ def _load(path: Path, on_problem: OnProblem) -> list[_Entries]:
 
 
 def _classes(path: Path, categories: _Entries, become_names: bool, on_problem: OnProblem) -> dict[int, str]:
-    """{id: name} of the categories; where these become the class names, they have to be fit for it."""
+    """{id: name} of the categories; if these become the class names, they must be usable as such."""
     class_of: dict[int, str] = {}
     for place, category in categories:
         where = _where(path, "category", "categories", category, place)
@@ -247,6 +247,6 @@ COCO = Format(
     recognises=lambda path: not path.is_dir() and path.suffix.lower() == ".json",
     read=lambda path, split, names, on_problem: read_coco(path, names, on_problem),
     write=_write,
-    leads_out=True,
+    may_refer_outside=True,
     marks_crowd=True,
 )

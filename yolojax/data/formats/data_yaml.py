@@ -77,7 +77,7 @@ class DataYaml:
         entries = [entries] if isinstance(entries, str) else entries
         if not isinstance(entries, list) or not entries or not all(isinstance(entry, str) for entry in entries):
             known = ", ".join(self.splits()) or "none"
-            message = f"{self.path}: no split {split!r} (there: {known}); give a folder or a list of pictures"
+            message = f"{self.path}: no split {split!r} (it has: {known}); give a folder or a list of pictures"
             on_problem("no pictures", message)
             return {}
         pictures: dict[str, str] = {}
@@ -107,7 +107,7 @@ class _Loader(yaml.SafeLoader):
 
     def compose_node(self, parent, index):
         if self.check_event(yaml.AliasEvent):
-            problem = "an alias (*name) is not read; write out what it stands for"
+            problem = "an alias (*name) is not supported; write out what it stands for"
             raise yaml.MarkedYAMLError(problem=problem, problem_mark=self.peek_event().start_mark)
         return super().compose_node(parent, index)
 
@@ -120,7 +120,7 @@ def _load(path: Path) -> dict[Any, Any]:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""
         raise InputError(f"{path}{line}: malformed YAML: {getattr(error, 'problem', None) or 'not text'}") from error
-    except Exception as error:  # PyYAML raises anything for a value that is not of the type its tag says
+    except Exception as error:  # PyYAML raises any kind for a value that does not match its tag
         raise InputError(f"{path}: malformed YAML: {error}") from error
     if not isinstance(values, dict):
         raise InputError(f"{path}: no 'key: value' lines; a data.yaml has train, val and names")

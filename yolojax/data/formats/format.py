@@ -25,9 +25,9 @@ class Format:
             returns a line for each kind of thing that it had to change. Raises OSError if a file cannot be written.
         splits: the names of a data set's splits; None for formats in which a file is one split.
         check_splits: reports each split and each line of a split that cannot be used; None where `read` does.
-        ignored: kinds of problems that reading passes over by default; "box without area" among them is listed.
+        ignored: kinds of problems that reading ignores by default; of these, "box without area" is listed.
         repeats: whether reading may report the same mistake twice, as with a label file that belongs to two pictures.
-        leads_out: whether a data set may name pictures outside its own folder that the user did not choose.
+        may_refer_outside: whether a data set may name pictures outside its own folder that the user did not choose.
         marks_crowd: whether a box can be marked as a crowd.
         marks_difficult: whether a box can be marked as difficult.
         not_kept: what else gets lost in writing, as a line for the user; "" for nothing.
@@ -41,7 +41,7 @@ class Format:
     check_splits: Callable[[Path, OnProblem], None] | None = None
     ignored: tuple[str, ...] = ("box without area", "picture twice")
     repeats: bool = True
-    leads_out: bool = False
+    may_refer_outside: bool = False
     marks_crowd: bool = False
     marks_difficult: bool = False
     not_kept: str = ""

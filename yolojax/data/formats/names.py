@@ -1,4 +1,4 @@
-"""Class names, and the files that hold them: one name a line, class i on line i + 1."""
+"""Class names, and the files that hold them: one name per line, class i on line i + 1."""
 
 import os
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from yolojax.errors import InputError
 
 
 def read_names(path: str | os.PathLike[str]) -> tuple[str, ...]:
-    """Read class names, one a line; blank lines at the end are fine.
+    """Read class names, one per line; blank lines at the end are fine.
 
     Args:
         path: the file.
@@ -24,7 +24,7 @@ def read_names(path: str | os.PathLike[str]) -> tuple[str, ...]:
     while names and not names[-1]:
         names.pop()
     if not names:
-        raise InputError(f"{path}: no class names; write one a line")
+        raise InputError(f"{path}: no class names; write one per line")
     first_line: dict[str, int] = {}
     for number, name in enumerate(names, 1):
         if not name:
@@ -36,7 +36,7 @@ def read_names(path: str | os.PathLike[str]) -> tuple[str, ...]:
 
 
 def write_names(path: str | os.PathLike[str], names: Sequence[str]) -> None:
-    """Write class names, one a line, as `read_names` reads them."""
+    """Write class names, one per line, as `read_names` reads them."""
     Path(path).write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
 
 

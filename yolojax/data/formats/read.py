@@ -1,4 +1,4 @@
-"""Any annotation format in: it is recognised by what lies there, and comes out as the same records."""
+"""Reading annotations: the format is recognised, and all formats give the same kind of records."""
 
 import os
 from collections.abc import Sequence
@@ -44,7 +44,7 @@ def read_annotations(
     Args:
         data: a text list; a folder with Annotations/ (VOC); a .json (COCO); a .yaml, or a folder with data.yaml (YOLO). With
             `:SPLIT` behind a VOC folder or a data.yaml it means that split, whatever `split` says.
-        split: of a VOC folder or a data.yaml; None: all of it. A text list and a COCO file are one split, and ignore it.
+        split: a split of a VOC folder or a data.yaml; None: all of it. It is ignored for text lists and COCO files.
         names: the class names, class 0 first; None: those of the data, which a text list does not have.
         on_problem: called for each file, line, entry and box that cannot be used; if it returns, that is left out. None: the
             first one is an InputError, but boxes without area are left out and listed (in a text list they are refused).
@@ -76,15 +76,15 @@ def read_data(data: str | os.PathLike[str], names: str | os.PathLike[str] | None
 
     Args:
         data: as for `read_annotations`; all splits unless one is named.
-        names: a file with one class name a line, or None.
-        on_problem: as for `read_annotations`, but called once for what is read twice, as a label file of two pictures, and
+        names: a file with one class name per line, or None.
+        on_problem: as for `read_annotations`, but called once for what is read twice, such as a label file of two pictures, and
             not for missing pictures: they are reported when they are opened.
 
     Returns:
         The class names and the records.
 
     Raises:
-        InputError: the data set as a whole cannot be read, as a list without pictures or a COCO file that is not JSON.
+        InputError: the data set as a whole cannot be read, such as a list without pictures or a COCO file that is not JSON.
     """
     path, chosen = split_of(data)
     form = FORMATS[recognise(path)]
@@ -102,7 +102,7 @@ def read_data(data: str | os.PathLike[str], names: str | os.PathLike[str] | None
 
 
 def split_of(data: str | os.PathLike[str]) -> tuple[str, str | None]:
-    """Take a path and the split behind it apart: "bccd:train" -> ("bccd", "train"), "bccd" -> ("bccd", None).
+    """Separate a path from the split after it: "bccd:train" -> ("bccd", "train"), "bccd" -> ("bccd", None).
 
     Raises:
         InputError: there is no such file or folder, nor one before the last colon.
@@ -132,7 +132,7 @@ def recognise(path: str | os.PathLike[str]) -> str:
 
 
 def has_splits(path: str | os.PathLike[str]) -> bool:
-    """Whether a file or folder may hold several splits, as a VOC folder and a data.yaml."""
+    """Whether a file or folder may hold several splits, as a VOC folder or a data.yaml may."""
     return FORMATS[recognise(path)].splits is not None
 
 
@@ -143,7 +143,7 @@ def splits(path: str | os.PathLike[str]) -> tuple[str, ...]:
 
 
 def outside(data: str | os.PathLike[str], records: Sequence[Record]) -> str | None:
-    """Tell where a COCO file or a data.yaml leads out of its own folder.
+    """Tell if a COCO file or a data.yaml refers to pictures outside its own folder.
 
     Text lists hold paths of the user's choosing, and VOC folders that lead elsewhere are refused.
 
@@ -155,10 +155,10 @@ def outside(data: str | os.PathLike[str], records: Sequence[Record]) -> str | No
         A line, or None.
     """
     path = Path(os.path.abspath(split_of(data)[0]))
-    if not FORMATS[recognise(path)].leads_out:
+    if not FORMATS[recognise(path)].may_refer_outside:
         return None
     folder = path if path.is_dir() else path.parent
     folder = folder.parent if folder.name == "annotations" else folder
     paths = (os.path.abspath(record.path) for record in records)
     elsewhere = [picture for picture in paths if not Path(picture).is_relative_to(folder)]
-    return f"{len(elsewhere)} pictures lie outside of {folder}, the first at {elsewhere[0]}" if elsewhere else None
+    return f"{len(elsewhere)} pictures lie outside {folder}, the first at {elsewhere[0]}" if elsewhere else None

@@ -1,4 +1,4 @@
-"""Text lists: one picture a line, `path x1,y1,x2,y2,class x1,y1,x2,y2,class ...`, corners in pixels, classes from 0."""
+"""Text lists: one picture per line, `path x1,y1,x2,y2,class x1,y1,x2,y2,class ...`, corners in pixels, classes from 0."""
 
 import os
 import re
@@ -52,7 +52,7 @@ def read_text_list(path: str | os.PathLike[str], names: Sequence[str], on_proble
             counts.append(len(boxes))
             values.extend(map(float, ",".join(boxes).split(",") if boxes else ()))
     if not paths:
-        raise InputError(f"{path}: no pictures in the list; write one a line: path {_FORM} {_FORM} ...")
+        raise InputError(f"{path}: no pictures in the list; write one per line: path {_FORM} {_FORM} ...")
     # All boxes in one table: checking them picture by picture would take several times as long.
     table = np.array(values).reshape(-1, 5)
     ends = np.cumsum(counts)
@@ -67,7 +67,7 @@ def read_text_list(path: str | os.PathLike[str], names: Sequence[str], on_proble
 
 
 def write_text_list(path: Path, records: Sequence[Record], file_names: Sequence[str]) -> None:
-    """Write records as a text list, with just the digits that bring each float32 back.
+    """Write records as a text list, with just enough digits to restore each float32.
 
     Args:
         path: the list.
@@ -142,7 +142,7 @@ def _explain(token: str) -> str:
 
 def _read(path: str, split: str | None, names: Sequence[str] | None, on_problem: OnProblem) -> NamesAndRecords:
     if names is None:
-        raise InputError(f"{path}: a text list has no class names; give a file with one a line (--names, or config.data.names)")
+        raise InputError(f"{path}: a text list has no class names; give a file of them (--names, or config.data.names)")
     return tuple(names), read_text_list(path, names, on_problem)
 
 

@@ -1,7 +1,7 @@
-"""Pascal VOC: a folder with Annotations/ID.xml, JPEGImages/ID.jpg and ImageSets/Main/SPLIT.txt, one ID a line.
+"""Pascal VOC: a folder with Annotations/ID.xml, JPEGImages/ID.jpg and ImageSets/Main/SPLIT.txt, one ID per line.
 
 Everingham et al. 2010, "The Pascal Visual Object Classes (VOC) Challenge". Corners are taken as they stand, without the shift
-by one pixel that counting from 1 would ask for.
+by one pixel that counting from 1 would require.
 """
 
 import os
@@ -23,7 +23,7 @@ from yolojax.data.problems import OnProblem
 from yolojax.errors import InputError
 
 _SIDES = ("xmin", "ymin", "xmax", "ymax")
-# The devkit's CLASS_SPLIT.txt, which say which pictures show a class, and a line of one.
+# The devkit's CLASS_SPLIT.txt files, which say which pictures show a class, and the form of their lines.
 _CLASS_LIST = re.compile(r".+_(train|val|trainval|test)")
 _CLASS_LINE = re.compile(r"\S+ +(-1|0|1)")
 
@@ -38,7 +38,7 @@ def read_voc(
         split: reads ImageSets/Main/SPLIT.txt, where a name that is there twice counts once; None: every file of Annotations.
         names: the class names; None: the sorted names of all of Annotations, so that every split has the same classes.
         on_problem: called, with file and line, for XML that is malformed or has a DTD, an object without name or bndbox,
-            corners that are no numbers, inverted or without area, a name that is not in `names`, a missing file, a name or
+            corners that are not numbers, inverted or without area, a name that is not in `names`, a missing file, a name or
             <filename> that leads out of its folder. If it returns, that is left out, but a record is kept without its picture.
 
     Returns:
@@ -163,18 +163,18 @@ def _split_ids(folder: Path, split: str, on_problem: OnProblem) -> list[tuple[st
     path = folder / "ImageSets/Main" / f"{split}.txt"
     if not os.path.lexists(path):
         known = ", ".join(_splits(folder)) or "none"
-        raise InputError(f"{path}: there is no such split (there: {known}); write one name of Annotations a line")
+        raise InputError(f"{path}: there is no such split (there are: {known}); write one name from Annotations per line")
     members = {}
     for number, line in enumerate(read_lines(path, on_problem), 1):
         name = line.strip()
         if ".." in Path(name).parts or os.path.isabs(name):
-            on_problem("path outside", f"{path}:{number}: {name!r} leads out of Annotations; write names of its files")
+            on_problem("path outside", f"{path}:{number}: {name!r} leads out of Annotations; write the names of files there")
         elif name in members:
             on_problem("picture twice", f"{path}:{number}: {name} is already at {members[name]}; keep one")
         elif name:
             members[name] = f"{path}:{number}"
     if not members:
-        raise InputError(f"{path}: the split is empty; write one name of Annotations a line")
+        raise InputError(f"{path}: the split is empty; write one name from Annotations per line")
     return list(members.items())
 
 
@@ -195,7 +195,7 @@ def _pictures(folder: Path, on_problem: OnProblem) -> dict[str, list[str]]:
 def _picture(
     folder: Path, name: str, tree: Element, pictures: Mapping[str, list[str]], path: Path, on_problem: OnProblem
 ) -> str | None:
-    """The path of a picture: named as its annotation, whatever the ending; else as <filename> says. None: out of the folder."""
+    """The path of a picture, named like its annotation, or else as <filename> says. None: outside the folder."""
     stated = tree.text_of("filename")
     named_alike = pictures.get(name, [])
     file_name = stated if stated in named_alike or not named_alike else named_alike[0]

@@ -1,7 +1,7 @@
 """YOLO as Ultralytics and Darknet write it: data.yaml, and a text file of normalised boxes for every picture.
 
-docs.ultralytics.com/datasets/detect: a line is `class x y width height`, centre and size as parts of the picture's width and
-height, in labels/ where the picture is in images/.
+docs.ultralytics.com/datasets/detect: a line is `class x y width height`, centre and size as fractions of the picture's width
+and height, in labels/ where the picture is in images/.
 """
 
 import os
@@ -165,7 +165,7 @@ def _rows(label: str, size: tuple[int, int], numbers: Sequence[int], on_problem:
         if not (class_id.is_integer() and has_name(class_id, len(numbers))):
             on_problem("class without a name", f"{where}: {class_without_name(fields[0], len(numbers))}")
         elif not all(-_ROUNDING <= part <= 1 + _ROUNDING for part in (x, y, w, h)):
-            message = f"{where}: {line.strip()!r} is not normalised; write parts of the picture's sides, 0 to 1"
+            message = f"{where}: {line.strip()!r} is not normalised; write fractions of the picture's width and height, 0 to 1"
             on_problem("malformed box", message)
         else:
             corners = ((x - w / 2) * width, (y - h / 2) * height, (x + w / 2) * width, (y + h / 2) * height)
@@ -194,6 +194,6 @@ YOLO = Format(
     read=read_yolo,
     write=_write,
     splits=lambda path: _data_yaml(path).splits(),
-    leads_out=True,
-    not_kept="corners became rounded parts of the picture's width and height: they come back to about 1e-4 pixels",
+    may_refer_outside=True,
+    not_kept="corners became rounded fractions of the picture's width and height, exact to about 1e-4 pixels",
 )

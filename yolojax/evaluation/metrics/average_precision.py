@@ -117,7 +117,7 @@ def precision_recall(matches: Matches) -> tuple[np.ndarray, np.ndarray, np.ndarr
     """Precision and recall of one class as detections are accepted down to each score.
 
     Args:
-        matches: of one class.
+        matches: the matches of one class.
 
     Returns:
         Precision, recall and scores, (k,) float64 each, by falling score, one entry for every detection that is not

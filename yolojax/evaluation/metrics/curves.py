@@ -75,7 +75,7 @@ def f1_at(counts: Counts, scores: np.ndarray) -> np.ndarray:
     """F1, the harmonic mean of precision and recall, at each score threshold.
 
     Args:
-        counts: of one class, or of all together.
+        counts: the counts of one class, or of all together.
         scores: (s,) float64, thresholds; detections with exactly that score count.
 
     Returns:

@@ -131,7 +131,7 @@ def assign_greedily(
 
     All detections propose at once; a truth keeps the one with the highest score, and the others propose to their next
     truth. Every truth prefers the same detections, so the result of this deferred acceptance (Gale and Shapley 1962) is
-    the same as that of serving one detection after the other.
+    the same as if one detection after another chose.
 
     Args:
         pairs: sorted by detection; the truths of one detection are in its order of preference.

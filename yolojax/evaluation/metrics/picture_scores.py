@@ -1,4 +1,4 @@
-"""The F1 of every single image."""
+"""The F1 of each image."""
 
 from collections.abc import Sequence
 from typing import TypedDict
@@ -32,7 +32,7 @@ def picture_scores(
     score_threshold: float,
     iou_threshold: float = IOU_THRESHOLD,
 ) -> list[PictureScore]:
-    """Scores each image by itself, matched as COCO does.
+    """Scores each image on its own, matched as COCO does.
 
     Args:
         detections: one entry per image.

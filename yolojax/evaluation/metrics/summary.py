@@ -22,8 +22,8 @@ def summarize(detections: Sequence[ImageDetections], truths: Sequence[ImageTruth
         names: the name of every class, all different.
 
     Returns:
-        A dict in which numbers that are undefined for want of truths are NaN, and only boxes that are not ignored are
-        counted:
+        A dict in which numbers that are undefined because there are no truths are NaN, and only boxes that are not ignored
+        are counted:
 
         - the twelve of `coco_metrics`;
         - "voc_ap50" and "voc_ap50_11point", means over the classes with a truth that counts;

@@ -81,7 +81,7 @@ def write_comparison(
     """Writes folder/compare_NAME.html: the numbers and curves of both evaluations, and the images where they differ most.
 
     Args:
-        folder: of the first evaluation.
+        folder: the folder of the first evaluation.
         metrics: metrics.json of the first.
         outcome: detections and truths of the first.
         source: the split, for its images.
@@ -97,8 +97,8 @@ def write_comparison(
     boxes, other_boxes = ({name: row["boxes"] for name, row in m["per_class"].items()} for m in (metrics, other.metrics))
     if boxes != other_boxes or metrics["images"] != other.metrics["images"]:
         raise InputError(
-            f"{other.folder} has {other.metrics['images']} images with {other.metrics['boxes']} boxes of these classes, this "
-            f"evaluation {metrics['images']} with {metrics['boxes']}: not the same data; {other.again}"
+            f"{other.folder} has {other.metrics['images']} images with {other.metrics['boxes']} boxes of these classes, but "
+            f"this evaluation has {metrics['images']} with {metrics['boxes']}: not the same data; {other.again}"
         )
     labels = _labels(metrics, other)
     title = f"{labels[0]} vs. {labels[1]}"

@@ -13,7 +13,7 @@ History: TypeAlias = Mapping[str, Mapping[str, np.ndarray]]
 
 
 def read_history(path: str | os.PathLike[str]) -> History:
-    """Reads the numbers of a metrics.jsonl by split, also if the run was resumed, or killed while writing.
+    """Reads the numbers of a metrics.jsonl by split, even if the run was resumed, or killed while writing.
 
     If a step has several lines, the last one counts. Lines that are not a JSON object with a step are skipped.
 

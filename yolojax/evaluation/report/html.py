@@ -129,7 +129,7 @@ def _classes(metrics: Mapping[str, Any]) -> Iterator[str]:
     )
     absent = metrics["absent"]
     for key, text in (
-        ("without_truth", "No ground truth in this split, so average precision is undefined and no mean counts them"),
+        ("without_truth", "No ground truth in this split, so average precision is undefined and the means leave them out"),
         ("without_detections", "Never detected"),
     ):
         if absent[key]:
@@ -207,4 +207,4 @@ def _speed(metrics: Mapping[str, Any]) -> Iterator[str]:
         for stage, value in known.items()
     ]
     yield table(("stage", "per image", ""), rows)
-    yield note("Each stage was measured by itself, reading on one thread; during an evaluation the stages overlap.")
+    yield note("Each stage was measured on its own, reading on one thread; during an evaluation the stages overlap.")

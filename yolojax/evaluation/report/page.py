@@ -100,8 +100,8 @@ def plot(figure: Figure, prefix: str, caption: str, lines: Iterable[Line] = ()) 
     """A figure as inline SVG with a legend and a caption.
 
     Args:
-        figure: of matplotlib.
-        prefix: of the ids in the SVG, different for every figure of a page.
+        figure: a matplotlib figure.
+        prefix: prefix of the ids in the SVG, different for every figure of a page.
         caption: plain text.
         lines: the lines to name in the legend.
     """

@@ -50,7 +50,7 @@ def choose_pictures(scores: Sequence[PictureScore], number: int = 4) -> dict[str
 
     Args:
         scores: one per image.
-        number: of each kind, at most.
+        number: the largest number of each kind.
 
     Returns:
         {"best": [...], "worst": [...], "random": [...]}: positions in the list, none of them twice.

@@ -107,7 +107,7 @@ def confusion_figure(names: Sequence[str], matrix: ArrayLike) -> Figure:
     """A confusion matrix: rows are the ground truth, and the tint of a cell is its share of the row.
 
     Args:
-        names: of the rows and columns. Names and counts are written only if there are few.
+        names: the names of the rows and columns. Names and counts are written only if there are few.
         matrix: (n, n) counts.
     """
     counts = np.asarray(matrix, float).reshape(len(names), len(names))
@@ -155,7 +155,7 @@ def save_png(figure: Figure, path: str | os.PathLike[str], lines: Sequence[Line]
 
     Args:
         figure: it is changed by the legend.
-        path: of the file.
+        path: the path of the file.
         lines: the lines to name in the legend.
     """
     with _styled():

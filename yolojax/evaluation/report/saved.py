@@ -17,8 +17,8 @@ class SavedEvaluation(NamedTuple):
     """An earlier evaluation.
 
     Attributes:
-        name: of its workdir, or of its folder if that is not in a workdir.
-        folder: of its files.
+        name: the name of its workdir, or of its folder if that is not in a workdir.
+        folder: the folder of its files.
         metrics: the contents of metrics.json.
         detections: by image id, boxes (k, 4) xyxy in pixels, scores (k,) and class ids (k,), for the images with detections.
         history: the course of its training; empty if the folder is not in a workdir.
@@ -52,7 +52,7 @@ def read_evaluation(path: str | os.PathLike[str], split: str) -> SavedEvaluation
     metrics, results = (_read_json(folder / name) for name in ("metrics.json", "detections.json"))
     if not isinstance(metrics, dict) or metrics.get("split") != split:
         other_split = metrics.get("split") if isinstance(metrics, dict) else None
-        raise InputError(f"{folder / 'metrics.json'} is of the split {other_split!r}, not {split!r}; {again}")
+        raise InputError(f"{folder / 'metrics.json'} is for the split {other_split!r}, not {split!r}; {again}")
     if "pictures" not in metrics or "curves" not in metrics:
         raise InputError(f"{folder / 'metrics.json'} was written by an older version; {again}")
     try:
@@ -78,7 +78,7 @@ def check_fits(other: SavedEvaluation, names: Sequence[str], pictures: int) -> N
         raise InputError(f"{other.folder} has other classes than this run: {', '.join(metrics['per_class'])}")
     number = metrics["images"] + metrics["unreadable"]
     if number != pictures:
-        raise InputError(f"{other.folder} was evaluated on {number} images, this split has {pictures}; {other.again}")
+        raise InputError(f"{other.folder} was evaluated on {number} images, but this split has {pictures}; {other.again}")
 
 
 def _by_picture(results: list[dict[str, Any]]) -> dict[int, tuple[np.ndarray, np.ndarray, np.ndarray]]:
