@@ -77,7 +77,8 @@ def test_there_and_back(data, tmp_path, first, second):
 
 def test_what_is_lost_is_said(data, tmp_path):
     said = {to: convert([data], to, tmp_path / to) for to in FORMATS}
-    assert said["coco"] == ["part: 3 pictures, 3 boxes", "1 boxes without area were left out"]
+    place = f"{data}: annotation 3: box 3,4,8,4 has no area"
+    assert said["coco"] == ["part: 3 pictures, 3 boxes", f"1 boxes without area were left out, the first at {place}"]
     assert "1 boxes around crowds were left out: text cannot mark them" in said["text"]
     assert any("classes.names" in line for line in said["voc"])
     assert any("rounded fractions" in line for line in said["yolo"])

@@ -134,9 +134,9 @@ def test_a_share_of_zero_writes_no_list(data, tmp_path):
 def test_what_lists_cannot_express_is_said(real_data, tmp_path):
     data = real_data / "bccd"
     split = split_data(data, tmp_path / "out", seed=1)
-    _, records, left_out = read_annotations(data)
+    _, records, problems = read_annotations(data)
     assert sum(len(part) for part in split.parts.values()) == len(records)
-    assert len(left_out) == 2 and "2 boxes without area were left out" in split.losses
+    assert len(problems) == 2 and any(line.startswith("2 boxes without area were left out") for line in split.losses)
     difficult = sum(int(record.difficult.sum()) for record in records)
     assert len(split.losses) == 1 + bool(difficult)
     again = read_annotations(tmp_path / "out/train.txt", names=split.names)

@@ -9,6 +9,7 @@ from yolojax.data.formats.format import Format
 from yolojax.data.formats.names import check_names
 from yolojax.data.formats.read import FORMATS, has_splits, read_annotations, split_of, splits
 from yolojax.data.image_size import picture_sizes
+from yolojax.data.problems import Problem, summarise
 from yolojax.errors import InputError
 
 _Parts = dict[str, list[Record]]
@@ -66,7 +67,8 @@ def _read(
 ) -> tuple[Sequence[str], _Parts, list[str]]:
     """The class names, {split: records} of all the data, and lines about it."""
     parts: _Parts = {}
-    lines, left_out = [], set()
+    lines: list[str] = []
+    problems: list[Problem] = []
     for entry in data:
         path, chosen = split_of(entry)
         folder = path if os.path.isdir(path) else os.path.dirname(path)
@@ -84,8 +86,8 @@ def _read(
                     raise InputError(f"{record.source}: {record.path} is in the split {part!r} already: {known[record.path]}")
             parts[part] = parts.get(part, []) + annotations.records
             lines.append(_describe(part, annotations.records))
-            left_out.update(annotations.left_out)
-    return names or (), parts, lines + ([f"{len(left_out)} boxes without area were left out"] if left_out else [])
+            problems += annotations.problems
+    return names or (), parts, lines + summarise(problems)
 
 
 def _describe(part: str, records: Sequence[Record]) -> str:

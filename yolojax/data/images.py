@@ -17,7 +17,12 @@ _TOO_MANY = (
     "environment variable OPENCV_IO_MAX_IMAGE_PIXELS"
 )
 # The extensions by which pictures are found in a folder.
-ENDINGS = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
+ENDINGS = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".bmp", ".dib", ".webp", ".tif", ".tiff", ".gif", ".avif", ".jp2"}
+    | {".ppm", ".pgm", ".pbm", ".pnm"}
+)
+# Extensions of pictures that OpenCV does not read, so that such a file is named and not passed over.
+UNREAD_ENDINGS = frozenset({".heic", ".heif", ".jxl", ".svg", ".psd", ".dng", ".cr2", ".nef", ".arw", ".raw", ".dcm", ".npy"})
 
 
 class ImageTransform(NamedTuple):

@@ -20,6 +20,7 @@ from yolojax.data.formats.read import Annotations, has_splits, outside, read_ann
 from yolojax.data.formats.text import read_text_list
 from yolojax.data.image_size import read_size
 from yolojax.data.images import read_image
+from yolojax.data.problems import summarise
 from yolojax.data.sampling import SCENE
 from yolojax.data.source import Source, UnreadablePicture
 from yolojax.errors import InputError
@@ -39,7 +40,7 @@ class ListSource:
     Attributes:
         names: the class names.
         records: a `Record` for each picture.
-        left_out: a line for each box that was left out.
+        problems: what was left out, or read in another way than it stands.
         cache_bytes: how many bytes of decoded pictures are kept in memory: the first that fit.
     """
 
@@ -47,7 +48,7 @@ class ListSource:
         """Take what was read; `outside` is a line about pictures outside the data set's folder, for `notes`."""
         self.names: Sequence[str] = annotations.names
         self.records = annotations.records
-        self.left_out = annotations.left_out
+        self.problems = annotations.problems
         self.cache_bytes = self._free_bytes = cache_bytes
         self._outside = outside
         self._images: dict[int, np.ndarray] = {}
@@ -60,8 +61,7 @@ class ListSource:
         """Lines about boxes that are not trained on, pictures elsewhere, and the memory that pictures take."""
         crowd = sum(int(record.crowd.sum()) for record in self.records)
         notes = [f"{split}: {crowd} boxes around crowds are not trained on, and are ignored in evaluation"] if crowd else []
-        if self.left_out:
-            notes.append(f"{split}: {len(self.left_out)} boxes without area were left out, the first at {self.left_out[0]}")
+        notes += [f"{split}: {line}" for line in summarise(self.problems)]
         if self._outside:
             notes.append(f"{split}: {self._outside}")
         if self.cache_bytes:

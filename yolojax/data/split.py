@@ -13,6 +13,7 @@ from yolojax.data.formats.links import relative_path
 from yolojax.data.formats.names import check_names, write_names
 from yolojax.data.formats.read import FORMATS, read_annotations
 from yolojax.data.formats.text import write_text_list
+from yolojax.data.problems import summarise
 from yolojax.errors import InputError
 
 TRAIN = 0
@@ -83,9 +84,7 @@ def split_data(
     except OSError as error:
         raise InputError(f"{error.filename or out}: cannot be written: {error.strerror}") from error
     lost = losses(annotations.records, FORMATS["text"])
-    if annotations.left_out:
-        lost.append(f"{len(annotations.left_out)} boxes without area were left out")
-    return Split(class_names, parts, lost)
+    return Split(class_names, parts, lost + summarise(annotations.problems))
 
 
 def divide(classes: Sequence[np.ndarray], num_classes: int, shares: Sequence[float], seed: int) -> np.ndarray:

@@ -39,8 +39,8 @@ def coco(tmp_path):
 
 def test_sparse_categories_crowds_and_negatives(coco, tmp_path):
     path = coco()
-    names, records, left_out = read_annotations(path)
-    assert names == ("car", "dog", "brush") and left_out == []
+    names, records, problems = read_annotations(path)
+    assert names == ("car", "dog", "brush") and problems == []
     assert [record.path for record in records] == [str(tmp_path / name) for name in ("a.jpg", "sub/b.png", "c")]
     a, b, c = records
     assert a.boxes.tolist() == [[0, 0, 5, 5]] and a.classes.tolist() == [0] and a.crowd.tolist() == [False]
@@ -75,11 +75,11 @@ def test_pictures_are_found_where_they_usually_are(coco, tmp_path, path, picture
     assert [record.path for record in records] == [str(tmp_path / pictures / image["file_name"]) for image in IMAGES]
 
 
-def test_boxes_without_area_are_left_out_and_listed(coco):
+def test_boxes_without_area_are_problems_and_listed(coco):
     flat = {"id": "x", "image_id": 7, "category_id": 3, "bbox": [4, 4, 0, 2]}
-    _names, records, left_out = read_annotations(path := coco(annotations=[*ANNOTATIONS, flat]))
+    _names, records, problems = read_annotations(path := coco(annotations=[*ANNOTATIONS, flat]))
     assert len(records[0].boxes) == 1
-    assert left_out == [f"{path}: annotation 'x': box 4,4,4,6 has no area"]
+    assert problems == [("box without area", f"{path}: annotation 'x': box 4,4,4,6 has no area")]
 
 
 def changed(entries, place, **fields):
@@ -160,8 +160,8 @@ def test_wrong_values_are_one_line(coco, data):
     entries = [dict(entry) for entry in groups[group]]
     entries[place][field] = data.draw(JSON)
     try:
-        _names, records, left_out = read_annotations(coco(**{group: entries}))
+        _names, records, problems = read_annotations(coco(**{group: entries}))
     except InputError as error:
         assert "\n" not in str(error)
     else:
-        assert sum(len(record.boxes) for record in records) + len(left_out) == 3
+        assert sum(len(record.boxes) for record in records) + len(problems) == 3

@@ -33,8 +33,8 @@ def test_the_split_behind_a_colon(tmp_path):
 def test_text_lists(tmp_path):
     (tmp_path / "a.jpg").touch()
     (tmp_path / "list.txt").write_text("a.jpg 1,2,3,4,0\n")
-    names, (record,), left_out = read_annotations(tmp_path / "list.txt", "train", names=["cat"])
-    assert names == ("cat",) and left_out == [] and record.boxes.tolist() == [[1, 2, 3, 4]]
+    names, (record,), problems = read_annotations(tmp_path / "list.txt", "train", names=["cat"])
+    assert names == ("cat",) and problems == [] and record.boxes.tolist() == [[1, 2, 3, 4]]
     with pytest.raises(InputError, match=r"list\.txt: a text list has no class names; .* \(--names, or config\.data\.names\)"):
         read_annotations(tmp_path / "list.txt")
     with pytest.raises(InputError, match=r"list\.txt has no splits; leave out :train"):

@@ -38,8 +38,8 @@ def voc(tmp_path):
 
 def test_boxes_difficult_and_negatives(voc):
     folder = voc({"a 1": annotation(CAT, DOG), "b": annotation()}, train=["a 1", "b", ""], val=["b"])
-    names, records, left_out = read_annotations(folder, "train")
-    assert names == ("cat", "dog") and left_out == []
+    names, records, problems = read_annotations(folder, "train")
+    assert names == ("cat", "dog") and problems == []
     first, second = records
     assert first.path == str(folder / "JPEGImages/a 1.jpg") and first.source == str(folder / "Annotations/a 1.xml")
     np.testing.assert_array_equal(first.boxes, np.array([[1, 2.5, 30, 40]] * 2, np.float32))
@@ -60,11 +60,11 @@ def test_every_split_counts_the_same_classes(voc):
     assert given.names == ("dog", "cat") and given.records[0].classes == [0]
 
 
-def test_boxes_without_area_are_left_out_and_listed(voc):
+def test_boxes_without_area_are_problems_and_listed(voc):
     flat = CAT.replace("<xmax>30", "<xmax>1")
-    _names, records, left_out = read_annotations(voc({"a": annotation(CAT, flat)}))
+    _names, records, problems = read_annotations(voc({"a": annotation(CAT, flat)}))
     assert len(records[0].boxes) == 1
-    assert [line.rpartition("/")[2] for line in left_out] == ["a.xml:8: box 1,2.5,1,40 has no area"]
+    assert [line.rpartition("/")[2] for _kind, line in problems] == ["a.xml:8: box 1,2.5,1,40 has no area"]
 
 
 def test_pictures_of_other_endings_and_names(voc):
@@ -157,7 +157,7 @@ def test_damage_is_one_line(voc, data):
         text[place : place + data.draw(st.integers(0, 9))] = data.draw(st.binary(max_size=4))
     folder = voc({"a": bytes(text)})
     try:
-        names, (record,), _left_out = read_annotations(folder)
+        names, (record,), _problems = read_annotations(folder)
     except InputError as error:
         assert "\n" not in str(error) and "voc/Annotations" in str(error)
     else:
@@ -167,9 +167,9 @@ def test_damage_is_one_line(voc, data):
 def test_blood_cells(real_data):
     counts = {}
     for split in (None, "train", "val", "test"):
-        names, records, left_out = read_annotations(real_data / "bccd", split)
+        names, records, problems = read_annotations(real_data / "bccd", split)
         assert names == ("Platelets", "RBC", "WBC")
-        counts[split] = (len(records), sum(len(record.boxes) for record in records) + len(left_out), len(left_out))
+        counts[split] = (len(records), sum(len(record.boxes) for record in records) + len(problems), len(problems))
         if split is None:
             classes = np.concatenate([record.classes for record in records])
             # grep -h '<name>' Annotations/*.xml | sort | uniq -c, less the two without area, which are red cells.

@@ -42,8 +42,8 @@ LABELS = {
 
 def test_boxes_in_pixels_and_negatives(yolo, tmp_path):
     path = yolo(LABELS)
-    names, records, left_out = read_annotations(path, "train")
-    assert names == ("cat", "dog") and left_out == []
+    names, records, problems = read_annotations(path, "train")
+    assert names == ("cat", "dog") and problems == []
     found = [os.path.relpath(record.path, tmp_path) for record in records]
     assert found == ["images/train/a.png", "images/train/c.v1.png", "images/train/deep/b.jpg"]
     first, empty, unlabelled = records
@@ -100,11 +100,11 @@ def test_names_file_in_place_of_the_names(yolo):
     assert read_annotations(yolo(LABELS, "val: images/val\nnames: [1, b]"), "val").names == ("1", "b")
 
 
-def test_boxes_without_area_are_left_out_and_listed(yolo, tmp_path):
+def test_boxes_without_area_are_problems_and_listed(yolo, tmp_path):
     path = yolo({"images/train/a.png": "0 .5 .5 .5 .5\n0 0.5 0.5 0 0.5\n"})
-    _names, (record,), left_out = read_annotations(path, "train")
+    _names, (record,), problems = read_annotations(path, "train")
     assert len(record.boxes) == 1
-    assert left_out == [f"{tmp_path}/labels/train/a.txt:2: box 40,10,40,30 has no area"]
+    assert problems == [("box without area", f"{tmp_path}/labels/train/a.txt:2: box 40,10,40,30 has no area")]
 
 
 def test_a_picture_that_is_none_is_left_to_whoever_opens_it(yolo, tmp_path):

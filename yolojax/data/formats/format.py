@@ -25,7 +25,7 @@ class Format:
             returns a line for each kind of thing that it had to change. Raises OSError if a file cannot be written.
         splits: the names of a data set's splits; None for formats in which a file is one split.
         check_splits: reports each split and each line of a split that cannot be used; None where `read` does.
-        ignored: kinds of problems that reading ignores by default; of these, "box without area" is listed.
+        stops: kinds of problems that stop a training in this format, although `problems.KINDS` lets them pass.
         repeats: whether reading may report the same mistake twice, as with a label file that belongs to two pictures.
         may_refer_outside: whether a data set may name pictures outside its own folder that the user did not choose.
         marks_crowd: whether a box can be marked as a crowd.
@@ -39,7 +39,7 @@ class Format:
     write: Write
     splits: Callable[[Path], tuple[str, ...]] | None = None
     check_splits: Callable[[Path, OnProblem], None] | None = None
-    ignored: tuple[str, ...] = ("box without area", "picture twice")
+    stops: frozenset[str] = frozenset()
     repeats: bool = True
     may_refer_outside: bool = False
     marks_crowd: bool = False

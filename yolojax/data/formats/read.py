@@ -12,7 +12,7 @@ from yolojax.data.formats.names import read_names
 from yolojax.data.formats.text import TEXT
 from yolojax.data.formats.voc import VOC
 from yolojax.data.formats.yolo import YOLO
-from yolojax.data.problems import OnProblem, refuse
+from yolojax.data.problems import Effect, OnProblem, Problem, effect_of, refuse
 from yolojax.errors import InputError
 
 # The first that recognises a file or folder reads it; any file can be a text list.
@@ -25,12 +25,12 @@ class Annotations(NamedTuple):
     Attributes:
         names: the class names, class 0 first.
         records: one for each picture.
-        left_out: a line for each box that was left out.
+        problems: what was left out, or read in another way than it stands; see `problems.summarise`.
     """
 
     names: tuple[str, ...]
     records: list[Record]
-    left_out: list[str]
+    problems: list[Problem]
 
 
 def read_annotations(
@@ -47,10 +47,11 @@ def read_annotations(
         split: a split of a VOC folder or a data.yaml; None: all of it. It is ignored for text lists and COCO files.
         names: the class names, class 0 first; None: those of the data, which a text list does not have.
         on_problem: called for each file, line, entry and box that cannot be used; if it returns, that is left out. None: the
-            first one is an InputError, but boxes without area are left out and listed (in a text list they are refused).
+            first one is an InputError, unless `problems.KINDS` lets its kind pass and the format does not stop at it; those are
+            listed.
 
     Returns:
-        The class names, the records, and lines about boxes that were left out.
+        The class names, the records, and the problems that did not stop the reading.
 
     Raises:
         InputError: the data set as a whole cannot be read; the message names file and line.
@@ -59,16 +60,15 @@ def read_annotations(
     form = FORMATS[recognise(path)]
     if chosen and not form.splits:
         raise InputError(f"{data}: {path} has no splits; leave out :{chosen}")
-    left_out = []
+    problems: list[Problem] = []
 
-    def refuse_or_list(kind, message):
-        if kind not in form.ignored:
+    def refuse_or_list(kind: str, message: str) -> None:
+        if kind in form.stops or effect_of(kind) is Effect.STOP:
             refuse(kind, message)
-        elif kind == "box without area":
-            left_out.append(message)
+        problems.append(Problem(kind, message))
 
     class_names, records = form.read(path, chosen or split, tuple(names) if names else None, on_problem or refuse_or_list)
-    return Annotations(class_names, records, left_out)
+    return Annotations(class_names, records, problems)
 
 
 def read_data(data: str | os.PathLike[str], names: str | os.PathLike[str] | None, on_problem: OnProblem) -> NamesAndRecords:

@@ -162,6 +162,6 @@ TEXT = Format(
     recognises=lambda path: not path.is_dir(),
     read=_read,
     write=_write,
-    ignored=(),
+    stops=frozenset({"box without area"}),
     repeats=False,
 )
