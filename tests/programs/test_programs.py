@@ -207,7 +207,7 @@ def test_detect_takes_paths_as_they_come_and_ctrl_c_keeps_what_was_done(environm
     assert len(labels) == len(found) == len(list(out.glob("crops/*/*.png")))
 
 
-@pytest.mark.slow  # tests/darknet/test_convert.py does the same within one process
+@pytest.mark.slow  # tests/export/test_darknet.py does the same within one process
 def test_a_trained_run_as_darknets_files_finds_the_same(environment, finished, tmp_path):
     workdir, _ = finished
     write_image(tmp_path / "scene.png", compose_scene(np.random.default_rng(0), *split_digits()[1], size=160).image)
