@@ -142,7 +142,7 @@ def test_two_evaluations_side_by_side(environment, finished, tmp_path):
     shutil.copytree(workdir / "eval/val", tmp_path / "before")
     printed = succeed(environment, "eval.py", "--workdir", workdir, "--checkpoint=last", "--compare", tmp_path / "before")
     page = workdir / "eval/val/compare_before.html"
-    assert "run beside before" in page.read_text() and str(page) in printed
+    assert "run vs. before" in page.read_text() and str(page) in printed
     folders = tmp_path / "before", workdir / "eval/val"
     before, after = (json.loads((folder / "metrics.json").read_text()) for folder in folders)
     row = next(line for line in printed.splitlines() if line.startswith("AP50  "))
