@@ -8,9 +8,8 @@ import pytest
 from tests.helpers.cfgs import CSP, FACE, ZOO, random_floats, random_variables
 from tests.oracle import darknet as oracle
 from yolojax.config import ModelConfig
-from yolojax.darknet.cfg import parse_cfg, read_cfg
-from yolojax.darknet.describe import cfg_text, recognise
-from yolojax.darknet.layers import build_layers
+from yolojax.darknet.cfg import parse_cfg
+from yolojax.darknet.describe import cfg_text
 from yolojax.darknet.network import build_network, grid_from_config, model_from_config, network_from_cfg
 from yolojax.darknet.places import places
 from yolojax.darknet.weights import Header, read_weights, write_weights
@@ -147,28 +146,6 @@ def test_our_networks_and_those_of_their_cfgs_give_the_same(name, tmp_path):
         assert one.dtype == two.dtype == np.float64
         np.testing.assert_allclose(one, two, rtol=1e-4)
     assert build_network(parse_cfg(cfg_text(config, (64, 96))))[1] == build_grid(config, (64, 96))
-
-
-def test_the_networks_of_the_published_cfgs_are_ours(real_data):
-    for path, name, classes in (
-        ("yolov3", "yolov3", 80),
-        ("yolov3-voc", "yolov3", 20),
-        ("yolov3-spp", "yolov3_spp", 80),
-        ("yolov3-tiny", "yolov3_tiny", 80),
-        ("yolov4-tiny", None, 80),
-    ):
-        sections = read_cfg(real_data / f"darknet/cfg/{path}.cfg")
-        size, layers = build_layers(sections)
-        found = recognise(size, layers, build_network(sections)[1], classes)
-        assert (found and found.name) == name
-        if found:  # the layers are equal, one by one, and so are the anchors
-            assert found.width == 1 and build_layers(parse_cfg(cfg_text(found, size))) == (size, layers)
-
-
-def test_a_network_of_nothing_but_a_head_is_none_of_ours():
-    sections = parse_cfg("[net]\nwidth=32\nheight=32\n[convolutional]\nfilters=6\n[yolo]\nclasses=1\nanchors=4,6\n")
-    _, grid = build_network(sections)
-    assert recognise(*build_layers(sections), grid, 1) is None
 
 
 def test_training_draws_dropout_and_gives_a_gradient_to_every_parameter():

@@ -5,16 +5,12 @@ import subprocess
 import sys
 
 import numpy as np
-import pytest
 
-from tests.helpers.text_list import GRID, NAMES, PICTURES, assert_same, relist
-from yolojax.config import Config
-from yolojax.data import digits
+from tests.helpers.text_list import GRID, PICTURES, assert_same, relist
 from yolojax.data.images import letterbox, read_image
 from yolojax.data.pipeline import collate, train_batches, train_sample, val_batches, val_sample
 from yolojax.data.sampling import sampler
-from yolojax.data.sources import ListSource, open_split
-from yolojax.errors import InputError
+from yolojax.data.sources import open_split
 from yolojax.targets import assign
 
 
@@ -188,41 +184,6 @@ def test_types_and_shapes_of_a_batch(config):
     assert set(map(type, counts.values())) == {int}
 
 
-@pytest.fixture
-def digits_config():
-    config = Config(seed=3)
-    config.data.source = "digits"
-    config.data.size = (64, 96)
-    config.data.digits_train, config.data.digits_val = 20, 10
-    return config
-
-
-def test_digits_of_validation_are_held_out(digits_config):
-    train, val = (open_split(digits_config, split) for split in ("train", "val"))
-    assert (len(train), len(val)) == (20, 10)
-    for source, expected in zip((train, val), digits.split_digits(), strict=True):
-        assert_same(list(source.glyphs), list(expected))
-    # Nor do scenes of the same number share their background and places.
-    assert any((train.example(0, n).image[0, 0] != val.example(0, n).image[0, 0]).any() for n in range(4))
-    assert train.names == val.names == tuple("0123456789")
-
-
-def test_digits_are_drawn_anew_in_every_epoch_but_always_the_same(digits_config):
-    train, val = (open_split(digits_config, split) for split in ("train", "val"))
-    scenes = {
-        source.example(epoch, index).image.tobytes()
-        for source, epoch, index in itertools.product((train, val), range(3), range(4))
-    }
-    assert len(scenes) == 24
-    again = open_split(digits_config, "train")
-    assert_same(again.example(2, 3), train.example(2, 3))
-    digits_config.seed += 1
-    other = open_split(digits_config, "train").example(2, 3)
-    assert other.image.tobytes() != train.example(2, 3).image.tobytes()
-    image, boxes, classes = train.example(0, 0)
-    assert image.shape == (64, 64, 3) and 1 <= len(boxes) == len(classes)
-
-
 def test_digits_go_through_the_pipeline(digits_config):
     digits_config.train.batch_size = 6
     source = open_split(digits_config, "train")
@@ -231,37 +192,6 @@ def test_digits_go_through_the_pipeline(digits_config):
     batch = expected[0][0]
     assert batch.images.shape == (6, 64, 96, 3)
     assert (batch.targets.classes[:, 0] >= 0).all() and batch.targets.classes.max() <= 9
-
-
-def test_splits_and_names(config, digits_config):
-    assert isinstance(open_split(config, "val"), ListSource)
-    assert open_split(config, "train").names == NAMES
-    assert open_split(digits_config, "train").names == tuple("0123456789")
-    names = config.data.train.replace("list.txt", "classes.names")
-    with open(names, "w") as file:
-        file.write("left\nright\n")
-    config.data.class_names, config.data.names = (), names
-    config.data.source = "list"
-    with pytest.raises(InputError, match=r"list\.txt:2: class 2 has no name: there are 2"):
-        open_split(config, "train")
-    config.data.source = "auto"
-    config.data.val = ""
-    with pytest.raises(InputError, match=r"^config\.data\.val is not set: give the path of a list"):
-        open_split(config, "val")
-    with pytest.raises(InputError, match=r"there is no split 'tests'; expected one of train, val, test$"):
-        open_split(config, "tests")
-    with pytest.raises(InputError, match=r"the digits source has no split 'test'; expected one of train, val$"):
-        open_split(digits_config, "test")
-    config.data.train = "nowhere.txt"
-    with pytest.raises(InputError, match=r"^nowhere\.txt: "):
-        open_split(config, "train")
-
-
-def test_pictures_are_described_by_file_and_line(config, digits_config):
-    description = open_split(config, "train").describe(2)
-    assert description.endswith("list.txt:3)") and "2.png (" in description
-    assert open_split(digits_config, "train").describe(2) == "scene 2 of the training digits"
-    assert open_split(digits_config, "val").describe(2) == "scene 2 of the held-out digits"
 
 
 def test_the_host_side_does_without_jax():

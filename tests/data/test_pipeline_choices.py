@@ -1,12 +1,11 @@
-"""What a configuration chooses in the pipeline: several input sizes, weighted sampling, mixed pictures, a cache in memory."""
+"""What a configuration chooses in the pipeline: several input sizes, weighted sampling, mixed pictures."""
 
 import dataclasses
-import os
 
 import numpy as np
 import pytest
 
-from tests.helpers.text_list import GRID, PICTURES, assert_same, relist, write_list
+from tests.helpers.text_list import GRID, GRIDS, assert_same, write_list
 from yolojax.data.formats.read import Annotations
 from yolojax.data.formats.text import read_text_list
 from yolojax.data.images import letterbox
@@ -14,9 +13,6 @@ from yolojax.data.pipeline import collate, train_batches, train_sample, train_sa
 from yolojax.data.sampling import step_grid
 from yolojax.data.sources import ListSource, open_split
 from yolojax.errors import InputError
-from yolojax.grid import AnchorGrid
-
-GRIDS = [GRID, AnchorGrid((96, 64), (16, 32), GRID.anchors), AnchorGrid((32, 32), (16, 32), GRID.anchors)]
 
 
 @pytest.fixture
@@ -106,40 +102,3 @@ def test_mixed_pictures_pass_over_unreadable_ones(config):
     config.data.on_unreadable = "skip"
     # A partner that cannot be read is counted where its own turn comes.
     assert [train_sample(source, config, GRID, 0, index).unreadable for index in range(7)] == [0, 0, 0, 0, 1, 0, 0]
-
-
-def test_pictures_in_memory_are_read_once_and_are_the_same(config):
-    expected = list(train_batches(open_split(config, "train"), config, GRIDS, 0, 12))
-    config.data.cache_gib = 1.0
-    source = open_split(config, "train")
-    assert_same(list(train_batches(source, config, GRIDS, 0, 12)), expected)
-    for number in range(len(PICTURES)):
-        os.remove(config.data.train.replace("list.txt", f"{number}.png"))
-    assert_same(list(train_batches(source, config, GRIDS, 0, 12)), expected)
-
-
-def test_no_more_pictures_are_kept_than_there_is_memory_for(config):
-    sizes = [3 * width * height for (width, height), _ in PICTURES]
-    source = ListSource(Annotations((), read_text_list(config.data.train, config.data.class_names), []), sum(sizes[:3]) + 10)
-    for _ in range(2):
-        for index in range(len(PICTURES)):
-            source.example(0, index)
-    for number in range(len(PICTURES)):
-        os.remove(config.data.train.replace("list.txt", f"{number}.png"))
-    for index in range(3):
-        assert source.example(1, index).image.nbytes == sizes[index]
-    for index in range(3, len(PICTURES)):
-        with pytest.raises(InputError):
-            source.example(1, index)
-
-
-def test_the_memory_is_estimated(config):
-    relist(config, "", size=(1024, 512))
-    config.data.cache_gib = 0.25
-    with open(config.data.train, "w") as file:
-        file.write("alone.png\n" * 1024)
-    (note,) = open_split(config, "train").notes("training")
-    assert note == (
-        "training: decoded, the pictures take about 1.50 GiB of memory; up to 0.25 GiB of them are kept (config.data.cache_gib)"
-    )
-    assert open_split(config, "val").notes("validation") == []

@@ -56,3 +56,6 @@ def assert_same(one, two):
             assert_same(left, right)
     else:
         assert one == two
+
+
+GRIDS = [GRID, AnchorGrid((96, 64), (16, 32), GRID.anchors), AnchorGrid((32, 32), (16, 32), GRID.anchors)]

@@ -142,7 +142,7 @@ def test_two_evaluations_side_by_side(environment, finished, tmp_path):
     shutil.copytree(workdir / "eval/val", tmp_path / "before")
     printed = succeed(environment, "eval.py", "--workdir", workdir, "--checkpoint=last", "--compare", tmp_path / "before")
     page = workdir / "eval/val/compare_before.html"
-    assert "run beside before" in page.read_text() and str(page) in printed
+    assert "run vs. before" in page.read_text() and str(page) in printed
     folders = tmp_path / "before", workdir / "eval/val"
     before, after = (json.loads((folder / "metrics.json").read_text()) for folder in folders)
     row = next(line for line in printed.splitlines() if line.startswith("AP50  "))
@@ -207,7 +207,7 @@ def test_detect_takes_paths_as_they_come_and_ctrl_c_keeps_what_was_done(environm
     assert len(labels) == len(found) == len(list(out.glob("crops/*/*.png")))
 
 
-@pytest.mark.slow  # tests/darknet/test_convert.py does the same within one process
+@pytest.mark.slow  # tests/export/test_darknet.py does the same within one process
 def test_a_trained_run_as_darknets_files_finds_the_same(environment, finished, tmp_path):
     workdir, _ = finished
     write_image(tmp_path / "scene.png", compose_scene(np.random.default_rng(0), *split_digits()[1], size=160).image)

@@ -1,6 +1,5 @@
 """Checkpoints: which are kept, how they are restored, and the errors if they cannot be."""
 
-import json
 import sys
 from types import SimpleNamespace
 
@@ -9,20 +8,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from tests.helpers.text_list import NAMES, PICTURES, write_list
-from tests.helpers.tiny_config import get_config
-from yolojax.config import to_dict
-from yolojax.data import sources
-from yolojax.data.convert import convert
-from yolojax.data.formats.read import read_annotations
+from tests.helpers.state import STATE
 from yolojax.errors import InputError
-from yolojax.models import build_model, initialize
 from yolojax.runs.checkpoints import Checkpoints
-from yolojax.runs.workdir import abstract_arrays, load_run, make_meta, open_workdir, read_config
+from yolojax.runs.workdir import abstract_arrays
 from yolojax.runtime.devices import make_mesh, shardings
-from yolojax.training.loop import resolve
 
-STATE = {"params": {"kernel": jnp.arange(6.0).reshape(2, 3)}, "step": jnp.asarray(3, jnp.int32), "ema": None}
 ON_ONE = jax.sharding.SingleDeviceSharding(jax.devices()[0])
 
 
@@ -136,71 +127,3 @@ def test_a_folder_that_cannot_be_written_is_one_clear_error_and_loses_nothing(tm
     monkeypatch.undo()
     assert checkpoints.steps() == [1]
     checkpoints.close()
-
-
-def test_a_run_is_loaded_by_best_last_or_step(tmp_path):
-    config, _ = resolve(get_config())
-    model = build_model(config.model)
-    checkpoints = open_workdir(config, tmp_path)
-    states = {}
-    for step, ap50 in ((1, 0.9), (2, 0.3), (3, None)):
-        variables = jax.tree.map(jnp.asarray, initialize(model, step))
-        states[step] = variables
-        metrics = {} if ap50 is None else {"ap50": ap50}
-        checkpoints.save(step, {"ema": variables, "params": jnp.zeros(())}, make_meta(config, metrics, []))
-    checkpoints.close()
-    for wanted, step in (("best", 1), ("last", 3), ("2", 2), (2, 2)):
-        run = load_run(tmp_path, wanted)
-        assert run.step == step and run.config == config and run.grid.size == (64, 64)
-        assert all(map(np.array_equal, jax.tree.leaves(run.variables), jax.tree.leaves(states[step])))
-    with pytest.raises(InputError, match="no checkpoint '7': best, last, 1, 2, 3"):
-        load_run(tmp_path, "7")
-
-
-def test_workdirs_without_a_run_are_refused(tmp_path):
-    with pytest.raises(InputError, match=r"config.json does not exist; train first"):
-        load_run(tmp_path / "nothing")
-    assert not (tmp_path / "nothing").exists()
-    (tmp_path / "config.json").write_text(json.dumps(to_dict(resolve(get_config())[0])))
-    with pytest.raises(InputError, match="has no checkpoint yet; train first"):
-        load_run(tmp_path)
-    (tmp_path / "config.json").write_text("{")
-    with pytest.raises(InputError, match=r"config.json cannot be read"):
-        read_config(tmp_path)
-    (tmp_path / "config.json").write_text('{"sed": 1}')
-    with pytest.raises(InputError, match=r"config.sed does not exist"):
-        read_config(tmp_path)
-
-
-def test_another_configuration_in_the_workdir_is_refused_by_its_fields(tmp_path):
-    config, _ = resolve(get_config())
-    checkpoints = open_workdir(config, tmp_path)
-    checkpoints.save(1, STATE, make_meta(config, {}, []))
-    checkpoints.close()
-    before = (tmp_path / "config.json").read_bytes()
-    other = get_config()
-    other.optimizer.learning_rate = 0.5
-    other.data.size = (96, 64)
-    with pytest.raises(InputError) as error:
-        open_workdir(resolve(other)[0], tmp_path)
-    assert "data.size: [64, 64] -> [96, 64]; optimizer.learning_rate: 0.001 -> 0.5" in str(error.value)
-    assert (tmp_path / "config.json").read_bytes() == before
-    open_workdir(resolve(get_config())[0], tmp_path).close()
-
-
-def test_a_workdir_without_a_checkpoint_takes_another_configuration(tmp_path):
-    open_workdir(resolve(get_config())[0], tmp_path).close()
-    other = get_config()
-    other.seed = 5
-    open_workdir(resolve(other)[0], tmp_path).close()
-    assert read_config(tmp_path).seed == 5
-
-
-def test_the_training_annotations_are_read_once(tmp_path, monkeypatch):
-    config = write_list(tmp_path)
-    convert([config.data.train], "coco", tmp_path / "coco", names=NAMES)
-    config.data.train, config.data.class_names = str(tmp_path / "coco/list.json"), ()
-    read = []
-    monkeypatch.setattr(sources, "read_annotations", lambda *given: read.append(given) or read_annotations(*given))
-    resolved, source = resolve(config)
-    assert len(read) == 1 and len(source) == len(PICTURES) and resolved.data.class_names == source.names == NAMES

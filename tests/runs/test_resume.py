@@ -1,21 +1,17 @@
-"""Resuming a run: damaged checkpoints, changed data, another run in the same workdir."""
+"""Resuming a run: damaged checkpoints, changed data."""
 
-import dataclasses
 import gc
 import shutil
-import subprocess
-import sys
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from yolojax.data.annotations import Record
-from yolojax.data.fingerprint import describe_change, fingerprint
+from tests.helpers.records import records
+from yolojax.data.fingerprint import fingerprint
 from yolojax.errors import InputError
 from yolojax.runs.checkpoints import Checkpoints
-from yolojax.runs.lock import lock_workdir
 from yolojax.runs.resume import check_data, restore_newest
 from yolojax.runs.workdir import abstract_arrays
 
@@ -124,39 +120,6 @@ def test_evaluation_names_a_damaged_checkpoint_and_takes_no_other(two, tmp_path)
     assert checkpoints.steps() == [4, 8]
 
 
-def records(number=3):
-    return [
-        Record(f"{i}.png", np.full((i, 4), i, np.float32), np.arange(i, dtype=np.int32), f"list.txt:{i + 1}")
-        for i in range(number)
-    ]
-
-
-@pytest.mark.parametrize(
-    "name, value",
-    [("path", "4.png"), ("boxes", np.full((2, 4), 2.5, np.float32)), ("classes", np.array([0, 7], np.int32)),
-     ("difficult", np.array([True, False])), ("crowd", np.array([False, True]))],
-)  # fmt: skip
-def test_any_change_of_a_record_is_found_and_where_it_stands_does_not_matter(name, value):
-    before = fingerprint(records())
-    assert describe_change(before, records()) is None
-    moved = [dataclasses.replace(record, source="other.txt:9") for record in records()]
-    assert describe_change(before, moved) is None
-    changed = records()
-    changed[2] = dataclasses.replace(changed[2], **{name: value})
-    assert describe_change(before, changed) == "list.txt:3 has changed"
-
-
-def test_pictures_added_or_in_another_order_are_found():
-    before = fingerprint(records(600))
-    assert len(before["parts"]) == 256
-    changed = describe_change(before, records(601))
-    assert changed == "600 pictures with 179700 boxes then, 601 pictures with 180300 boxes now"
-    swapped = records(600)
-    swapped[599], swapped[598] = swapped[598], swapped[599]
-    assert describe_change(before, swapped) == "something from list.txt:600 to list.txt:599 has changed"
-    assert describe_change(fingerprint(records(1)), []) == "1 pictures with 0 boxes then, 0 pictures with 0 boxes now"
-
-
 class Listed:
     def __init__(self, records):
         self.records = records
@@ -172,46 +135,3 @@ def test_changed_data_is_refused_and_checkpoints_written_before_fingerprints_exi
         check_data(meta, data, sources, "runs/a", 8)
     check_data({}, data, sources, "runs/a", 8)
     check_data({"data": {"train": None}}, {"train": None}, {"train": object()}, "runs/a", 8)
-
-
-HOLD = """
-import sys
-from yolojax.runs.lock import lock_workdir
-with lock_workdir(sys.argv[1]):
-    print("held", flush=True)
-    sys.stdin.read()
-"""
-
-
-def test_a_workdir_is_held_by_one_run_until_it_ends_even_by_force(tmp_path, repository):
-    pytest.importorskip("fcntl", reason="this system has no such locks")
-    workdir = tmp_path / "run"
-    process = subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(workdir)], cwd=repository, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    with process:
-        try:
-            assert process.stdout.readline() == "held\n"
-            with pytest.raises(InputError, match="another run is training there"), lock_workdir(workdir):
-                raise AssertionError
-        finally:
-            process.kill()
-    with lock_workdir(workdir):
-        assert not list(workdir.iterdir())
-
-
-def test_where_there_are_no_locks_the_run_goes_on(tmp_path, monkeypatch):
-    fcntl = pytest.importorskip("fcntl", reason="this system has no such locks")
-
-    def refused(*_):
-        raise OSError(37, "No locks available")
-
-    monkeypatch.setattr(fcntl, "flock", refused)
-    with lock_workdir(tmp_path), lock_workdir(tmp_path):
-        pass
-    monkeypatch.setattr("yolojax.runs.lock.fcntl", None)
-    with lock_workdir(tmp_path / "new"):
-        assert (tmp_path / "new").is_dir()
-    (tmp_path / "file").touch()
-    with pytest.raises(InputError, match=r"file cannot be written: "), lock_workdir(tmp_path / "file"):
-        raise AssertionError

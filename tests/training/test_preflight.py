@@ -10,8 +10,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tests.helpers.networks import convolution_flops
 from tests.helpers.tiny_config import get_config
-from tests.models.test_models import convolution_flops
 from tests.training.test_memory import PLAIN_GRID, plain_batch
 from tests.training.test_step import GRID, OPTIMIZER, STEP, TINY, needs_eight
 from yolojax.data.pipeline import train_batches

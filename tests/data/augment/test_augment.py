@@ -1,6 +1,5 @@
 """Augmentation as a whole: coloured rectangles are found where the boxes say, whatever was done to the picture."""
 
-import dataclasses
 import functools
 import itertools
 
@@ -9,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.helpers.augmentation import assert_same, everything, one_of
 from tests.helpers.example_pictures import SEEDS, find, noise_example, rectangles, sharp_edges, wide_rectangles
 from yolojax.data.augment import (
     AugmentConfig,
@@ -19,8 +19,6 @@ from yolojax.data.augment import (
     flip_horizontal,
     hsv,
     iou_crop,
-    mixup,
-    mosaic,
     noise,
     scale,
     translate,
@@ -89,125 +87,6 @@ def test_memory_that_cannot_be_written():
         augment(np.random.default_rng(seed), examples[0], everything(), size=(64, 96), draw_other=one_of(examples))
         for function in SINGLE.values():
             function(np.random.default_rng(seed), examples[0], probability=1.0)
-
-
-def test_config_switches_each_part_and_sets_its_strength():
-    example = noise_example()
-    off = dict.fromkeys(("flip_probability", "crop_probability", "translate_probability", "hsv_probability"), 0.0)
-    alone = {"flip": flip_horizontal, "crop": crop, "translate": translate, "hsv": hsv}
-    for name, function in alone.items():
-        got = augment(_Always(), example, AugmentConfig(**{**off, f"{name}_probability": 0.5}))
-        expected = function(_Always(), example, probability=0.5)
-        np.testing.assert_array_equal(got.image, expected.image)
-        np.testing.assert_array_equal(got.boxes, expected.boxes)
-    strengths = {"hue": 0.3, "saturation": 3.0, "value": 2.0}
-    got = augment(_Always(), example, AugmentConfig(**off | {"hsv_probability": 0.5}, **strengths))
-    expected = hsv(_Always(), example, probability=0.5, **strengths)
-    np.testing.assert_array_equal(got.image, expected.image)
-    assert (got.image != hsv(_Always(), example, probability=0.5).image).any()
-
-
-class _Always:
-    """A generator whose every draw is near the middle of its range, a little above its start."""
-
-    def random(self):
-        return 0.4
-
-    def uniform(self, low, high):
-        return low + 0.4 * (high - low)
-
-    def integers(self, low, high):
-        return low + int(0.4 * (high - low))
-
-
-def everything(**changes):
-    """The configuration of all augmentation at once."""
-    config = AugmentConfig()
-    for field in dataclasses.fields(config):
-        if field.name.endswith("_probability"):
-            setattr(config, field.name, 1.0)
-    return dataclasses.replace(config, **changes)
-
-
-def one_of(examples):
-    """What draws another of a few examples."""
-    return lambda rng: examples[rng.integers(len(examples))]
-
-
-def assert_same(one, two):
-    for a, b in zip(one, two, strict=True):
-        np.testing.assert_array_equal(a, b)
-        assert a.dtype == b.dtype
-
-
-def test_the_default_draws_and_does_what_it_always_did():
-    def never(rng):
-        raise AssertionError("no other picture is needed")
-
-    for seed in range(50):
-        example = noise_example(seed)
-        rngs = [np.random.default_rng(seed) for _ in range(3)]
-        expected = flip_horizontal(rngs[0], example)
-        expected = crop(rngs[0], expected)
-        expected = translate(rngs[0], expected)
-        expected = hsv(rngs[0], expected)
-        assert_same(augment(rngs[1], example, AugmentConfig()), expected)
-        assert_same(augment(rngs[2], example, AugmentConfig(), size=(64, 96), draw_other=never), expected)
-        assert len({rng.random() for rng in rngs}) == 1
-
-
-@pytest.mark.parametrize(("crops", "mixes"), [(1.0, 0.0), (0.0, 1.0)])
-def test_all_of_it_in_order_and_with_its_strengths(crops, mixes):
-    """With crops the two pictures of a mixup are of different sizes, and one is fitted: the rectangles below are for that."""
-    config = everything(
-        hue=0.2, saturation=2.0, value=1.7, iou_crop_smallest=0.5, scale_smallest=0.7, scale_largest=1.2, scale_aspect=1.1,
-        blur_sigma=2.0, noise_deviation=20.0, mosaic_smallest=0.6, mosaic_largest=1.3, mixup_alpha=4.0, min_visible=0.5,
-        crop_probability=crops, iou_crop_probability=crops, mixup_probability=mixes,
-    )  # fmt: skip
-    pictures = [noise_example(seed, 60, 80) for seed in range(6)]
-    draw_other = one_of(pictures)
-
-    def moved(rng, example):
-        rng.random()  # whether there is a mosaic
-        others = [draw_other(rng) for _ in range(3)]
-        example = mosaic(rng, example, others, size=(64, 96), smallest=0.6, largest=1.3, min_visible=0.5)
-        example = flip_horizontal(rng, example, probability=1.0)
-        example = iou_crop(rng, example, probability=crops, smallest=0.5, min_visible=0.5)
-        example = translate(rng, crop(rng, example, probability=crops), probability=1.0)
-        return scale(rng, example, probability=1.0, smallest=0.7, largest=1.2, aspect=1.1, min_visible=0.5)
-
-    for seed in range(20):
-        rng = np.random.default_rng(seed)
-        expected = moved(rng, pictures[0])
-        if mixes:
-            rng.random()
-            expected = mixup(rng, expected, moved(rng, draw_other(rng)), alpha=4.0)
-        expected = hsv(rng, expected, probability=1.0, hue=0.2, saturation=2.0, value=1.7)
-        expected = blur(rng, expected, probability=1.0, sigma=2.0)
-        expected = noise(rng, expected, probability=1.0, deviation=20.0)
-        assert_same(augment(np.random.default_rng(seed), pictures[0], config, size=(64, 96), draw_other=draw_other), expected)
-
-
-def test_without_other_pictures_nothing_is_mixed():
-    config = everything(mixup_probability=0.0, mosaic_probability=0.0)
-    example = noise_example()
-    for seed in range(10):
-        expected = augment(np.random.default_rng(seed), example, config)
-        assert_same(augment(np.random.default_rng(seed), example, everything()), expected)
-
-
-def test_the_other_picture_of_a_mixup_is_fitted_and_centred():
-    sizes = {(30, 30): [20, 0, 60, 40], (10, 80): [0, 15, 80, 25], (41, 20): [40 - 400 / 41, 0, 40 + 400 / 41, 40]}
-    config = AugmentConfig(0.0, 0.0, 0.0, 0.0, mixup_probability=1.0)
-    example = noise_example(0, 40, 80)
-    for (height, width), expected in sizes.items():
-        other = Example(
-            np.zeros((height, width, 3), np.uint8), np.array([[0, 0, width, height]], np.float32), np.zeros(1, np.int32)
-        )
-        image, boxes, _ = augment(np.random.default_rng(0), example, config, draw_other=lambda rng, other=other: other)
-        assert image.shape == example.image.shape
-        np.testing.assert_array_equal(boxes[:2], example.boxes)
-        np.testing.assert_allclose(boxes[2], expected, rtol=1e-6)
 
 
 def chain(config, red, green, size, seed):

@@ -75,7 +75,7 @@ def test_pictures_are_found_where_they_usually_are(coco, tmp_path, path, picture
     assert [record.path for record in records] == [str(tmp_path / pictures / image["file_name"]) for image in IMAGES]
 
 
-def test_boxes_without_area_are_problems_and_listed(coco):
+def test_boxes_without_area_are_left_out_and_listed(coco):
     flat = {"id": "x", "image_id": 7, "category_id": 3, "bbox": [4, 4, 0, 2]}
     _names, records, problems = read_annotations(path := coco(annotations=[*ANNOTATIONS, flat]))
     assert len(records[0].boxes) == 1

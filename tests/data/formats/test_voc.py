@@ -60,7 +60,7 @@ def test_every_split_counts_the_same_classes(voc):
     assert given.names == ("dog", "cat") and given.records[0].classes == [0]
 
 
-def test_boxes_without_area_are_problems_and_listed(voc):
+def test_boxes_without_area_are_left_out_and_listed(voc):
     flat = CAT.replace("<xmax>30", "<xmax>1")
     _names, records, problems = read_annotations(voc({"a": annotation(CAT, flat)}))
     assert len(records[0].boxes) == 1

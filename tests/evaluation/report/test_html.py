@@ -1,66 +1,22 @@
-import base64
 import json
 import math
 import re
-from html.parser import HTMLParser
 
-import cv2
 import numpy as np
 import pytest
 
+from tests.helpers.html_reader import Reader
 from tests.helpers.made_metrics import made_examples, made_metrics
-from yolojax.draw import class_color
 from yolojax.evaluation.metrics.analysis import analyse
 from yolojax.evaluation.metrics.summary import summarize
 from yolojax.evaluation.report.history import read_history
 from yolojax.evaluation.report.html import write_report
-from yolojax.evaluation.report.page import drawn
 from yolojax.evaluation.report.pictures import pictures_to_show
 from yolojax.runtime.files import write_json
 
 NAMES = ['<b>&"', "_under $x$", "猫 2"]
 NUMBER = re.compile(r"(?<![\w.])[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?(?![\w]|\.\d)")
 NO_HISTORY = {"train": {"step": []}, "val": {"step": []}}
-
-
-class Reader(HTMLParser):
-    """What a browser would show of a page, and what it would load."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.texts, self.headings, self.loaded, self.tags, self.ids, self.references = [], [], [], [], [], []
-        self._open = []
-        self.feed(text)
-
-    def handle_starttag(self, tag, attributes):
-        attributes = dict(attributes)
-        self.tags.append(tag)
-        self._open += [tag] if tag not in ("meta", "img") else []
-        self.ids += [attributes["id"]] if "id" in attributes else []
-        for key in ("src", "href", "xlink:href", "data", "action", "srcset"):
-            value = attributes.get(key, "")
-            (self.references if value.startswith("#") else self.loaded).extend([value] if value else [])
-        self.references += re.findall(r"url\(([^)]+)\)", " ".join(filter(None, attributes.values())))
-        if tag == "th":
-            self.headings.append("")
-
-    def handle_startendtag(self, tag, attributes):
-        self.handle_starttag(tag, attributes)
-        self.handle_endtag(tag)
-
-    def handle_endtag(self, tag):
-        while self._open and self._open.pop() != tag:
-            pass
-
-    def handle_data(self, data):
-        if "style" not in self._open:
-            self.texts.append(data)
-        if "th" in self._open:
-            self.headings[-1] += data
-
-    @property
-    def text(self):
-        return " ".join(self.texts)
 
 
 def numbers_of(value):
@@ -183,20 +139,3 @@ def test_numbers_that_are_not_defined_are_dashes(tmp_path, case, number):
     assert (tiles[0] == "\N{EN DASH}") == (not defined)
     if case == "perfect":
         assert tiles[:7] == ["1.000"] * 7 and page.count("data:image/jpeg") == 2 * 9
-
-
-def test_pictures_are_of_modest_size_in_the_colours_of_their_classes():
-    rng = np.random.default_rng(0)
-    for size in ((1500, 2000), (100, 120), (40, 4000)):
-        image = rng.integers(90, 110, (*size, 3), dtype=np.uint8)
-        box = [[0.1 * size[1], 0.2 * size[0], 0.9 * size[1], 0.8 * size[0]]]
-        tag = drawn(image, box, [1], ["a", "b"])
-        encoded = base64.b64decode(re.search(r"base64,([^\"]*)", tag)[1])
-        pixels = cv2.cvtColor(cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
-        height, width = pixels.shape[:2]
-        assert max(height, width) <= 960 and f'width="{width}" height="{height}"' in tag
-        assert width / height == pytest.approx(size[1] / size[0], rel=0.1)
-        if min(size) > 60:
-            edge = pixels[height // 2, round(0.1 * width) - 3 : round(0.1 * width) + 4].astype(int)
-            assert np.abs(edge - class_color(1)).sum(1).min() < 90
-        assert len(encoded) < 250_000

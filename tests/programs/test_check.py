@@ -1,52 +1,15 @@
-"""`python -m yolojax check` and `anchors`, as users call them."""
+"""`yolojax check`, as users call it."""
 
-import json
 import os
-import shlex
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
 
-import numpy as np
 import pytest
 
+from tests.helpers.random_lines import random_boxes
 from yolojax.__main__ import main
-from yolojax.data.images import read_image, write_image
-
-NAMES = ("cat", "dog", "cow")
-TO_FLAGS = """
-import json, sys, train
-from yolojax.programs import cli
-from yolojax.config import checked
-from yolojax.models import build_grid
-def show(arguments):
-    config = checked(cli.config_value())
-    print(json.dumps([config.model.name, build_grid(config.model, config.data.size).anchors]))
-cli.run(show, train.define, "")
-"""
-
-
-@pytest.fixture
-def made(tmp_path):
-    """Writes a list of pictures, 90 x 60, and its names; returns the arguments that name them."""
-
-    def make(*lines):
-        for line in lines:
-            path = tmp_path / line.split()[0] if line else None
-            if path and path.suffix == ".png" and not path.name.startswith("absent"):
-                write_image(path, np.random.default_rng(0).integers(0, 256, (60, 90, 3), dtype=np.uint8))
-        (tmp_path / "list.txt").write_text("\n".join(lines))
-        (tmp_path / "names").write_text("\n".join(NAMES))
-        return [str(tmp_path / "list.txt"), "--names", str(tmp_path / "names")]
-
-    return make
-
-
-def random_boxes(count, seed):
-    rng = np.random.default_rng(seed)
-    low = rng.uniform(0, 30, (count, 2))
-    rows = np.concatenate([low, low + rng.uniform(3, 30, (count, 2)), rng.integers(0, 3, (count, 1))], axis=1)
-    return " ".join(f"{x1:.2f},{y1:.2f},{x2:.2f},{y2:.2f},{c:.0f}" for x1, y1, x2, y2, c in rows)
+from yolojax.data.images import read_image
 
 
 def test_check_names_every_problem(made, tmp_path, capsys):
@@ -101,42 +64,6 @@ def test_check_of_a_clean_set_writes_the_sheet(made, tmp_path, capsys):
     assert image.shape[0] > 6 * 64 and image.shape[1] >= 3 * 64
     assert main(["check", *arguments, "--out", str(tmp_path / "other.png"), "--size", "64"]) == 0
     assert read_image(tmp_path / "other.png").shape[1] >= 4 * 64
-
-
-@pytest.mark.parametrize("network", ["yolov3", "yolov3_tiny"])
-def test_anchors_go_into_train(made, repository, capsys, network):
-    arguments = made(*(f"{n}.png {random_boxes(9, n)}" for n in range(5)))
-    assert main(["anchors", *arguments, "--network", network, "--size", "320"]) == 0
-    shown = capsys.readouterr().out
-    assert "45 boxes of 5 pictures at 320 x 320" in shown
-    scores = {line.split()[0]: float(line.split()[1]) for line in shown.splitlines() if line.startswith(("default ", "found "))}
-    assert scores["found"] > scores["default"]
-    flags = [f"--config.model.name={network}", *shlex.split(shown.splitlines()[-1])]
-    run = subprocess.run(
-        [sys.executable, "-c", TO_FLAGS, "--workdir", "x", *flags], cwd=repository, capture_output=True, text=True
-    )
-    assert run.returncode == 0, run.stderr
-    name, anchors = json.loads(run.stdout)
-    assert name == network and np.shape(anchors) == ((3, 3, 2) if network == "yolov3" else (2, 3, 2))
-    printed = [line.split()[2:] for line in shown.split("found:")[1].splitlines() if "stride" in line]
-    assert [" ".join(f"{w:g} x {h:g}" for w, h in scale).split() for scale in anchors] == printed
-    assert main(["anchors", *arguments, "--network", network, "--size", "320"]) == 0
-    assert capsys.readouterr().out == shown
-
-
-def test_what_anchors_refuses(made, tmp_path, capsys):
-    arguments = made("a.png 1,2,30,40,0", "b.png")
-    for more, message in [
-        ((), "the boxes have 1 different sizes, too few for 9 anchors"),
-        (("--size", "100"), "--size must be a multiple of 32"),
-        (("--seed", "-1"), "--seed must be at least 0"),
-    ]:
-        assert main(["anchors", *arguments, *more]) == 1
-        shown = capsys.readouterr()
-        assert shown.out == "" and shown.err.startswith(f"error: {message}") and shown.err.count("\n") == 1
-    (tmp_path / "b.png").write_bytes(b"")
-    assert main(["anchors", *arguments]) == 1
-    assert f"error: {arguments[0]}:2: {tmp_path / 'b.png'}: not a picture" in capsys.readouterr().err
 
 
 def test_check_without_pictures_for_a_sheet(made, tmp_path, capsys):

@@ -1,16 +1,20 @@
-"""The pipeline on annotations of all formats: splits, class names, crowds and difficult boxes."""
+"""Sources of examples, from annotations of all formats: splits, class names, crowds and difficult boxes."""
 
+import itertools
 import json
 import os
 
 import numpy as np
 import pytest
 
-from tests.helpers.text_list import GRID, NAMES, PICTURES, assert_same, write_list
+from tests.helpers.text_list import GRID, GRIDS, NAMES, PICTURES, assert_same, relist, write_list
+from yolojax.data import digits
 from yolojax.data.convert import convert
+from yolojax.data.formats.read import Annotations
+from yolojax.data.formats.text import read_text_list
 from yolojax.data.images import letterbox_boxes
-from yolojax.data.pipeline import train_sample, val_sample
-from yolojax.data.sources import open_split, truth
+from yolojax.data.pipeline import train_batches, train_sample, val_sample
+from yolojax.data.sources import ListSource, open_split, truth
 from yolojax.errors import InputError
 
 WRITTEN = {"text": "list.txt", "voc": ":list", "coco": "list.json", "yolo": "data.yaml:list"}
@@ -158,3 +162,97 @@ def test_blood_cells(real_data, listed):
     assert source.names == ("Platelets", "RBC", "WBC")
     assert len(source) == 205 and "1 boxes without area were left out" in source.notes("training")[0]
     assert source.example(0, 3).image.shape == (480, 640, 3)
+
+
+def test_digits_of_validation_are_held_out(digits_config):
+    train, val = (open_split(digits_config, split) for split in ("train", "val"))
+    assert (len(train), len(val)) == (20, 10)
+    for source, expected in zip((train, val), digits.split_digits(), strict=True):
+        assert_same(list(source.glyphs), list(expected))
+    # Nor do scenes of the same number share their background and places.
+    assert any((train.example(0, n).image[0, 0] != val.example(0, n).image[0, 0]).any() for n in range(4))
+    assert train.names == val.names == tuple("0123456789")
+
+
+def test_digits_are_drawn_anew_in_every_epoch_but_always_the_same(digits_config):
+    train, val = (open_split(digits_config, split) for split in ("train", "val"))
+    scenes = {
+        source.example(epoch, index).image.tobytes()
+        for source, epoch, index in itertools.product((train, val), range(3), range(4))
+    }
+    assert len(scenes) == 24
+    again = open_split(digits_config, "train")
+    assert_same(again.example(2, 3), train.example(2, 3))
+    digits_config.seed += 1
+    other = open_split(digits_config, "train").example(2, 3)
+    assert other.image.tobytes() != train.example(2, 3).image.tobytes()
+    image, boxes, classes = train.example(0, 0)
+    assert image.shape == (64, 64, 3) and 1 <= len(boxes) == len(classes)
+
+
+def test_splits_and_names(config, digits_config):
+    assert isinstance(open_split(config, "val"), ListSource)
+    assert open_split(config, "train").names == NAMES
+    assert open_split(digits_config, "train").names == tuple("0123456789")
+    names = config.data.train.replace("list.txt", "classes.names")
+    with open(names, "w") as file:
+        file.write("left\nright\n")
+    config.data.class_names, config.data.names = (), names
+    config.data.source = "list"
+    with pytest.raises(InputError, match=r"list\.txt:2: class 2 has no name: there are 2"):
+        open_split(config, "train")
+    config.data.source = "auto"
+    config.data.val = ""
+    with pytest.raises(InputError, match=r"^config\.data\.val is not set: give the path of a list"):
+        open_split(config, "val")
+    with pytest.raises(InputError, match=r"there is no split 'tests'; expected one of train, val, test$"):
+        open_split(config, "tests")
+    with pytest.raises(InputError, match=r"the digits source has no split 'test'; expected one of train, val$"):
+        open_split(digits_config, "test")
+    config.data.train = "nowhere.txt"
+    with pytest.raises(InputError, match=r"^nowhere\.txt: "):
+        open_split(config, "train")
+
+
+def test_pictures_are_described_by_file_and_line(config, digits_config):
+    description = open_split(config, "train").describe(2)
+    assert description.endswith("list.txt:3)") and "2.png (" in description
+    assert open_split(digits_config, "train").describe(2) == "scene 2 of the training digits"
+    assert open_split(digits_config, "val").describe(2) == "scene 2 of the held-out digits"
+
+
+def test_pictures_in_memory_are_read_once_and_are_the_same(config):
+    expected = list(train_batches(open_split(config, "train"), config, GRIDS, 0, 12))
+    config.data.cache_gib = 1.0
+    source = open_split(config, "train")
+    assert_same(list(train_batches(source, config, GRIDS, 0, 12)), expected)
+    for number in range(len(PICTURES)):
+        os.remove(config.data.train.replace("list.txt", f"{number}.png"))
+    assert_same(list(train_batches(source, config, GRIDS, 0, 12)), expected)
+
+
+def test_no_more_pictures_are_kept_than_there_is_memory_for(config):
+    sizes = [3 * width * height for (width, height), _ in PICTURES]
+    source = ListSource(Annotations((), read_text_list(config.data.train, config.data.class_names), []), sum(sizes[:3]) + 10)
+    for _ in range(2):
+        for index in range(len(PICTURES)):
+            source.example(0, index)
+    for number in range(len(PICTURES)):
+        os.remove(config.data.train.replace("list.txt", f"{number}.png"))
+    for index in range(3):
+        assert source.example(1, index).image.nbytes == sizes[index]
+    for index in range(3, len(PICTURES)):
+        with pytest.raises(InputError):
+            source.example(1, index)
+
+
+def test_the_memory_is_estimated(config):
+    relist(config, "", size=(1024, 512))
+    config.data.cache_gib = 0.25
+    with open(config.data.train, "w") as file:
+        file.write("alone.png\n" * 1024)
+    (note,) = open_split(config, "train").notes("training")
+    assert note == (
+        "training: decoded, the pictures take about 1.50 GiB of memory; up to 0.25 GiB of them are kept (config.data.cache_gib)"
+    )
+    assert open_split(config, "val").notes("validation") == []

@@ -1,0 +1,59 @@
+"""`yolojax anchors`, as users call it."""
+
+import json
+import shlex
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from tests.helpers.random_lines import random_boxes
+from yolojax.__main__ import main
+
+TO_FLAGS = """
+import json, sys, train
+from yolojax.programs import cli
+from yolojax.config import checked
+from yolojax.models import build_grid
+def show(arguments):
+    config = checked(cli.config_value())
+    print(json.dumps([config.model.name, build_grid(config.model, config.data.size).anchors]))
+cli.run(show, train.define, "")
+"""
+
+
+@pytest.mark.parametrize("network", ["yolov3", "yolov3_tiny"])
+def test_anchors_go_into_train(made, repository, capsys, network):
+    arguments = made(*(f"{n}.png {random_boxes(9, n)}" for n in range(5)))
+    assert main(["anchors", *arguments, "--network", network, "--size", "320"]) == 0
+    shown = capsys.readouterr().out
+    assert "45 boxes of 5 pictures at 320 x 320" in shown
+    scores = {line.split()[0]: float(line.split()[1]) for line in shown.splitlines() if line.startswith(("default ", "found "))}
+    assert scores["found"] > scores["default"]
+    flags = [f"--config.model.name={network}", *shlex.split(shown.splitlines()[-1])]
+    run = subprocess.run(
+        [sys.executable, "-c", TO_FLAGS, "--workdir", "x", *flags], cwd=repository, capture_output=True, text=True
+    )
+    assert run.returncode == 0, run.stderr
+    name, anchors = json.loads(run.stdout)
+    assert name == network and np.shape(anchors) == ((3, 3, 2) if network == "yolov3" else (2, 3, 2))
+    printed = [line.split()[2:] for line in shown.split("found:")[1].splitlines() if "stride" in line]
+    assert [" ".join(f"{w:g} x {h:g}" for w, h in scale).split() for scale in anchors] == printed
+    assert main(["anchors", *arguments, "--network", network, "--size", "320"]) == 0
+    assert capsys.readouterr().out == shown
+
+
+def test_what_anchors_refuses(made, tmp_path, capsys):
+    arguments = made("a.png 1,2,30,40,0", "b.png")
+    for more, message in [
+        ((), "the boxes have 1 different sizes, too few for 9 anchors"),
+        (("--size", "100"), "--size must be a multiple of 32"),
+        (("--seed", "-1"), "--seed must be at least 0"),
+    ]:
+        assert main(["anchors", *arguments, *more]) == 1
+        shown = capsys.readouterr()
+        assert shown.out == "" and shown.err.startswith(f"error: {message}") and shown.err.count("\n") == 1
+    (tmp_path / "b.png").write_bytes(b"")
+    assert main(["anchors", *arguments]) == 1
+    assert f"error: {arguments[0]}:2: {tmp_path / 'b.png'}: not a picture" in capsys.readouterr().err

@@ -1,0 +1,63 @@
+"""`yolojax detect`: what its flags make of the detector and the outputs. test_programs.py runs it as users do."""
+
+import pytest
+
+from tests.helpers.flag_values import parsed
+from yolojax.detection import run
+from yolojax.errors import InputError
+from yolojax.predict import Detector
+from yolojax.programs import detect
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """How the detector was made, and what it was used for."""
+    made = []
+    monkeypatch.setattr(Detector, "from_workdir", lambda *given: made.append(("workdir", *given)))
+    monkeypatch.setattr(Detector, "from_darknet", lambda *given: made.append(("darknet", *given)))
+    monkeypatch.setattr(run, "detect_files", lambda _, *given, **named: made.append((given, named)))
+    return made
+
+
+def called(calls, *flags):
+    with parsed(detect.define, *flags) as arguments:
+        detect.main(arguments)
+    return calls
+
+
+def test_without_flags_everything_has_its_default(calls):
+    made, (given, options) = called(calls, "--workdir=a", "b.png", "c")
+    assert made == ("workdir", "a", "best") and given == (["b.png", "c"], "detections")
+    assert options == {
+        "draw": True, "json": True, "txt": False, "crops": False, "score_threshold": 0.3, "iou_threshold": 0.45,
+        "classes": None, "class_agnostic": False, "augment": False, "method": "hard",
+    }  # fmt: skip
+
+
+def test_every_flag_reaches_its_option(calls):
+    flags = "--nodraw --nojson --txt --crops --classes=3,cat --score_threshold=0.5 --iou_threshold=0.6 --class_agnostic".split()
+    darknet = ["--cfg=a.cfg", "--weights=a.weights", "--names=a.names", "--fit=stretch"]
+    made, (given, options) = called(calls, *darknet, *flags, "--soft_nms", "--augment", "--out=o", "-")
+    assert made == ("darknet", "a.cfg", "a.weights", "a.names", "stretch") and given == (["-"], "o")
+    assert options == {
+        "draw": False, "json": False, "txt": True, "crops": True, "score_threshold": 0.5, "iou_threshold": 0.6,
+        "classes": ["3", "cat"], "class_agnostic": True, "augment": True, "method": "soft",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--workdir=a"], "name at least one picture"),
+        (["--workdir=a", "--nodraw", "--nojson", "b.png"], "nothing would be written"),
+        (["b.png"], "give --workdir for a run"),
+        (["--workdir=a", "--cfg=a.cfg", "--weights=a.weights", "b.png"], "give --workdir for a run"),
+        (["--cfg=a.cfg", "b.png"], "give --workdir for a run"),
+        (["--workdir=a", "--names=a.names", "b.png"], "--names is not used with --workdir"),
+        (["--cfg=a.cfg", "--weights=a.weights", "--checkpoint=last", "b.png"], "--checkpoint is not used with --cfg"),
+    ],
+)
+def test_flags_that_do_not_fit_each_other_are_refused_before_anything_is_read(calls, flags, message):
+    with pytest.raises(InputError, match=message):
+        called(calls, *flags)
+    assert calls == []

@@ -1,0 +1,38 @@
+"""`yolojax eval`: what its flags make of the one call of the library. test_programs.py runs it as users do."""
+
+import contextlib
+
+import pytest
+
+from tests.helpers.flag_values import parsed
+from yolojax.errors import InputError
+from yolojax.evaluation import workdir
+from yolojax.programs import evaluate
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """What the evaluation was called with; there are no other processes."""
+    made = []
+    monkeypatch.setattr(evaluate, "distributed_run", contextlib.nullcontext)
+    monkeypatch.setattr(workdir, "evaluate_workdir", lambda *given: made.append(given))
+    return made
+
+
+@pytest.mark.parametrize(
+    ("flags", "call"),
+    [
+        ([], ("runs/a", "best", "val", None, None)),
+        (["--checkpoint=7", "--split=test", "--data=d.json", "--compare=runs/b"], ("runs/a", "7", "test", "d.json", "runs/b")),
+    ],
+)
+def test_every_flag_reaches_the_evaluation(calls, flags, call):
+    with parsed(evaluate.define, "--workdir=runs/a", *flags) as arguments:
+        evaluate.main(arguments)
+    assert calls == [call]
+
+
+def test_arguments_are_refused_before_anything_is_done(calls):
+    with parsed(evaluate.define, "--workdir=runs/a", "runs/b") as arguments, pytest.raises(InputError, match="'runs/b'"):
+        evaluate.main(arguments)
+    assert calls == []
