@@ -51,6 +51,7 @@ OUT_OF_RANGE = {
     "data.cache_gib": [-1.0],
     "data.max_boxes": [0],
     "data.on_unreadable": ["ignore"],
+    "data.stated_sizes": ["skip"],
     "data.threads": [-1],
     "data.digits_train": [0],
     "data.digits_val": [0],

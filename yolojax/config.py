@@ -161,6 +161,11 @@ class DataConfig:
     on_unreadable: str = field(
         "stop", "stop: an unreadable image ends the run; skip: it is counted and left out", one_of("stop", "skip")
     )
+    stated_sizes: str = field(
+        "refuse",
+        "images of another size than their annotations state; refuse: the run does not start; ignore: boxes are used as given",
+        one_of("refuse", "ignore"),
+    )
     threads: int = field(0, "threads that read and augment images; 0: one per core, at most 16", at_least(0))
     digits_train: int = field(1600, "scenes per epoch of the digits source, drawn anew in every epoch", at_least(1))
     digits_val: int = field(200, "scenes in the validation split of the digits source", at_least(1))

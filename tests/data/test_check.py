@@ -71,11 +71,12 @@ def test_pictures_twice_and_unreadable_and_classes_without_boxes(tmp_path, monke
     error = InputError("l.txt:2: b.png: not a picture")
     problems = find_problems(records, [(10, 10), error, (10, 10)], NAMES)
     assert [problem.kind for problem in problems] == [
-        "unreadable picture", "picture twice", "class without boxes", "class without boxes",
+        "unreadable picture", "picture twice", "no boxes", "class without boxes", "class without boxes",
     ]  # fmt: skip
     assert problems[0].message == str(error)
     assert problems[1].message.startswith("l.txt:3: picture ") and "already at l.txt:1;" in problems[1].message
-    assert "'cat'" in problems[2].message and "'dog'" in problems[3].message
+    assert problems[2].message.startswith("3 pictures and not a single box; ")
+    assert "'cat'" in problems[3].message and "'dog'" in problems[4].message
 
 
 def test_a_report():

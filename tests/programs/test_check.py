@@ -48,7 +48,8 @@ def test_check_names_every_problem(made, tmp_path, capsys):
     ]:
         assert shown.out.count(f"{path}:{line}: {words}") == 1
     assert "class 'cow' has no box" in shown.out
-    assert "\n15 problems:\n" in shown.out
+    assert "\n1 remark:\n  class without boxes (1)\n" in shown.out
+    assert "\n14 problems:\n" in shown.out
     assert "pictures          9, of which 2 cannot be read" in shown.out
     assert "boxes             15, of which 8 cannot be used" in shown.out
 

@@ -2,19 +2,31 @@
 
 import collections
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 import numpy as np
 
 from yolojax.boxes import pairwise_iou
 from yolojax.data.anchors import anchor_fit, network_boxes
 from yolojax.data.annotations import Record, box_outside, mostly_outside, show_box
-from yolojax.data.problems import Problem
+from yolojax.data.plausible import (
+    boxes_under_a_pixel,
+    differs_from_stated,
+    no_boxes,
+    similar_names,
+    stated_size_message,
+    under_a_pixel,
+)
+from yolojax.data.problems import Effect, Problem, effect_of
 from yolojax.errors import InputError, one_line
 from yolojax.grid import AnchorGrid
 
 _DUPLICATE_IOU = 0.99
 _BLOCK = 512  # boxes: bounds the memory of their overlaps
+_REMARKS_SHOWN = 10  # of each kind
+# Problems of data that training uses all the same.
+_USED = {"box twice": "used"}
+_EFFECTS = {Effect.STOP: "stops", Effect.LEAVE_OUT: "left out", Effect.REMARK: "remark"}
 _LEFT_OUT_BOXES = ("malformed box", "box too large", "inverted box", "box without area", "class without a name")
 
 
@@ -29,8 +41,9 @@ def find_problems(
         names: the class names.
 
     Returns:
-        Problems of pictures that cannot be read or are listed twice, boxes outside or mostly outside their picture, boxes
-        given twice (same class, IoU > 0.99), and classes without a box.
+        Problems of pictures that cannot be read, are listed twice or do not have the size that their annotations state; of
+        boxes outside or mostly outside their picture, given twice (same class, IoU > 0.99) or under a pixel; of names that may
+        mean the same class and classes without a box; and of pictures that have no box at all.
     """
     problems: list[Problem] = []
     first: dict[str, Record] = {}
@@ -38,16 +51,40 @@ def find_problems(
         if isinstance(size, InputError):
             problems.append(Problem("unreadable picture", str(size)))
         else:
+            if differs_from_stated(record, size):
+                problems.append(Problem("stated size", stated_size_message(record, size)))
             problems += _boxes_outside(record, *size)
+        problems += boxes_under_a_pixel(record)
         problems += _boxes_twice(record, names)
         earlier = first.setdefault(os.path.abspath(record.path), record)
         if earlier is not record:
             message = f"{record.source}: picture {record.path} is already at {earlier.source}; keep one, with all boxes"
             problems.append(Problem("picture twice", message))
     counts = _boxes_of_classes(records, names)
+    if records and not counts.any():
+        problems.append(Problem("no boxes", no_boxes(records)))
+    for group in similar_names(names):
+        members = " and ".join(f"{names[number]!r} ({counts[number]:,} boxes)" for number in group)
+        problems.append(
+            Problem(
+                "similar class names",
+                f"the names of classes {members} are alike; if they mean one class, give all its boxes one name",
+            )
+        )
     for name in (name for name, count in zip(names, counts, strict=True) if not count):
-        problems.append(Problem("class without boxes", f"class {name!r} has no box; remove its name or add pictures of it"))
+        message = f"class {name!r} has no box, so it will not be learnt; its name keeps the numbers of later classes in place"
+        problems.append(Problem("class without boxes", message))
     return problems
+
+
+def is_remark(kind: str, stops: Collection[str] = ()) -> bool:
+    """Whether a kind of problem is only a remark: everything is used, and nothing is to be mended.
+
+    Args:
+        kind: the kind.
+        stops: the kinds at which the format stops (`Format.stops`).
+    """
+    return effect_of(kind) is Effect.REMARK and kind not in stops
 
 
 def describe(
@@ -56,8 +93,9 @@ def describe(
     names: Sequence[str],
     grid: AnchorGrid,
     problems: Sequence[Problem],
+    stops: Collection[str] = (),
 ) -> str:
-    """Write the report on a data set: counts, sizes, boxes per picture, classes, fit of the anchors, problems.
+    """Write the report on a data set: counts, sizes, boxes per picture, classes, fit of the anchors, what is used, problems.
 
     Args:
         records: the pictures and their boxes.
@@ -65,6 +103,7 @@ def describe(
         names: the class names.
         grid: the network's input size and anchors.
         problems: what was reported while reading the records, and what `find_problems` found.
+        stops: the kinds at which the format stops (`Format.stops`).
 
     Returns:
         Lines of text.
@@ -92,11 +131,47 @@ def describe(
         lines.append(f"The IoU of a box with its best anchor is {fit.mean_iou:.3f} on average, over 0.5 for {fit.close:.1%}.")
     else:
         lines.append("There are no boxes in readable pictures, so there is nothing to say about anchors.")
-    lines += ["", f"{len(problems):,} problem{'s' * (len(problems) != 1)}{':' * bool(problems)}"]
-    for kind, count in kinds.items():
-        lines.append(f"  {kind} ({count:,})")
-        lines += [f"    {problem.message}" for problem in problems if problem.kind == kind]
+    lines += ["", *_use_table(records, sizes, problems, stops)]
+    remarks = [problem for problem in problems if is_remark(problem.kind, stops)]
+    if remarks:
+        lines += ["", *_by_kind("remark", remarks, _REMARKS_SHOWN)]
+    lines += ["", *_by_kind("problem", [problem for problem in problems if not is_remark(problem.kind, stops)])]
     return "\n".join(map(one_line, lines))
+
+
+def _use_table(
+    records: Sequence[Record],
+    sizes: Sequence[tuple[int, int] | InputError],
+    problems: Sequence[Problem],
+    stops: Collection[str],
+) -> Iterator[str]:
+    """One table of what training uses, leaves out and stops at; indented, as its first words are also labels above."""
+    read = [record for record, size in zip(records, sizes, strict=True) if not isinstance(size, InputError)]
+    crowd = sum(np.count_nonzero(record.crowd) for record in read)
+    used = sum(np.count_nonzero(~record.crowd & ~under_a_pixel(record.boxes)) for record in read)
+    rows = [("pictures", len(read), "used"), ("boxes", used, "used")]
+    if crowd:
+        rows.append(("boxes around crowds", crowd, "left out"))
+    for kind, count in collections.Counter(problem.kind for problem in problems).items():
+        effect = Effect.STOP if kind in stops else effect_of(kind)
+        rows.append((kind, count, _USED.get(kind) or _EFFECTS[effect]))
+    width = max(len(kind) for kind, _, _ in rows)
+    yield "What training does with it:"
+    for kind, count, effect in rows:
+        yield f"  {kind:{width}}  {count:10,}  {effect}"
+
+
+def _by_kind(word: str, problems: Sequence[Problem], shown: int | None = None) -> Iterator[str]:
+    """Lines of problems under their kinds, all or the first of each."""
+    yield f"{len(problems):,} {word}{'s' * (len(problems) != 1)}{':' * bool(problems)}"
+    kinds: dict[str, list[str]] = {}
+    for kind, message in problems:
+        kinds.setdefault(kind, []).append(message)
+    for kind, messages in kinds.items():
+        yield f"  {kind} ({len(messages):,})"
+        yield from (f"    {message}" for message in messages[:shown])
+        if shown and len(messages) > shown:
+            yield f"    and {len(messages) - shown:,} more"
 
 
 def _boxes_outside(record: Record, height: int, width: int) -> Iterator[Problem]:

@@ -1,11 +1,27 @@
 """What the bytes of PNG and JPEG files say before they are decoded: the picture's size, and whether a JPEG is complete."""
 
 import struct
+from typing import NamedTuple
 
 PNG = b"\x89PNG\r\n\x1a\n"
 JPEG = b"\xff\xd8"
 _FRAME_HEADERS = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _ORIENTATION = 0x0112
+_BITS_PER_SAMPLE, _SAMPLE_FORMAT = 0x0102, 0x0153
+
+
+class TiffSamples(NamedTuple):
+    """How a TIFF stores a value.
+
+    Attributes:
+        bits: bits of a value.
+        signed: whether values may be negative whole numbers.
+        fractions: whether values are floating-point numbers.
+    """
+
+    bits: int
+    signed: bool
+    fractions: bool
 
 
 def stored_size(content: bytes) -> tuple[int, int] | None:
@@ -23,6 +39,17 @@ def stored_size(content: bytes) -> tuple[int, int] | None:
         return _jpeg_size(content) if content.startswith(JPEG) else None
     except (struct.error, IndexError):
         return None
+
+
+def tiff_samples(content: bytes) -> TiffSamples | None:
+    """How the values of a TIFF are stored, by its first picture; None for other formats and for damaged headers."""
+    if content[:4] not in (b"II*\0", b"MM\0*"):
+        return None
+    try:
+        bits, kind = _tiff_tag(content, _BITS_PER_SAMPLE, 1), _tiff_tag(content, _SAMPLE_FORMAT, 1)
+    except struct.error:
+        return None
+    return TiffSamples(bits, kind == 2, kind == 3)
 
 
 def is_cut_jpeg(content: bytes) -> bool:
@@ -66,13 +93,23 @@ def _jpeg_size(head: bytes) -> tuple[int, int] | None:
 
 def _orientation(tiff: bytes) -> int:
     """The EXIF orientation, 1 to 8, of a TIFF header; from 5 on, height and width are swapped."""
+    return _tiff_tag(tiff, _ORIENTATION, 1)
+
+
+def _tiff_tag(tiff: bytes, wanted: int, default: int) -> int:
+    """The first value of a tag of 16-bit numbers in a TIFF header, or the default."""
     order = {b"II": "<", b"MM": ">"}.get(tiff[:2])
     if order is None:
-        return 1
+        return default
     (directory,) = struct.unpack_from(order + "I", tiff, 4)
     (entries,) = struct.unpack_from(order + "H", tiff, directory)
     for entry in range(entries):
-        tag, _, _, value = struct.unpack_from(order + "HHIH", tiff, directory + 2 + 12 * entry)
-        if tag == _ORIENTATION:
+        tag, _, count, value, second = struct.unpack_from(order + "HHIHH", tiff, directory + 2 + 12 * entry)
+        if tag != wanted:
+            continue
+        if count <= 2:
             return value
-    return 1
+        # More values than fit into the entry: it says where they are.
+        (place,) = struct.unpack(order + "I", struct.pack(order + "HH", value, second))
+        return struct.unpack_from(order + "H", tiff, place)[0]
+    return default

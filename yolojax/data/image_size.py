@@ -12,7 +12,8 @@ from rich.progress import track
 
 from yolojax.data.annotations import Record
 from yolojax.data.headers import PNG, stored_size
-from yolojax.data.images import check_pixels, read_image
+from yolojax.data.images import check_pixels, read_image, read_image_and_bits
+from yolojax.data.problems import OnProblem
 from yolojax.errors import InputError
 from yolojax.runtime.files import open_regular
 from yolojax.runtime.threads import thread_pool
@@ -34,24 +35,54 @@ def picture_sizes(records: Sequence[Record]) -> list[tuple[int, int]]:
         InputError: a file is missing or is not a picture; the message names the record's source.
     """
     sizes = []
-    for size in _measure(records, read_size):
+    for size in try_sizes(records):
         if isinstance(size, InputError):
             raise size
         sizes.append(size)
     return sizes
 
 
-def try_pictures(records: Sequence[Record]) -> list[tuple[int, int] | InputError]:
-    """Read every picture whole, as training will.
+def try_sizes(records: Sequence[Record]) -> list[tuple[int, int] | InputError]:
+    """Read the size of each record's picture from its header, where it has one.
 
     Args:
         records: the records.
 
     Returns:
+        For each record (height, width) in pixels, upright, or the InputError of a file that is missing or is not a picture,
+        whose message names the record's source.
+    """
+    return _measure(records, read_size)
+
+
+def try_pictures(
+    records: Sequence[Record], on_problem: OnProblem = lambda kind, message: None
+) -> list[tuple[int, int] | InputError]:
+    """Read every picture whole, as training will.
+
+    Args:
+        records: the records.
+        on_problem: called in the order of the records with "fewer bits" for each picture that `read_image` takes as one of 10
+            or 12 bits.
+
+    Returns:
         For each record (height, width) in pixels, upright, or the InputError of a picture that cannot be read, whose message
         names the record's source.
     """
-    return _measure(records, lambda path: _size_of(read_image(path)))
+    fewer: dict[str, int] = {}
+
+    def size_of(path: str) -> tuple[int, int]:
+        image, bits = read_image_and_bits(path)
+        if bits:
+            fewer[path] = bits
+        return _size_of(image)
+
+    sizes = _measure(records, size_of)
+    for record in records:
+        if record.path in fewer:
+            message = f"{record.source}: {record.path} uses {fewer[record.path]} of its 16 bits, and was read as such"
+            on_problem("fewer bits", message)
+    return sizes
 
 
 def read_size(path: str | os.PathLike) -> tuple[int, int]:

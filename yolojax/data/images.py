@@ -6,12 +6,16 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from yolojax import moved
-from yolojax.data.headers import is_cut_jpeg, stored_size
+from yolojax.data.headers import JPEG, is_cut_jpeg, stored_size, tiff_samples
 from yolojax.errors import InputError
 from yolojax.runtime.files import open_regular
 from yolojax.runtime.opencv import MOST_PIXELS, cv2
 
 GREY = 128
+FEWER_BITS = (10, 12)
+"""Of how many bits a 16-bit picture may be made."""
+# The upper 8 of 16 bits are below this where only the lower 12 are used.
+_NEARLY_BLACK = 16
 _TOO_MANY = (
     f"more than {MOST_PIXELS:,} pixels are not read; make the picture smaller, or, if it is meant to be this large, raise the "
     "environment variable OPENCV_IO_MAX_IMAGE_PIXELS"
@@ -44,7 +48,8 @@ class ImageTransform(NamedTuple):
 def read_image(path: str | os.PathLike) -> np.ndarray:
     """Read a picture, upright as its EXIF orientation says.
 
-    Grey pictures are repeated over the channels, 16-bit ones keep their upper 8 bits, an alpha channel is left out.
+    Grey pictures are repeated over the channels, 16-bit ones keep their upper 8 bits (but see `read_image_and_bits`), an alpha
+    channel is left out.
 
     Args:
         path: the file.
@@ -53,8 +58,27 @@ def read_image(path: str | os.PathLike) -> np.ndarray:
         (H, W, 3) uint8 RGB, contiguous.
 
     Raises:
-        InputError: the file is missing, is not a picture, is damaged or cut short, or has more than MOST_PIXELS pixels; the
-            message names it.
+        InputError: the file is missing, is not a picture, is damaged or cut short, has values that are not whole numbers from
+            0, or has more than MOST_PIXELS pixels; the message names it.
+    """
+    return read_image_and_bits(path)[0]
+
+
+def read_image_and_bits(path: str | os.PathLike) -> tuple[np.ndarray, int | None]:
+    """Read a picture like `read_image`, and say whether its 16 bits were used.
+
+    Cameras and microscopes store 10 or 12 bits in 16, of which the upper 8 would be nearly black. So a 16-bit picture without
+    a value of 4096 or more is taken as one of 12 bits, and without one of 1024 or more as one of 10. A picture of 16 bits that
+    is this dark would have kept 16 grey levels at most.
+
+    Args:
+        path: the file.
+
+    Returns:
+        (H, W, 3) uint8 RGB, contiguous, and 10 or 12 if the picture was taken as one of so few bits, else None.
+
+    Raises:
+        InputError: as for `read_image`.
     """
     try:
         with open_regular(path) as file:
@@ -64,15 +88,36 @@ def read_image(path: str | os.PathLike) -> np.ndarray:
     # OpenCV has a limit of its own if it was loaded before this module.
     if size := stored_size(content):
         check_pixels(path, *size)
+    samples = tiff_samples(content)
+    if samples and (samples.fractions or samples.bits > 16):
+        kind = "fractions" if samples.fractions else "whole numbers"
+        raise InputError(f"{path}: a TIFF of {samples.bits}-bit {kind} is not read; save it with 8 or 16 bits, without a sign")
     try:
         image = None if is_cut_jpeg(content) else cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error as error:
         if "CV_IO_MAX_IMAGE" in str(error):
             raise InputError(f"{path}: {_TOO_MANY}") from error
         image = None
-    if image is None:
+    if image is None or image.ndim != 3:
         raise InputError(f"{path}: not a picture that OpenCV can read, or damaged or cut short; replace or remove it")
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image)
+    bits = None
+    if not content.startswith(JPEG) and (image.max() < _NEARLY_BLACK or (samples and samples.signed)):
+        image, bits = _use_lower_bits(path, content, image)
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image), bits
+
+
+def _use_lower_bits(path: str | os.PathLike, content: bytes, image: np.ndarray) -> tuple[np.ndarray, int | None]:
+    """The picture from those of its 16 bits that are used, and their number; `image` and None if it has 8, or uses all."""
+    deep = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
+    if deep is None or deep.dtype == np.uint8:
+        return image, None
+    if deep.min() < 0:
+        raise InputError(f"{path}: a picture with negative values is not read; save it with 8 or 16 bits, without a sign")
+    largest = int(deep.max())
+    if deep.itemsize != 2 or deep.dtype.kind == "f" or not 0 < largest < 1 << FEWER_BITS[-1]:
+        return image, None
+    bits = next(bits for bits in FEWER_BITS if largest < 1 << bits)
+    return (deep >> (bits - 8)).astype(np.uint8), bits
 
 
 def check_pixels(path: str | os.PathLike, height: int, width: int) -> None:

@@ -20,6 +20,7 @@ from yolojax.data.formats.read import Annotations, has_splits, outside, read_ann
 from yolojax.data.formats.text import read_text_list
 from yolojax.data.image_size import read_size
 from yolojax.data.images import read_image
+from yolojax.data.plausible import boxes_under_a_pixel
 from yolojax.data.problems import summarise
 from yolojax.data.sampling import SCENE
 from yolojax.data.source import Source, UnreadablePicture
@@ -61,7 +62,8 @@ class ListSource:
         """Lines about boxes that are not trained on, pictures elsewhere, and the memory that pictures take."""
         crowd = sum(int(record.crowd.sum()) for record in self.records)
         notes = [f"{split}: {crowd} boxes around crowds are not trained on, and are ignored in evaluation"] if crowd else []
-        notes += [f"{split}: {line}" for line in summarise(self.problems)]
+        tiny = [problem for record in self.records for problem in boxes_under_a_pixel(record)]
+        notes += [f"{split}: {line}" for line in summarise([*self.problems, *tiny])]
         if self._outside:
             notes.append(f"{split}: {self._outside}")
         if self.cache_bytes:

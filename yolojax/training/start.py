@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 
+from yolojax.data.training_data import check_training_data
 from yolojax.models import abstract_variables, count_floats, initialize
 from yolojax.runs.imported import imported_variables
 from yolojax.runs.resume import check_data, restore_newest
@@ -52,7 +53,8 @@ def start_or_resume(plan: Plan, checkpoints: "Checkpoints", workdir: str | os.Pa
         workdir: for messages.
 
     Raises:
-        InputError: no checkpoint can be read, the data has changed, or nothing of `config.init_from` fits.
+        InputError: no checkpoint can be read, the data has changed or cannot be trained on (`check_training_data`), or nothing
+            of `config.init_from` fits.
     """
     config = plan.config
     make_state = functools.partial(create_state, optimizer=plan.optimizer, average=config.optimizer.ema_decay > 0)
@@ -62,6 +64,7 @@ def start_or_resume(plan: Plan, checkpoints: "Checkpoints", workdir: str | os.Pa
         step, state, meta, notes = restore_newest(checkpoints, abstract)
         check_data(meta, data, plan.sources, workdir, step)
         return Start(step, state, abstract, meta, data, notes)
+    check_training_data(config.data, plan.sources)
     notes = []
     variables = imported_variables(checkpoints, config, plan.model) or initialize(plan.model, config.seed)
     if config.init_from:
