@@ -169,7 +169,7 @@ def coco(root):
         ({"image_id": [0]}, "'image_id' is [0]"),
         ({"category_id": 5}, "there is no category 5"),
         ({"category_id": True}, "'category_id' is True"),
-        ({"category_id": 1.0}, "'category_id' is 1.0"),
+        ({"category_id": 1.5}, "'category_id' is 1.5"),
         ({"category_id": -1}, "there is no category -1"),
         ({"category_id": 10**30}, "there is no category 1000"),
         ({"bbox": None}, "'bbox' is None"),
@@ -210,11 +210,11 @@ def coco(root):
         f"{path}: image 53: picture {root}/fine.png is already at {path}: image 0", f"{path}: image 54: ",
         f"{path}: image 55: 'file_name' is 5",
     ]  # fmt: skip
-    names = ((1, "cow"), (10, "cat "), (11, " "), ("12", "cow"))
+    names = ((1, "cow"), (10, "cat "), (11, " "), ("12a", "cow"))
     categories += [*({"id": number, "name": name} for number, name in names), []]
     expected += [
-        f"{path}: category 1 is there twice", f"{path}: category 10: 'cat' is the name of two classes",
-        f"{path}: category 11: the name ' ' is not a line of text", f"{path}: category '12': 'id' is '12'",
+        f"{path}: category 1 is there twice", f"{path}: category 10: 'cat' is the name of category 1 as well",
+        f"{path}: category 11: the name ' ' is not a line of text", f"{path}: category '12a': 'id' is '12a'",
         f"{path}: categories[6] is [], not an object",
     ]  # fmt: skip
     path.write_text(json.dumps({"images": images, "annotations": annotations, "categories": categories}))

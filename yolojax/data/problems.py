@@ -53,6 +53,8 @@ KINDS = {
     "mask": Kind(Effect.REMARK, "masks became the boxes around them"),
     "rotated box": Kind(Effect.REMARK, "rotated boxes became the upright boxes around them"),
     "unused category": Kind(Effect.REMARK, "categories without annotations are not classes"),
+    "category twice": Kind(Effect.REMARK, "categories have the name of another one and became the same class"),
+    "other categories": Kind(Effect.REMARK, "splits have other classes than the first; they are numbered together"),
     "class without boxes": Kind(Effect.REMARK, "classes have no box"),
 }
 """The kinds that do not stop a training; every other kind does."""

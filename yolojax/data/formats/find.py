@@ -36,7 +36,8 @@ def find_file(path: str | os.PathLike[str], where: str, on_problem: OnProblem) -
     for candidate in (path, path.replace("\\", "/")):
         found = candidate if os.path.isfile(candidate) else _normalised(Path(candidate))
         if found is not None:
-            on_problem("other form of name", f"{where}: {path} is {found} on disk")
+            form = "" if os.fspath(found) == candidate else ", in another Unicode form"
+            on_problem("other form of name", f"{where}: {path} is {found} on disk{form}")
             return os.fspath(found)
     return path
 
@@ -106,7 +107,7 @@ def _normalised(path: Path) -> str | None:
         return None
     found = Path(path.anchor or ".")
     for part in path.parts[bool(path.anchor) :]:
-        if not (found / part).exists():
+        if not os.path.exists(found / part):
             wanted = unicodedata.normalize("NFC", part)
             try:
                 names = os.listdir(found)
@@ -114,4 +115,4 @@ def _normalised(path: Path) -> str | None:
                 return None
             part = next((name for name in names if unicodedata.normalize("NFC", name) == wanted), part)
         found /= part
-    return os.fspath(found) if found.is_file() else None
+    return os.fspath(found) if os.path.isfile(found) else None

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from yolojax.data.annotations import Record
-from yolojax.data.formats.coco import COCO
+from yolojax.data.formats.coco import COCO, COCO_FOLDER
 from yolojax.data.formats.format import Format, NamesAndRecords
 from yolojax.data.formats.names import read_names
 from yolojax.data.formats.text import TEXT
@@ -16,7 +16,7 @@ from yolojax.data.problems import Effect, OnProblem, Problem, effect_of, refuse
 from yolojax.errors import InputError
 
 # The first that recognises a file or folder reads it; any file can be a text list.
-FORMATS: dict[str, Format] = {form.name: form for form in (VOC, YOLO, COCO, TEXT)}
+FORMATS: dict[str, Format] = {form.name: form for form in (VOC, YOLO, COCO_FOLDER, COCO, TEXT)}
 
 
 class Annotations(NamedTuple):
