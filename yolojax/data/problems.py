@@ -50,6 +50,7 @@ KINDS = {
     "mask": Kind(Effect.REMARK, "masks became the boxes around them"),
     "rotated box": Kind(Effect.REMARK, "rotated boxes became the upright boxes around them"),
     "unused category": Kind(Effect.REMARK, "categories without annotations are not classes"),
+    "background": Kind(Effect.REMARK, "pictures have no label file and count as background"),
     "class without boxes": Kind(Effect.REMARK, "classes have no box"),
 }
 """The kinds that do not stop a training; every other kind does."""
