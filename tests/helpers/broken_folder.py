@@ -243,7 +243,7 @@ def yolo(root):
     for number, (row, words) in enumerate(
         {
             "0 .5 .5 .5": "4 values, not 5",
-            "0 .1 .1 .2 .2 .3 .3": "7 values, not 5",
+            "0 .1 .1 .2 .2 .3 .3 .4": "8 values, not 5",
             "cat .5 .5 .5 .5": "'cat .5 .5 .5 .5' is not five numbers",
             "2 .5 .5 .5 .5": "class 2 has no name",
             "-1 .5 .5 .5 .5": "class -1 has no name",

@@ -55,6 +55,7 @@ KINDS = {
     "unused category": Kind(Effect.REMARK, "categories without annotations are not classes"),
     "category twice": Kind(Effect.REMARK, "categories have the name of another one and became the same class"),
     "other categories": Kind(Effect.REMARK, "splits have other classes than the first; they are numbered together"),
+    "background": Kind(Effect.REMARK, "pictures have no label file and count as background"),
     "class without boxes": Kind(Effect.REMARK, "classes have no box"),
 }
 """The kinds that do not stop a training; every other kind does."""

@@ -67,7 +67,7 @@ def test_names_file_in_place_of_the_names(yolo):
         ("train: images/train", "no 'names'"),
         ("train: images/train\nnames: {0: a, 2: b}", "must count from 0 without a gap"),
         ("train: images/train\nnames: cat", "'names' must be a list"),
-        ("train: images/train\nnames: [cat, no]", "class name False is not text; put it in quotes"),
+        ("train: images/train\nnames: [cat, [no]]", r"class name \['no'\] is not text; put it in quotes"),
         ("train: images/train\nnames: [cat, cat]", "'cat' is the name of two classes"),
         ("train: images/train\nnames: []", "names: no class names"),
         ("val: images/val\nnames: [cat, dog]", r"no split 'train' \(it has: val\)"),

@@ -55,7 +55,7 @@ def test_a_picture_that_is_none_is_left_to_whoever_opens_it(yolo, tmp_path):
     ("line", "message"),
     [
         ("0 0.5 0.5 0.5", "4 values, not 5"),
-        ("0 0.1 0.1 0.5 0.5 0.9 0.9", r"7 values, not 5; .*polygons are not read"),
+        ("0 0.1 0.1 0.5 0.5 0.9 0.9 0.5", r"8 values, not 5; .*three or more points"),
         ("cat 0.5 0.5 0.5 0.5", "'cat 0.5 0.5 0.5 0.5' is not five numbers"),
         ("2 0.5 0.5 0.5 0.5", "class 2 has no name: there are 2"),
         ("-1 0.5 0.5 0.5 0.5", "class -1 has no name"),

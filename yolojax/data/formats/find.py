@@ -62,7 +62,7 @@ def walk(folder: str | os.PathLike[str], on_problem: OnProblem, *, into: bool = 
         into: whether to look into the folders inside.
 
     Yields:
-        The files that are not hidden.
+        The files that are not hidden, and empty folders that are named like pictures, so that they are not passed over.
     """
     seen: set[str] = set()
     for parent, folders, files in os.walk(folder, followlinks=True):
@@ -71,6 +71,8 @@ def walk(folder: str | os.PathLike[str], on_problem: OnProblem, *, into: bool = 
             folders.clear()
             continue
         seen.add(real)
+        if not (folders or files) and parent != os.fspath(folder) and Path(parent).suffix.lower() in ENDINGS:
+            yield Path(parent)
         folders[:] = sorted(name for name in folders if not is_hidden(name)) if into else []
         for name in sorted(files):
             path = Path(parent, name)
@@ -111,7 +113,7 @@ def _normalised(path: Path) -> str | None:
             wanted = unicodedata.normalize("NFC", part)
             try:
                 names = os.listdir(found)
-            except OSError:
+            except (OSError, ValueError):
                 return None
             part = next((name for name in names if unicodedata.normalize("NFC", name) == wanted), part)
         found /= part

@@ -5,45 +5,45 @@ and height, in labels/ where the picture is in images/.
 """
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import yaml
 
-from yolojax.data.annotations import Record, class_without_name, has_name
+from yolojax.data.annotations import Record
 from yolojax.data.formats.data_yaml import DataYaml
 from yolojax.data.formats.format import Format, NamesAndRecords
 from yolojax.data.formats.links import link_pictures, name_files
 from yolojax.data.formats.rows import Row, make_record
+from yolojax.data.formats.yolo_labels import read_labels
+from yolojax.data.formats.yolo_layouts import is_yolo
+from yolojax.data.formats.yolo_pairs import find_labels, label_folder
 from yolojax.data.image_size import read_size
-from yolojax.data.lines import read_lines
 from yolojax.data.problems import OnProblem
 from yolojax.errors import InputError
-
-# Normalised numbers are rounded, so a box at the edge may reach over it by this much.
-_ROUNDING = 0.01
 
 
 def read_yolo(
     path: str | os.PathLike[str], split: str | None, names: Sequence[str] | None, on_problem: OnProblem
 ) -> NamesAndRecords:
-    """Read a data.yaml and the pictures and labels it names.
+    """Read a data.yaml, or a folder that has one or can do without, and the pictures and labels that go with it.
 
-    A split is a folder of pictures, a list of pictures (.txt, relative to its own folder), or several; relative ones start
-    from `path` in the file, else from the file's folder. A picture without a label file has no objects. Boxes become pixels
-    of the upright picture, whose size is read from its header; a file that is not a picture keeps no boxes, and is refused
-    when it is opened. A picture that is listed twice counts once.
+    A split is a folder of pictures, a list of pictures (.txt), or several; see `yolo_paths` for what they may be relative to,
+    `yolo_layouts` for folders without a data.yaml, `yolo_pairs` for where labels are. A picture without a label file has no
+    objects. Boxes become pixels of the upright picture, whose size is read from its header; a file that is not a picture keeps
+    no boxes, and is refused when it is opened. A picture that is listed twice counts once.
 
     Args:
-        path: a data.yaml or its folder.
+        path: a data.yaml, of any name, or a folder.
         split: a key of the file, as train, val or test; None: all of them together.
-        names: the file's class names in another order, or the same number of other names; None: those of the file.
+        names: the class names in another order, or the same number of other names; None: those of the data.
         on_problem: called, with file and line, for a missing folder or picture, splits without pictures or any label file, an
             `nc` that is not the number of names, a label file that cannot be read, a line that is not a box, numbers that are
             not normalised, a class without a name, a box that is inverted or without area. If it returns, that is left out,
-            but a picture on a list is kept.
+            but a picture on a list is kept. With a remark for all that is read in another way than it stands, for labels
+            without picture, and for pictures without label file if most have none ("background").
 
     Returns:
         The class names and the records.
@@ -51,30 +51,23 @@ def read_yolo(
     Raises:
         InputError: malformed YAML, or names that do not count from 0; the message names file and line.
     """
-    data = _data_yaml(path)
+    data = DataYaml(path)
     names, numbers = _class_numbers(data, names, on_problem)
-    wanted = data.splits() if split is None else (split,)
-    if not wanted:
-        message = f"{data.path}: none of train, val and test is set; each is a folder or a list of pictures"
-        on_problem("no pictures", message)
-    pictures: dict[str, str] = {}
-    for name in wanted:
-        pictures.update(data.pictures(name, on_problem))
-    labels = {picture: label_path(picture) for picture in pictures}
-    # Not isfile: a label that is there but cannot be read does not mean a picture without objects.
-    labelled = [picture for picture, label in labels.items() if os.path.lexists(label)]
-    if pictures and not labelled:
-        first = next(iter(labels.values()))
-        message = f"{data.path}: none of its {len(pictures)} pictures has a label file; the first would be {first}"
-        on_problem("no labels", message)
+    keypoint_values = data.keypoint_values()
+    pictures, folders = data.pictures(split, on_problem)
+    labels = find_labels(pictures, folders, on_problem)
+    _report_background(data, list(pictures), labels, on_problem)
+    labelled = [picture for picture in pictures if picture in labels]
     with ThreadPoolExecutor() as pool:
         sizes = dict(zip(labelled, pool.map(_size_or_none, labelled), strict=True))
     records = []
-    for picture, label in labels.items():
-        # The lines are looked at even where there is no picture to scale their boxes to.
-        rows = list(_rows(label, sizes[picture] or (1, 1), numbers, on_problem)) if picture in sizes else []
-        source = label if picture in sizes else pictures[picture]
-        records.append(make_record(picture, source, rows if sizes.get(picture) else (), on_problem))
+    for picture, named_at in pictures.items():
+        rows: list[Row] = []
+        if label := labels.get(picture):
+            # The lines are looked at even where there is no picture to scale their boxes to.
+            size = sizes[picture] or (1, 1)
+            rows = list(read_labels(label, size, numbers, on_problem, keypoint_values=keypoint_values))
+        records.append(make_record(picture, label or named_at, rows if sizes.get(picture) else (), on_problem))
     return names, records
 
 
@@ -115,20 +108,17 @@ def label_path(picture: str | os.PathLike[str]) -> str:
     return str(Path(*parts))
 
 
-def _data_yaml(path: str | os.PathLike[str]) -> DataYaml:
-    return DataYaml(os.path.join(path, "data.yaml") if os.path.isdir(path) else path)
-
-
 def _class_numbers(data: DataYaml, names: Sequence[str] | None, on_problem: OnProblem) -> tuple[tuple[str, ...], Sequence[int]]:
     """The class names, and the number among them of each class of the file."""
     own = data.names()
     if own is None and names is None:
-        raise InputError(f"{data.path}: no 'names'; list the class names there or give a names file")
+        where = "classes.txt, one a line," if data.path.is_dir() else "it"
+        raise InputError(f"{data.path}: no 'names'; write the class names into {where} or give a names file (--names)")
     if own is not None and names is not None and len(own) != len(names):
         raise InputError(f"{data.path}: {len(own)} class names, but {len(names)} were given; the numbers must be the same")
     names = tuple(names if names is not None else own or ())
     count = data.values.get("nc")
-    if count is not None and (isinstance(count, bool) or count != len(names)):
+    if count is not None and (isinstance(count, bool) or count not in (len(names), str(len(names)))):
         on_problem("number of classes", f"{data.path}: nc is {count!r}, but there are {len(names)} names; correct one")
     # By name where the names are the same, else by number.
     return names, [names.index(name) for name in own] if own and set(own) == set(names) else range(len(names))
@@ -141,35 +131,16 @@ def _size_or_none(picture: str) -> tuple[int, int] | None:
         return None
 
 
-def _rows(label: str, size: tuple[int, int], numbers: Sequence[int], on_problem: OnProblem) -> Iterator[Row]:
-    """The boxes of a label file in pixels; numbers: of the classes, for each number in the file."""
-    height, width = size
-    try:
-        lines = read_lines(label, on_problem)
-    except InputError as error:
-        on_problem("malformed file", str(error))
-        return
-    for number, line in enumerate(lines, 1):
-        if not (fields := line.split()):
-            continue
-        where = f"{label}:{number}"
-        if len(fields) != 5:
-            message = f"{where}: {len(fields)} values, not 5; write class x y width height (polygons are not read)"
-            on_problem("malformed box", message)
-            continue
-        try:
-            class_id, x, y, w, h = map(float, fields)
-        except ValueError:
-            on_problem("malformed box", f"{where}: {line.strip()!r} is not five numbers; write class x y width height")
-            continue
-        if not (class_id.is_integer() and has_name(class_id, len(numbers))):
-            on_problem("class without a name", f"{where}: {class_without_name(fields[0], len(numbers))}")
-        elif not all(-_ROUNDING <= part <= 1 + _ROUNDING for part in (x, y, w, h)):
-            message = f"{where}: {line.strip()!r} is not normalised; write fractions of the picture's width and height, 0 to 1"
-            on_problem("malformed box", message)
-        else:
-            corners = ((x - w / 2) * width, (y - h / 2) * height, (x + w / 2) * width, (y + h / 2) * height)
-            yield Row(corners, numbers[int(class_id)], where)
+def _report_background(data: DataYaml, pictures: Sequence[str], labels: Mapping[str, str], on_problem: OnProblem) -> None:
+    """Report pictures without label file where they are all or most; a few are the usual way to have pictures of nothing."""
+    unlabelled = [picture for picture in pictures if picture not in labels]
+    first = label_folder(Path(unlabelled[0]).parent) / Path(unlabelled[0]).with_suffix(".txt").name if unlabelled else None
+    if pictures and not labels:
+        message = f"{data.path}: none of its {len(pictures)} pictures has a label file; the first would be {first}"
+        on_problem("no labels", message)
+    elif 2 * len(unlabelled) > len(pictures):
+        for picture in unlabelled:
+            on_problem("background", f"{picture}: no label file, so nothing in it is to be found")
 
 
 def _write(
@@ -190,10 +161,10 @@ def _write(
 
 YOLO = Format(
     name="yolo",
-    recognises=lambda path: (path / "data.yaml").is_file() if path.is_dir() else path.suffix.lower() in (".yaml", ".yml"),
+    recognises=is_yolo,
     read=read_yolo,
     write=_write,
-    splits=lambda path: _data_yaml(path).splits(),
+    splits=lambda path: DataYaml(path).splits(),
     may_refer_outside=True,
     not_kept="corners became rounded fractions of the picture's width and height, exact to about 1e-4 pixels",
 )

@@ -1,0 +1,241 @@
+"""Folders of YOLO labels as they lie on disk, class names as they are written, and paths relative to anything."""
+
+import json
+import os
+
+import numpy as np
+import pytest
+
+from yolojax.data.formats.read import read_annotations, recognise, splits
+from yolojax.data.images import write_image
+from yolojax.errors import InputError
+
+BOX = "0 .5 .5 .5 .5\n"
+
+
+def make(root, files):
+    """Write files: pictures of 80 x 40 pixels by their ending, text otherwise."""
+    for name in files:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if name.endswith((".jpg", ".png")):
+            write_image(path, np.zeros((40, 80, 3), np.uint8))
+        else:
+            path.write_text(files[name] if isinstance(files, dict) else BOX)
+
+
+def boxes_in(data, split=None, names=None):
+    annotations = read_annotations(data, split, names)
+    return sum(len(record.boxes) for record in annotations.records)
+
+
+def two_splits(*forms):
+    return [form.format(split) for split in ("train", "valid") for form in forms]
+
+
+LAYOUTS = {
+    "images/SPLIT": two_splits("images/{}/a.jpg", "labels/{}/a.txt"),
+    "SPLIT/images": two_splits("{}/images/a.jpg", "{}/labels/a.txt"),
+    "SPLIT, labels beside": two_splits("{}/a.jpg", "{}/a.txt"),
+    "images/SPLIT, labels beside": two_splits("images/{}/a.jpg", "images/{}/a.txt"),
+    "Images/Labels": two_splits("Images/{}/a.jpg", "Labels/{}/a.txt"),
+}
+FLAT = {
+    "images": ["images/a.jpg", "labels/a.txt"],
+    "beside": ["a.jpg", "a.txt"],
+    "beside in images": ["images/a.jpg", "images/a.txt"],
+    "beside, in folders": ["one/a.jpg", "one/a.txt"],
+    "Label Studio": ["images/a.jpg", "labels/a.txt", "notes.json"],
+}
+
+
+@pytest.mark.parametrize("names", ["classes.txt", "obj.names", "my.names"])
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_splits_in_folders_without_yaml(tmp_path, layout, names):
+    make(tmp_path, LAYOUTS[layout])
+    (tmp_path / names).write_text("cat\ndog\n")
+    assert recognise(tmp_path) == "yolo" and splits(tmp_path) == ("train", "val")
+    annotations = read_annotations(tmp_path, "val")
+    assert annotations.names == ("cat", "dog") and annotations.problems == []
+    assert len(annotations.records) == 1 and len(annotations.records[0].boxes) == 1
+    assert boxes_in(tmp_path) == 2
+
+
+@pytest.mark.parametrize("layout", FLAT)
+def test_folders_without_splits(tmp_path, layout):
+    make(tmp_path, FLAT[layout])
+    (tmp_path / "classes.txt").write_text("cat\n")
+    assert recognise(tmp_path) == "yolo" and splits(tmp_path) == ()
+    for split in (None, "train"):
+        _, (record,), problems = read_annotations(tmp_path, split)
+        assert len(record.boxes) == 1 and problems == []
+    with pytest.raises(InputError, match=r"no split 'val' \(it has: none\)"):
+        read_annotations(tmp_path, "val")
+
+
+def test_lists_of_pictures_without_yaml(tmp_path):
+    make(tmp_path, ["images/a.jpg", "labels/a.txt", "images/b.jpg", "labels/b.txt"])
+    make(tmp_path, {"train.txt": "images/a.jpg\n", "valid.txt": "./images/b.jpg\n", "classes.txt": "cat\n"})
+    assert splits(tmp_path) == ("train", "val") and boxes_in(tmp_path, "val") == 1 and boxes_in(tmp_path) == 2
+
+
+@pytest.mark.parametrize("place", ["labels/train/classes.txt", "images/train/classes.txt", "labels/classes.txt"])
+def test_names_among_the_labels(tmp_path, place):
+    make(tmp_path, LAYOUTS["images/SPLIT"])
+    (tmp_path / place).write_text("cat\n")
+    assert read_annotations(tmp_path).names == ("cat",)
+
+
+def test_names_that_differ_between_label_folders_are_refused(tmp_path):
+    make(tmp_path, LAYOUTS["SPLIT/images"])
+    (tmp_path / "train/labels/classes.txt").write_text("cat\ndog\n")
+    (tmp_path / "valid/labels/classes.txt").write_text("dog\ncat\n")
+    with pytest.raises(InputError, match=r"not the same class names as .*classes\.txt"):
+        read_annotations(tmp_path)
+
+
+def test_without_names_they_are_asked_for(tmp_path):
+    make(tmp_path, LAYOUTS["images/SPLIT"])
+    assert recognise(tmp_path) == "yolo"
+    with pytest.raises(InputError, match=r"no 'names'; write the class names into classes\.txt, .*--names"):
+        read_annotations(tmp_path)
+    assert boxes_in(tmp_path, names=("cat",)) == 2
+
+
+def test_a_yaml_of_any_name(tmp_path):
+    make(tmp_path, LAYOUTS["images/SPLIT"])
+    (tmp_path / "my.yml").write_text("train: images/train\nvalid: images/valid\nnames: [cat]\n")
+    (tmp_path / "other.yaml").write_text("lr: 1\n")
+    assert recognise(tmp_path) == "yolo" and splits(tmp_path) == ("train", "val")
+    assert boxes_in(tmp_path, "val") == boxes_in(tmp_path, "valid") == 1
+    (tmp_path / "again.yaml").write_text("train: images/train\nnames: [dog]\n")
+    with pytest.raises(InputError, match=r"several files .*: again\.yaml, my\.yml; give one"):
+        read_annotations(tmp_path)
+    (tmp_path / "data.yaml").write_text("train: images/train\nnames: [bird]\n")
+    assert read_annotations(tmp_path).names == ("bird",)
+
+
+def test_folders_of_other_formats_are_not_taken(tmp_path):
+    make(tmp_path, ["coco/images/a.jpg", "kitti/images/a.jpg", "list/a.jpg", "darknet/obj_train_data/a.jpg"])
+    make(tmp_path, ["darknet/obj_train_data/a.txt", "voc/JPEGImages/a.jpg", "voc/labels/a.txt"])
+    (tmp_path / "coco/annotations").mkdir()
+    (tmp_path / "voc/Annotations").mkdir()
+    make(tmp_path, {"coco/annotations/a.json": json.dumps({"images": []}), "coco/README.txt": "1 2\n"})
+    make(tmp_path, {"kitti/labels/a.txt": "Car 0 0 0 1 2 3 4 0 0 0 0 0 0 0\n", "darknet/obj.data": "classes = 1\n"})
+    make(tmp_path, {"darknet/obj.names": "cat\n", "list/train.txt": "a.jpg 1,2,3,4,0\n", "list/classes.txt": "cat\n"})
+    assert recognise(tmp_path / "voc") == "voc"
+    for name in ("coco", "kitti", "list", "darknet"):
+        try:
+            assert recognise(tmp_path / name) != "yolo"
+        except InputError:
+            pass
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        ("{'0': a, '1': b}", ("a", "b")),
+        ('\n  "1": b\n  "0": a', ("a", "b")),
+        ("{a: 0, b: 1}", ("a", "b")),
+        ("[007, 010]", ("007", "010")),
+        ("{0: 007, 1: 0x1F}", ("007", "0x1F")),
+        ("[yes, no, on, null, ~, 1e3, 1.50, 2020-01-02, 12:30, 1_000, .inf, true]",
+         ("yes", "no", "on", "null", "~", "1e3", "1.50", "2020-01-02", "12:30", "1_000", ".inf", "true")),
+        ("\n- 2020-99-99\n- '07'\n- \"a: b\"", ("2020-99-99", "07", "a: b")),
+        ("names.txt", ("x y", "007")),
+        ("'./names.txt'", ("x y", "007")),
+        ("", ("c1", "c2")),
+    ],
+)  # fmt: skip
+def test_names_are_the_text_as_written(tmp_path, names, expected):
+    make(tmp_path, ["images/a.jpg", "labels/a.txt"])
+    make(tmp_path, {"names.txt": "x y\n007\n", "data.yaml": f"train: images\nnames: {names}\n"})
+    if not names:
+        (tmp_path / "classes.txt").write_text("c1\nc2\n")
+    assert read_annotations(tmp_path).names == expected
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        ("{0: a, 2: b}", "count from 0 without a gap; there is no 1"),
+        ("{1: a, 2: b}", "count from 0 without a gap; there is no 0"),
+        ("absent.txt", "'names' must be a list.* or a names file, but names: there is no .*absent.txt"),
+        ("[a, '']", "class 1 has the name ''"),
+    ],
+)
+def test_names_refused(tmp_path, names, message):
+    make(tmp_path, ["images/a.jpg", "labels/a.txt"])
+    make(tmp_path, {"data.yaml": f"train: images\nnames: {names}\n"})
+    with pytest.raises(InputError, match=message):
+        read_annotations(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        {"train": "images/train"},
+        {"train": "images\\train"},
+        {"train": "./images/train/"},
+        {"path": ".", "train": "images/train"},
+        {"path": "..", "train": "set/images/train"},
+        {"path": "set", "train": "images/train"},  # from the current folder
+        {"train": "set/images/train"},
+        {"path": "set/images", "train": "train"},
+        {"train": "../images/train"},
+        {"train": "../../images/train"},
+        {"path": "../datasets/set", "train": "images/train"},
+        {"path": "coco8", "train": "images/t"},  # ../datasets/ of Ultralytics
+        {"path": "set", "train": "list.txt"},
+        {"train": "list.txt"},
+        {"train": "lists/of_root.txt"},
+        {"train": "lists/of_current.txt"},
+        {"train": "lists/windows.txt"},
+        {"train": ["images/train", "lists/own.txt"]},
+    ],
+)
+def test_paths_relative_to_anything(tmp_path, monkeypatch, entries):
+    make(tmp_path / "set", ["images/train/a.jpg", "labels/train/a.txt"])
+    make(tmp_path / "datasets/coco8", ["images/t/a.jpg", "labels/t/a.txt"])
+    lists = {
+        "list.txt": "./images/train/a.jpg",
+        "lists/of_root.txt": "images/train/a.jpg",
+        "lists/windows.txt": "images\\train\\a.jpg",
+    }
+    lists |= {"lists/of_current.txt": "set/images/train/a.jpg", "lists/own.txt": "../images/train/a.jpg\n"}
+    make(tmp_path / "set", lists)
+    make(tmp_path / "set", {"data.yaml": json.dumps({**entries, "names": ["cat"]})})
+    monkeypatch.chdir(tmp_path)
+    for data in (tmp_path / "set", "set/data.yaml"):
+        _, (record,), problems = read_annotations(data)
+        assert len(record.boxes) == 1
+        assert {kind for kind, _ in problems} <= {"other form of name"}
+
+
+def test_paths_of_another_machine(tmp_path):
+    make(tmp_path, LAYOUTS["SPLIT/images"])
+    values = {"path": "/content/data", "train": "train/images", "val": "/kaggle/input/x/valid/images", "names": ["cat"]}
+    make(tmp_path, {"data.yaml": json.dumps(values)})
+    assert boxes_in(tmp_path, "train") == 1
+    _, (record,), problems = read_annotations(tmp_path, "val")
+    assert len(record.boxes) == 1 and [kind for kind, _ in problems] == ["other form of name"]
+    make(tmp_path, {"data.yaml": json.dumps({"train": "C:\\data\\train\\images", "val": "l.txt", "names": ["cat"]})})
+    make(tmp_path, {"l.txt": "/home/me/valid/images/a.jpg\n"})
+    assert boxes_in(tmp_path, "train") == boxes_in(tmp_path, "val") == 1
+
+
+def test_a_path_of_another_machine_is_not_guessed_from_one_common_name(tmp_path):
+    make(tmp_path, ["images/a.jpg", "labels/a.txt"])
+    make(tmp_path, {"data.yaml": json.dumps({"train": "/content/train/images", "names": ["cat"]})})
+    with pytest.raises(InputError, match="train: there is no /content/train/images"):
+        read_annotations(tmp_path)
+
+
+def test_all_places_that_were_tried_are_named(tmp_path, monkeypatch):
+    make(tmp_path, {"set/data.yaml": "path: root\ntrain: here\nnames: [cat]\n"})
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError) as caught:
+        read_annotations("set/data.yaml")
+    for place in ("set/root/here", "set/here", "root/here", "here", "datasets/root/here"):
+        assert f"{os.path.normpath(place)}" in str(caught.value)
+    assert "\n" not in str(caught.value)
