@@ -111,9 +111,22 @@ class DataConfig:
     train: str = field(
         "", "text list, VOC folder, COCO .json or YOLO data.yaml; DIR:SPLIT takes that split instead of train", any_value
     )
-    val: str = field("", "like train, for validation; takes the split val of a VOC folder or data.yaml", any_value)
+    val: str = field(
+        "",
+        "like train, for validation; takes the split val of a VOC folder or data.yaml; empty: that of train, or val_share",
+        any_value,
+    )
+    val_share: float = field(
+        0.2,
+        "share of the training images that become the validation split where val is empty and train has no split val; chosen "
+        "by the content of their files, so that equal ones are on one side and more images move none",
+        below_one,
+        used_with={"val": empty},
+    )
     test: str = field(
-        "", "like train, for yolojax eval --split test; empty: the split test of the VOC folder or data.yaml of val", any_value
+        "",
+        "like train, for yolojax eval --split test; empty: the split test of the VOC folder or data.yaml of val, or of train",
+        any_value,
     )
     names: str = field(
         "",

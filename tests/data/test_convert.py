@@ -160,11 +160,63 @@ def test_links_on_the_way_are_followed(data, tmp_path):
 @pytest.mark.parametrize("form", FORMATS)
 def test_splits_of_one_name_become_one(data, tmp_path, form):
     other = write_data(tmp_path / "more", [(0, 1, [4, 4, 8, 8], 0)], [("a.png", (30, 30)), ("b.png", (9, 9))])
-    lines = convert([data, other], form, tmp_path / "out")
+    lines = convert([f"{data}:part", f"{other}:part"], form, tmp_path / "out")
     assert sum(line.startswith("part: ") for line in lines) == 2
     annotations = read_annotations(WRITTEN[form].format(tmp_path / "out"), None, NAMES)
     assert [len(record.boxes) for record in annotations.records] == [1 + (form == "coco"), 1, 0, 1, 0]
     assert len({record.path for record in annotations.records}) == 5
+
+
+def write_export(folder, *splits):
+    """Writes a COCO file of the same name for each split, with two pictures, as Roboflow does."""
+    files = []
+    for number, split in enumerate(splits):
+        annotations = [(0, number % 2, [4, 4, 8, 8], 0)]
+        part = write_data(folder / split, annotations, [(f"{split} {n}.png", (20 + n, 30)) for n in range(2)])
+        files.append(part.rename(part.with_name("_annotations.coco.json")))
+    return files
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("inner", ["", "annotations/"])
+def test_files_of_one_name_are_the_splits_that_their_folders_say(tmp_path, form, inner, monkeypatch):
+    files = write_export(tmp_path / "in", "train", "valid", "test")
+    if inner:
+        for place, file in enumerate(files):
+            (file.parent / "images").mkdir()
+            for picture in file.parent.glob("*.png"):
+                picture.rename(file.parent / "images" / picture.name)
+            (file.parent / inner).mkdir()
+            files[place] = file.rename(file.parent / inner / file.name)
+    lines = convert(files, form, tmp_path / "out")
+    assert lines[:3] == ["train: 2 pictures, 1 boxes", "val: 2 pictures, 1 boxes", "test: 2 pictures, 1 boxes"]
+    for split in ("train", "val", "test"):
+        written = WRITTEN[form].format(tmp_path / "out").replace("part", split)
+        paths = [os.path.realpath(record.path) for record in read_annotations(written, names=NAMES).records]
+        folder = tmp_path / "in" / ("valid" if split == "val" else split)
+        assert len(paths) == 2 and all(Path(path).is_relative_to(folder) for path in paths)
+    monkeypatch.chdir(files[0].parent)
+    convert([files[0].name], form, tmp_path / "one")
+    assert os.path.exists(WRITTEN[form].format(tmp_path / "one").replace("part", "train").partition(":")[0])
+
+
+def test_the_name_of_a_file_goes_before_that_of_its_folder(tmp_path):
+    first, second = write_export(tmp_path, "train", "other")
+    first, second = first.rename(first.with_name("Validation.json")), second.rename(second.with_name("mine.json"))
+    lines = convert([first, second], "text", tmp_path / "out")
+    assert [line.partition(":")[0] for line in lines[:2]] == ["val", "mine"]
+
+
+def test_files_of_one_name_that_say_no_split_are_refused(tmp_path):
+    one, two = write_export(tmp_path, "cats", "dogs")
+    refused(r"dogs/_annotations\.coco\.json: would become one split, '_annotations\.coco', .*json:NAME", [one, two], "yolo",
+            tmp_path / "out")  # fmt: skip
+    assert not (tmp_path / "out").exists()
+    lines = convert([f"{one}:train", f"{two}:val"], "yolo", tmp_path / "out")
+    assert [line.partition(":")[0] for line in lines[:2]] == ["train", "val"]
+    refused(r"json:\.\./val: '\.\./val' cannot name a split", [f"{one}:../val"], "yolo", tmp_path / "odd")
+    convert([f"{one}:train", f"{two}:train"], "yolo", tmp_path / "together")
+    assert len(read_annotations(tmp_path / "together", "train").records) == 4
 
 
 def refused(match, *arguments, **options):

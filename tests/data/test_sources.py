@@ -202,7 +202,7 @@ def test_splits_and_names(config, digits_config):
     with pytest.raises(InputError, match=r"list\.txt:2: class 2 has no name: there are 2"):
         open_split(config, "train")
     config.data.source = "auto"
-    config.data.val = ""
+    config.data.val, config.data.val_share = "", 0.0
     with pytest.raises(InputError, match=r"^config\.data\.val is not set: give the path of a list"):
         open_split(config, "val")
     with pytest.raises(InputError, match=r"there is no split 'tests'; expected one of train, val, test$"):

@@ -69,6 +69,31 @@ def test_each_part_gets_its_share_of_every_class():
         np.testing.assert_allclose(shares, (0.6, 0.2, 0.2), atol=max(0.02, 1 / members.sum()))
 
 
+@settings(deadline=None)
+@given(data_sets, some_shares, st.integers(0, 5), st.data())
+def test_a_group_is_in_one_part(classes, shares, seed, data):
+    numbers = data.draw(st.lists(st.integers(0, 20), min_size=len(classes), max_size=len(classes)))
+    groups = np.unique(numbers, return_inverse=True)[1]
+    part_of = divide(classes, NUM_CLASSES, shares, seed, groups)
+    assert part_of.shape == (len(classes),) and part_of.min() >= 0 and part_of.max() < len(shares)
+    assert len({(group, part) for group, part in zip(groups, part_of, strict=True)}) == groups.max() + 1
+    largest = np.bincount(groups).max()
+    counts = np.bincount(part_of, minlength=len(shares))
+    assert (np.abs(counts - np.array(shares) * len(classes)) <= largest * len(shares) + 1).all()
+
+
+def test_groups_share_the_classes_as_well():
+    rng = np.random.default_rng(1)
+    # 200 videos of 3 to 8 frames; all frames of a video show its class.
+    video = np.repeat(np.arange(200), rng.integers(3, 9, 200))
+    classes = [np.array([number % 4]) for number in video]
+    part_of = divide(classes, 4, (0.6, 0.2, 0.2), 0, video)
+    np.testing.assert_allclose(np.bincount(part_of) / len(video), (0.6, 0.2, 0.2), atol=0.01)
+    for label in range(4):
+        shares = np.bincount(part_of[video % 4 == label]) / (video % 4 == label).sum()
+        np.testing.assert_allclose(shares, (0.6, 0.2, 0.2), atol=0.04)
+
+
 def test_a_class_of_two_images_is_in_training():
     for seed in range(20):
         classes = [np.array([0])] * 48 + [np.array([1])] * 2
@@ -141,6 +166,52 @@ def test_what_lists_cannot_express_is_said(real_data, tmp_path):
     assert len(split.losses) == 1 + bool(difficult)
     again = read_annotations(tmp_path / "out/train.txt", names=split.names)
     assert sum(len(record.boxes) for record in again.records) == sum(len(record.boxes) for record in split.parts["train"])
+
+
+def numbers_of(part):
+    return {int(os.path.basename(record.path).split(" ")[1].removesuffix(".png")) for record in part}
+
+
+@pytest.mark.parametrize(("pattern", "key"), [(r"number (\d*)\d\.", lambda n: n // 10), (r"\d(?=\.)", lambda n: n % 10)])
+def test_groups_by_the_names_of_the_files(data, tmp_path, pattern, key):
+    split = split_data(data, tmp_path / "out", names=NAMES, val=0.3, test=0, groups=pattern)
+    parts = [numbers_of(part) for part in split.parts.values()]
+    assert sum(map(len, parts)) == 20 and not {key(n) for n in parts[0]} & {key(n) for n in parts[1]}
+    assert split.groups == [f"{len({key(n) for n in range(20)})} groups by --groups {pattern}: each is in one list"]
+
+
+def test_pictures_that_the_groups_do_not_name_are_on_their_own(data, tmp_path):
+    split = split_data(data, tmp_path / "out", names=NAMES, groups=r"number 1\d")
+    assert any(
+        line.startswith("10 pictures are not in a group, as --groups does not match their names: ") for line in split.groups
+    )
+    assert sum(map(len, split.parts.values())) == 20
+
+
+@pytest.mark.parametrize("pattern", [None, r"number ([01]$|[2-9]|1\d)"])
+def test_doubles_are_in_one_list(data, tmp_path, pattern):
+    folder = data.parent / "pictures"
+    for double, of in ((3, 14), (7, 14), (15, 5)):
+        (folder / f"number {double}.png").write_bytes((folder / f"number {of}.png").read_bytes())
+    for seed in range(5):
+        split = split_data(data, tmp_path / f"out {seed}", names=NAMES, seed=seed, groups=pattern)
+        place = {number: name for name, part in split.parts.items() for number in numbers_of(part)}
+        assert place[3] == place[7] == place[14] and place[5] == place[15]
+        assert split.groups[-1] == "3 pictures are doubles of others: equal files are in one list"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "message"),
+    [
+        ("(", r"--groups \(: not a regular expression: "),
+        ("frame", r"--groups frame: matches none of the 20 file names, such as number 0\.png"),
+        ("number", "20 pictures in 1 groups are too few: none is left for"),
+    ],
+)
+def test_groups_that_cannot_be(data, tmp_path, pattern, message):
+    with pytest.raises(InputError, match=message):
+        split_data(data, tmp_path / "out", names=NAMES, groups=pattern)
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,12 @@
 """From any annotation format to any other; pictures stay where they are and are referred to."""
 
 import os
+import re
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from yolojax.data.annotations import Record
+from yolojax.data.formats.find import standard_split
 from yolojax.data.formats.format import Format
 from yolojax.data.formats.names import check_names
 from yolojax.data.formats.read import FORMATS, has_splits, read_annotations, split_of, splits
@@ -28,8 +30,10 @@ def convert(
     """Write data sets in another format, split by split.
 
     Args:
-        data: data sets as `read_annotations` takes them. A VOC folder or a data.yaml brings all its splits, or `split` alone;
-            a text list and a COCO file are one split each, named after the file. Splits of the same name become one.
+        data: data sets as `read_annotations` takes them. A VOC folder or a data.yaml brings all its splits, or `split` alone.
+            A text list and a COCO file are one split each. Its name is what follows the file, as in "a.json:train"; else that
+            for which the file's name stands, or the name of the nearest of the two folders above it ("train", "val" or
+            "test"); else the file's name. Splits that have the same name for another reason than their files' become one.
         to: "text" writes SPLIT.txt and classes.names; "voc" Annotations, ImageSets, classes.names and links in JPEGImages;
             "coco" SPLIT.json; "yolo" data.yaml, labels, SPLIT.txt and links in images. Links and paths are relative.
         out: a folder, new or empty.
@@ -40,8 +44,9 @@ def convert(
         A line for each split that was written and each kind of thing that was lost.
 
     Raises:
-        InputError: data cannot be read, `out` is not empty or lies in the data, a picture has two sets of boxes, or a
-            picture's size or name cannot be used.
+        InputError: data cannot be read, `out` is not empty or lies in the data, a picture has two sets of boxes, a picture's
+            size or name cannot be used, or two files of different data sets have the same name, which says nothing about their
+            splits.
     """
     write = FORMATS[to].write
     if write is None:
@@ -74,15 +79,22 @@ def _read(
     parts: _Parts = {}
     lines: list[str] = []
     problems: list[Problem] = []
+    named_after: dict[str, str] = {}
     for entry in data:
         path, chosen = split_of(entry)
+        has_parts = has_splits(path)
         folder = path if os.path.isdir(path) else os.path.dirname(path)
-        if has_splits(path) and Path(folder).resolve() in (out.resolve(), *out.resolve().parents):
+        if has_parts and Path(folder).resolve() in (out.resolve(), *out.resolve().parents):
             raise InputError(f"{out}: lies in the data, {folder or '.'}, which must not be changed; give a folder elsewhere")
-        if split and not has_splits(path):
+        if split and not has_parts:
             raise InputError(f"{path}: has no splits; leave out --split")
-        for name in [chosen or split] if chosen or split else splits(path) or [None]:
-            part = name or ("all" if has_splits(path) else Path(path).stem)
+        if chosen and not has_parts and not re.fullmatch(r"\w[\w .-]*", chosen):
+            raise InputError(f"{entry}: {chosen!r} cannot name a split; write letters and digits, such as {path}:train")
+        wanted = chosen or split
+        for name in ([wanted] if wanted else splits(path) or [None]) if has_parts else [None]:
+            part = name or chosen or split_from_path(path) or ("all" if has_parts else Path(path).stem)
+            if not (name or chosen or has_parts or split_from_path(path)):
+                _check_one_file(part, path, named_after)
             annotations = read_annotations(path, name, names)
             names = check_names(annotations.names, path)
             known = {record.path: record.source for record in parts.get(part, ())}
@@ -93,6 +105,26 @@ def _read(
             lines.append(_describe(part, annotations.records))
             problems += annotations.problems
     return names or (), parts, lines + summarise(problems)
+
+
+def split_from_path(path: str | os.PathLike[str]) -> str | None:
+    """The split that a file's name, or the nearest of the two folders above it, stands for; None: none of them does.
+
+    Exports often give the file of every split the same name, as Roboflow's valid/_annotations.coco.json.
+    """
+    path = Path(os.path.abspath(path))
+    places = (path.stem, *(folder.name for folder in path.parents[:2]))
+    return next((split for name in places if (split := standard_split(name))), None)
+
+
+def _check_one_file(part: str, path: str, named_after: dict[str, str]) -> None:
+    """Refuses a second file of the name of a first one, which `named_after` holds by split."""
+    first = named_after.setdefault(part, path)
+    if not os.path.samefile(first, path):
+        raise InputError(
+            f"{path}: would become one split, {part!r}, with {first}, only because the files have the same name; write "
+            f"{path}:NAME with the split's name, and the same for {first} (the same NAME makes them one)"
+        )
 
 
 def _describe(part: str, records: Sequence[Record]) -> str:

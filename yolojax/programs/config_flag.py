@@ -3,6 +3,7 @@
 import difflib
 import os
 import re
+from pathlib import Path
 from typing import cast
 
 from absl import flags
@@ -16,12 +17,56 @@ def config_flag(default: str) -> None:
     """Defines --config, whose fields any --config.FIELD=VALUE overrides.
 
     Args:
-        default: name of the configuration that is used without the flag.
+        default: the configuration that is used without the flag, by its name or as the value that the flag would have.
     """
     from ml_collections import config_flags
 
     text = f"{', '.join(config_names())}, or the path of a config file; --config.FIELD=VALUE overrides any of its fields"
-    config_flags.DEFINE_config_file("config", str(config_path(default)), text)
+    path = str(config_path(default)) if default in config_names() else default
+    config_flags.DEFINE_config_file("config", path, text)
+
+
+def default_config(arguments: list[str]) -> str:
+    """Returns the configuration that a training has without --config, as `config_flag` takes it.
+
+    Args:
+        arguments: those of the program, without its name.
+
+    Returns:
+        That of the run in --workdir, if it is to continue (`continued_run`); else data_set with --data, and digits without.
+    """
+    if any(re.fullmatch(r"--?(help|h)", argument) for argument in arguments):
+        return "digits"
+    workdir = continued_run(arguments)
+    if workdir:
+        return f"{Path(__file__).with_name('saved_config.py')}:{workdir}"
+    return "digits" if _value(arguments, "data") is None else "data_set"
+
+
+def continued_run(arguments: list[str]) -> str | None:
+    """Returns the workdir whose own configuration a training continues with; None: there is no run, or --config is given.
+
+    A run that was stopped before its first checkpoint counts, except with --data, which may be other data. A network that was
+    imported is no run.
+
+    Args:
+        arguments: those of the program, without its name.
+    """
+    workdir = _value(arguments, "workdir")
+    if not workdir or _value(arguments, "config") is not None or not os.path.isfile(os.path.join(workdir, "config.json")):
+        return None
+    try:
+        steps = {int(name) for name in os.listdir(os.path.join(workdir, "checkpoints")) if name.isdigit()}
+    except OSError:
+        steps = set()
+    return workdir if steps - {0} or not (steps or _value(arguments, "data") is not None) else None
+
+
+def overridden_fields() -> set[str]:
+    """Returns the dotted names of the fields that --config.FIELD=VALUE sets."""
+    from ml_collections import config_flags
+
+    return set(config_flags.get_override_values(flags.FLAGS["config"]))
 
 
 def config_value() -> Config:
@@ -44,6 +89,15 @@ def prepare_config_arguments(arguments: list[str]) -> list[str]:
     arguments = _config_first(arguments)
     _check_fields(arguments)
     return arguments
+
+
+def _value(arguments: list[str], flag: str) -> str | None:
+    """The value of a flag among arguments; None where it is not given."""
+    for place, argument in enumerate(arguments):
+        match = re.fullmatch(rf"--?{flag}(?:=(.*))?", argument, re.DOTALL)
+        if match:
+            return "".join(arguments[place + 1 : place + 2]) if match[1] is None else match[1]
+    return None
 
 
 def _config_first(arguments: list[str]) -> list[str]:

@@ -13,9 +13,12 @@ def define(parser: argparse.ArgumentParser) -> None:
     )
     parser.epilog = (
         "Pictures are not copied: text lists and COCO refer to them, VOC and YOLO get links in JPEGImages or images, all by "
-        "relative paths. Several DATA become several splits."
+        "relative paths. Several DATA become several splits, named after the files, or after the folders around them if those "
+        "are called train, valid or test, as in Roboflow's exports; FILE:NAME gives a name."
     )
-    parser.add_argument("data", nargs="+", metavar="DATA", help="what to read; DIR:SPLIT takes one split of a VOC folder")
+    parser.add_argument(
+        "data", nargs="+", metavar="DATA", help="what to read; DIR:SPLIT takes one split; FILE:NAME names a split"
+    )
     parser.add_argument("--to", required=True, choices=("text", "voc", "coco", "yolo"), help="the format to write")
     parser.add_argument("--out", required=True, metavar="DIR", help="the folder to write; new or empty, outside the data")
     parser.add_argument("--split", help="only this split of a VOC folder or a data.yaml (default: all, under their own names)")

@@ -18,8 +18,8 @@ def define(parser: argparse.ArgumentParser) -> None:
     )
     parser.epilog = (
         "Each list gets its share of the pictures of every class, as far as the numbers allow; train.txt gets at least one of "
-        "each class first. Pictures that show the same thing, such as frames of one video, should not be in two lists: divide "
-        "such a set by hand."
+        "each class first. Pictures that show the same thing, such as frames of one video or pictures of one patient, must not "
+        "be in two lists: --groups keeps them together. Files of the same content always are."
     )
     add_data_argument(parser)
     parser.add_argument("--out", required=True, metavar="DIR", help="the folder to write; new or empty")
@@ -37,6 +37,12 @@ def define(parser: argparse.ArgumentParser) -> None:
         metavar="SHARE",
         help="share for testing; 0 writes no test.txt (default: %(default)s)",
     )
+    parser.add_argument(
+        "--groups",
+        metavar="PATTERN",
+        help="regular expression: pictures whose file names have the same first group, or match, are in one list; "
+        "'^(.*)_[0-9]+' for frames like street_0017.jpg",
+    )
     add_seed_argument(parser)
 
 
@@ -46,8 +52,10 @@ def main(options: argparse.Namespace) -> int:
     from yolojax.data.split import split_data
 
     names = read_names(options.names) if options.names else None
-    split = split_data(options.data, options.out, val=options.val, test=options.test, seed=options.seed, names=names)
-    for line in [*split.losses, *_table(split.parts, split.names), *_absent(split.parts, split.names)]:
+    split = split_data(
+        options.data, options.out, val=options.val, test=options.test, seed=options.seed, names=names, groups=options.groups
+    )
+    for line in [*split.losses, *split.groups, *_table(split.parts, split.names), *_absent(split.parts, split.names)]:
         print(line)
     print(f"written to {options.out}\nTo train on them:")
     out = Path(options.out)

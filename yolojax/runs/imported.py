@@ -49,6 +49,11 @@ def save_import(workdir: str | os.PathLike[str], config: Config, variables: Mapp
         checkpoints.save(IMPORTED, jax.tree.map(jax.numpy.asarray, variables), make_meta(config, {}, []))
 
 
+def is_imported(workdir: str | os.PathLike[str]) -> bool:
+    """Whether a workdir holds a network that was imported; a folder that may not be read counts as missing."""
+    return os.path.isdir(os.path.join(workdir, "checkpoints", str(IMPORTED)))
+
+
 def adopt_model(config: Config, workdir: str | os.PathLike[str]) -> Config:
     """The configuration with the network that was imported into the workdir, if no training has replaced it yet.
 
@@ -59,8 +64,7 @@ def adopt_model(config: Config, workdir: str | os.PathLike[str]) -> Config:
     Raises:
         InputError: a field that shapes the network is neither at its default nor that of the imported network.
     """
-    # A folder that may not be read counts as missing here; `Checkpoints` refuses it.
-    if not os.path.isdir(os.path.join(workdir, "checkpoints", str(IMPORTED))):
+    if not is_imported(workdir):
         return config
     imported, default = read_config(workdir).model, type(config.model)()
     for name in ("name", "num_classes", "width", "cfg"):

@@ -1,0 +1,192 @@
+"""`train --data FOLDER`: what it chooses and says, and `train --workdir` alone, which goes on with what is there."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from tests.conftest import REPOSITORY
+from yolojax.config import Config, to_dict
+from yolojax.configs.data_set import get_config
+from yolojax.data.convert import convert
+from yolojax.data.images import write_image
+from yolojax.errors import InputError
+from yolojax.models import build_grid
+from yolojax.programs.config_flag import continued_run, default_config
+from yolojax.training.own_data import use_data
+
+SMALL = (
+    "--config.model.name=yolov3_tiny", "--config.model.width=0.125", "--config.data.size=(64,64)",
+    "--config.train.epochs=1", "--config.train.batch_size=8", "--config.data.cache_gib=0",
+)  # fmt: skip
+
+
+def write_folder(folder, count=20, size=(48, 64), side=(8, 20)):
+    """Writes pictures with one box each and a list all.txt of them; returns the list."""
+    folder.mkdir(parents=True)
+    (folder / "classes.names").write_text("cat\ndog\n")
+    lines = []
+    for number in range(count):
+        rng = np.random.default_rng(number)
+        write_image(folder / f"{number}.png", rng.integers(0, 256, (*size, 3), dtype=np.uint8))
+        width, height = rng.integers(*side, 2).tolist()
+        x, y = rng.integers(0, size[1] - width), rng.integers(0, size[0] - height)
+        lines.append(f"{number}.png {x},{y},{x + width},{y + height},{number % 2}\n")
+    (folder / "all.txt").write_text("".join(lines))
+    return folder / "all.txt"
+
+
+@pytest.fixture
+def voc(tmp_path):
+    """A folder of Annotations and JPEGImages without lists of splits."""
+    convert([write_folder(tmp_path / "in")], "voc", tmp_path / "voc", names=["cat", "dog"])
+    shutil.rmtree(tmp_path / "voc/ImageSets")
+    return tmp_path / "voc"
+
+
+def program(*arguments, cwd=REPOSITORY):
+    """Runs a program; returns its status and what it printed."""
+    flags = [flag for flag in os.environ["XLA_FLAGS"].split() if "device_count" not in flag]
+    environment = os.environ | {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": " ".join(flags), "PYTHONPATH": str(REPOSITORY)}
+    command = [sys.executable, *map(str, arguments)]
+    done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=1200)
+    return done.returncode, done.stdout, done.stderr
+
+
+def succeed(*arguments, **options):
+    status, out, err = program(*arguments, **options)
+    assert status == 0 and not err, err
+    return out
+
+
+def test_from_a_folder_to_a_trained_network_and_on(voc, tmp_path):
+    workdir = tmp_path / "run"
+    command = ("-m", "yolojax", "train", "--workdir", workdir, "--data", "voc", *SMALL)
+    out = succeed(*command, cwd=tmp_path)
+    lines = out.splitlines()
+    assert lines[0] == "voc: recognised as voc; 2 classes: cat, dog"
+    assert lines[1].endswith(" for validation") and lines[2].startswith("network yolov3_tiny at 64 x 64 pixels (")
+    assert lines[3].startswith("anchors: ")
+    config = json.loads((workdir / "config.json").read_text())
+    assert config["data"]["train"] == str(voc) and config["data"]["class_names"] == ["cat", "dog"]
+    assert config["data"]["val"] == "" and config["data"]["val_share"] == 0.2 and config["optimizer"]["ema_decay"] == 0.995
+    count = json.loads((workdir / "eval/val/metrics.json").read_text())["images"]
+    assert f"validation: {count} of 20 pictures, chosen by their content (config.data.val_share = 0.2)" in lines
+    assert lines[1] == f"{20 - count} pictures for training, {count} for validation"
+    # The same command and the workdir alone resume with the run's own configuration, in a checkout and installed.
+    for again in (command, ("-m", "yolojax", "train", "--workdir", workdir), (REPOSITORY / "train.py", "--workdir", workdir)):
+        out = succeed(*(argument for argument in again), cwd=tmp_path)
+        assert (
+            f"the configuration is that of the run: {workdir / 'config.json'}" in out and f"resuming {workdir} at step" in out
+        )
+    status, _, err = program("train.py", "--workdir", workdir, "--config.seed=5")
+    assert status == 1 and "another configuration (seed: 0 -> 5)" in err
+    out = succeed("eval.py", "--workdir", workdir, "--split", "val")
+    assert f"on {count} pictures of the split 'val'" in out
+    out = succeed("eval.py", "--workdir", workdir, "--split", "train")
+    assert f"on {20 - count} pictures of the split 'train'" in out
+
+
+def test_missing_pictures_are_passed_over_on_request(tmp_path):
+    data = write_folder(tmp_path / "in")
+    names = ("--names", tmp_path / "in/classes.names")
+    (tmp_path / "in/3.png").unlink()
+    (tmp_path / "in/7.png").unlink()
+    command = ("train.py", "--workdir", tmp_path / "run", "--data", data, *SMALL)
+    status, _, err = program(*command)
+    assert status == 1 and "a text list has no class names" in err and "--names" in err
+    status, _, err = program(*command, *names)
+    assert status == 1 and "error: 2 pictures are missing: " in err and "3.png" in err and "7.png" in err
+    assert len(err.splitlines()) == 1 and not (tmp_path / "run").exists()
+    out = succeed(*command, *names, "--config.data.on_unreadable=skip")
+    assert "training: 2 pictures are missing and are passed over (config.data.on_unreadable=skip), the first at" in out
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (("--names", "x"), "--names goes with --data"),
+        (("--data", "a", "--config.data.train=b"), "--data and --config.data.train say the same"),
+        (("--data", "a", "--names", "b", "--config.data.names=c"), "--names and --config.data.names say the same"),
+        (("--data", "nowhere"), "nowhere: there is no such file or folder"),
+    ],
+)
+def test_flags_that_do_not_go_together(tmp_path, flags, message):
+    status, _, err = program("train.py", "--workdir", tmp_path / "run", *flags)
+    assert status == 1 and message in err and len(err.splitlines()) == 1
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_help_begins_with_it():
+    out = succeed("train.py", "--help")
+    assert out.index("--workdir runs/mine --data FOLDER") < out.index("--workdir runs/digits")
+    assert "--data " in out and "--names " in out and "(default: digits)" in out
+
+
+def test_anchors_that_fit_stay(tmp_path):
+    config = get_config()
+    lines = use_data(config, write_folder(tmp_path / "in", 30, (416, 416), (100, 200)), tmp_path / "in/classes.names")
+    assert lines[3].startswith("anchors: the published ones, best possible recall ") and not config.model.anchors
+    assert lines[2] == "network yolov3 at 416 x 416 pixels (config.model.name, config.data.size)"
+
+
+def test_anchors_are_fitted_where_the_published_ones_miss_boxes(tmp_path):
+    convert([write_folder(tmp_path / "in", 40, (120, 400), (60, 100))], "coco", tmp_path / "out", names=["cat", "dog"])
+    data = json.loads((tmp_path / "out/all.json").read_text())
+    for annotation in data["annotations"]:
+        _, y, width, height = annotation["bbox"]
+        annotation["bbox"] = [0, y, 300 + width, height / 8]
+    (tmp_path / "out/all.json").write_text(json.dumps(data))
+    config = get_config()
+    lines = use_data(config, tmp_path / "out/all.json")
+    assert lines[3].startswith("anchors: fitted to the boxes, best possible recall ") and "the published ones have " in lines[3]
+    assert len(config.model.anchors) == 3
+    assert {width > 5 * height for scale in build_grid(config.model, 416).anchors for width, height in scale} == {True}
+    # Neither those of a configuration nor those of a trained network are replaced.
+    own = config.model.anchors
+    assert use_data(config, tmp_path / "out/all.json")[3] == "anchors: those of the configuration"
+    assert config.model.anchors == own
+    for change in ("init_from", "imported"):
+        config, workdir = get_config(), tmp_path / change
+        if change == "imported":
+            (workdir / "checkpoints/0").mkdir(parents=True)
+        else:
+            config.init_from = "a.weights"
+        lines = use_data(config, tmp_path / "out/all.json", workdir=workdir)
+        assert lines[3] == "anchors: those of the network that training starts from" and not config.model.anchors
+
+
+def test_what_is_set_on_the_command_line_stays(tmp_path):
+    data = write_folder(tmp_path / "in")
+    config = Config()
+    config.data.source, config.data.val, config.data.test = "digits", str(data), "elsewhere"
+    config.data.class_names = ("one",)
+    use_data(config, data, tmp_path / "in/classes.names", overridden={"data.val"})
+    assert config.data.val == str(data) and config.data.source == "auto" and config.data.test == ""
+    assert config.data.class_names == () and config.data.names == str(tmp_path / "in/classes.names")
+    with pytest.raises(InputError, match="a text list has no class names"):
+        use_data(Config(), data)
+
+
+def test_which_configuration_a_training_has_without_config(tmp_path):
+    workdir = tmp_path / "run"
+    named = ["--workdir", str(workdir)]
+    for data in (["--data", "x"], ["--data=x"], ["-data", "x"]):
+        assert default_config([*named, *data]) == "data_set"
+        assert default_config([*named, *data, "--help"]) == "digits"
+    assert default_config(named) == default_config([]) == default_config(["--workdir"]) == "digits"
+    (workdir / "checkpoints").mkdir(parents=True)
+    assert continued_run(named) is None
+    (workdir / "config.json").write_text(json.dumps(to_dict(Config())))
+    # It began, but was stopped before its first checkpoint.
+    assert continued_run(named) == str(workdir) and continued_run([*named, "--data", "x"]) is None
+    (workdir / "checkpoints/0").mkdir()
+    assert continued_run(named) is None  # an imported network
+    (workdir / "checkpoints/12").mkdir()
+    assert continued_run(named) == continued_run([f"--workdir={workdir}", "--data", "x"]) == str(workdir)
+    assert default_config(named).endswith(f"saved_config.py:{workdir}")
+    assert continued_run([*named, "--config", "digits"]) is None

@@ -1,0 +1,115 @@
+"""A training on a data set that is named in one word: what follows from the data, chosen and said."""
+
+import os
+from collections.abc import Collection, Sequence
+
+import numpy as np
+
+from yolojax.config import Config
+from yolojax.data.anchors import anchor_fit, find_anchors, network_boxes
+from yolojax.data.annotations import Record
+from yolojax.data.formats.read import recognise, split_of
+from yolojax.data.image_size import read_size
+from yolojax.data.sources import open_split
+from yolojax.errors import InputError
+from yolojax.models import build_grid
+from yolojax.runs.imported import is_imported
+from yolojax.runtime.threads import thread_pool, worker_count
+
+GOOD_RECALL = 0.98
+"""Best possible recall from which the published anchors are kept."""
+_MEASURED = 10_000  # pictures, at most, whose boxes the anchors are fitted to
+_NAMED = 10  # class names in a line
+
+
+def use_data(
+    config: Config,
+    data: str | os.PathLike[str],
+    names: str | os.PathLike[str] | None = None,
+    *,
+    overridden: Collection[str] = (),
+    workdir: str | os.PathLike[str] = "",
+) -> list[str]:
+    """Makes a configuration train on a data set, and fits the anchors to it where the published ones miss boxes.
+
+    Training and validation are the splits of the data set, or a share of it is for validation (see `open_split`). The anchors
+    stay as they are where the configuration sets some, or where the network has been trained with the published ones.
+
+    Args:
+        config: it is changed. What it says about data is replaced.
+        data: a data set of any format.
+        names: a file with one class name per line; None: the names of the data.
+        overridden: dotted names of the fields that are to stay as they are, such as "data.val".
+        workdir: of the run; it may hold an imported network.
+
+    Returns:
+        Lines that say what was chosen.
+
+    Raises:
+        InputError: data that cannot be used.
+    """
+    chosen = {"source": "auto", "train": os.path.abspath(data), "val": "", "test": "", "class_names": ()}
+    chosen["names"] = os.path.abspath(names) if names else ""
+    for name, value in chosen.items():
+        if f"data.{name}" not in overridden:
+            setattr(config.data, name, value)
+    train, val = (open_split(config, split) for split in ("train", "val"))
+    records: Sequence[Record] = getattr(train, "records", ())
+    form = recognise(split_of(config.data.train)[0])
+    height, width = config.data.size
+    shown = ", ".join(train.names[:_NAMED]) + ", ..." * (len(train.names) > _NAMED)
+    return [
+        f"{data}: recognised as {form}; {len(train.names)} classes: {shown}",
+        f"{len(train)} pictures for training, {len(val)} for validation",
+        f"network {config.model.name} at {height} x {width} pixels (config.model.name, config.data.size)",
+        _choose_anchors(config, records, fixed=bool(config.init_from) or is_imported(workdir)),
+    ]
+
+
+def _choose_anchors(config: Config, records: Sequence[Record], *, fixed: bool) -> str:
+    """Sets the anchors of a configuration if those of its network miss boxes; returns a line about them.
+
+    Args:
+        config: it is changed.
+        records: the training pictures.
+        fixed: whether the network has been trained already, with its anchors.
+    """
+    if config.model.anchors or config.model.name == "darknet":
+        return "anchors: those of the configuration"
+    if fixed:
+        return "anchors: those of the network that training starts from"
+    boxes = _boxes(records[:: 1 + len(records) // _MEASURED], config.data.size)
+    published = build_grid(config.model, config.data.size)
+    if not len(boxes):
+        return "anchors: the published ones"
+    before = anchor_fit(boxes, published)
+    kept = f"anchors: the published ones, best possible recall {before.recall:.1%}"
+    if before.recall >= GOOD_RECALL:
+        return kept
+    try:
+        fitted = find_anchors(boxes, published)
+    except InputError:
+        return f"{kept}; the boxes have too few different sizes to fit others"
+    after = anchor_fit(boxes, fitted)
+    if (after.recall, after.mean_iou) <= (before.recall, before.mean_iou):
+        return f"{kept}; those fitted to the boxes are no better"
+    config.model.anchors = fitted.anchors
+    return f"anchors: fitted to the boxes, best possible recall {after.recall:.1%}; the published ones have {before.recall:.1%}"
+
+
+def _boxes(records: Sequence[Record], size: tuple[int, int]) -> np.ndarray:
+    """(n, 4) xyxy in pixels of the input: the boxes of those pictures whose size can be read."""
+    pool = thread_pool(worker_count(), "yolojax-sizes")
+    try:
+        sizes = list(pool.map(_size_or_none, [record.path for record in records]))
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+    measured = [(record, size) for record, size in zip(records, sizes, strict=True) if size]
+    return network_boxes([record for record, _ in measured], [size for _, size in measured], size)
+
+
+def _size_or_none(path: str) -> tuple[int, int] | None:
+    try:
+        return read_size(path)
+    except InputError:
+        return None
