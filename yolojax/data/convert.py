@@ -13,6 +13,8 @@ from yolojax.data.problems import Problem, summarise
 from yolojax.errors import InputError
 
 _Parts = dict[str, list[Record]]
+WRITTEN = tuple(name for name, form in FORMATS.items() if form.write is not None)
+"""The names of the formats that can be written."""
 
 
 def convert(
@@ -41,6 +43,9 @@ def convert(
         InputError: data cannot be read, `out` is not empty or lies in the data, a picture has two sets of boxes, or a
             picture's size or name cannot be used.
     """
+    write = FORMATS[to].write
+    if write is None:
+        raise InputError(f"{to}: is read, but not written; the formats to write are {', '.join(WRITTEN)}")
     out = Path(out)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"{out}: exists and is not an empty folder; give a new one")
@@ -57,7 +62,7 @@ def convert(
     if not form.marks_crowd:
         parts = {name: [without_crowd(record) for record in part] for name, part in parts.items()}
     try:
-        return lines + form.write(out, class_names, parts, sizes)
+        return lines + write(out, class_names, parts, sizes)
     except OSError as error:
         raise InputError(f"{error.filename or out}: cannot be written: {error.strerror}") from error
 
