@@ -210,7 +210,7 @@ def test_what_is_taken_for_a_table(tmp_path):
 def test_tables_are_not_written(tmp_path):
     write_pictures(tmp_path, "a.jpg", "b.jpg")
     path = write(tmp_path / "labels.csv", FORMS["retinanet"])
-    with pytest.raises(InputError, match="^csv: is read, but not written; the formats to write are voc, yolo, coco, text$"):
+    with pytest.raises(InputError, match=r"^csv: is read, but not written; the formats to write are "):
         convert([path], "csv", tmp_path / "out")
     parser = argparse.ArgumentParser()
     define(parser)

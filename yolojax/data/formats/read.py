@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from yolojax.data.annotations import Record
 from yolojax.data.formats.coco import COCO
+from yolojax.data.formats.cvat import CVAT
 from yolojax.data.formats.format import Format, NamesAndRecords
 from yolojax.data.formats.names import read_names
 from yolojax.data.formats.table import CSV
@@ -17,7 +18,7 @@ from yolojax.data.problems import Effect, OnProblem, Problem, effect_of, refuse
 from yolojax.errors import InputError
 
 # The first that recognises a file or folder reads it; any file can be a text list.
-FORMATS: dict[str, Format] = {form.name: form for form in (VOC, YOLO, COCO, CSV, TEXT)}
+FORMATS: dict[str, Format] = {form.name: form for form in (CVAT, VOC, YOLO, COCO, CSV, TEXT)}
 
 
 class Annotations(NamedTuple):
