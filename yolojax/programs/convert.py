@@ -9,7 +9,8 @@ def define(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
     parser.description = (
         "Write annotations in another format. The format of the data is recognised: a text list, a VOC folder (Annotations, "
-        "JPEGImages, ImageSets/Main), a COCO .json or a YOLO data.yaml. Whatever the new format cannot express is reported."
+        "JPEGImages, ImageSets/Main), a COCO .json, a YOLO data.yaml or a .csv of boxes, which is "
+        "only read. Whatever the new format cannot express is reported."
     )
     parser.epilog = (
         "Pictures are not copied: text lists and COCO refer to them, VOC and YOLO get links in JPEGImages or images, all by "

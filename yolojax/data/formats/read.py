@@ -7,8 +7,10 @@ from typing import NamedTuple
 
 from yolojax.data.annotations import Record
 from yolojax.data.formats.coco import COCO, COCO_FOLDER
+from yolojax.data.formats.cvat import CVAT
 from yolojax.data.formats.format import Format, NamesAndRecords
 from yolojax.data.formats.names import read_names
+from yolojax.data.formats.table import CSV
 from yolojax.data.formats.text import TEXT
 from yolojax.data.formats.voc import VOC
 from yolojax.data.formats.yolo import YOLO
@@ -16,7 +18,7 @@ from yolojax.data.problems import Effect, OnProblem, Problem, effect_of, refuse
 from yolojax.errors import InputError
 
 # The first that recognises a file or folder reads it; any file can be a text list.
-FORMATS: dict[str, Format] = {form.name: form for form in (VOC, YOLO, COCO_FOLDER, COCO, TEXT)}
+FORMATS: dict[str, Format] = {form.name: form for form in (CVAT, VOC, YOLO, COCO_FOLDER, COCO, CSV, TEXT)}
 
 
 class Annotations(NamedTuple):
@@ -58,7 +60,7 @@ def read_annotations(
     """
     path, chosen = split_of(data)
     form = FORMATS[recognise(path)]
-    if chosen and not form.splits:
+    if chosen and not has_splits(path):
         raise InputError(f"{data}: {path} has no splits; leave out :{chosen}")
     problems: list[Problem] = []
 
@@ -133,7 +135,7 @@ def recognise(path: str | os.PathLike[str]) -> str:
 
 def has_splits(path: str | os.PathLike[str]) -> bool:
     """Whether a file or folder may hold several splits, as a VOC folder or a data.yaml may."""
-    return FORMATS[recognise(path)].splits is not None
+    return FORMATS[recognise(path)].splits is not None and (os.path.isdir(path) or bool(splits(path)))
 
 
 def splits(path: str | os.PathLike[str]) -> tuple[str, ...]:

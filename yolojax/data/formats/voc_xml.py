@@ -16,12 +16,14 @@ class Element(NamedTuple):
         line: the line of the file on which it begins, from 1.
         children: the elements directly inside.
         pieces: its own text, in pieces.
+        attributes: {name: value} of its start tag.
     """
 
     tag: str
     line: int
     children: "list[Element]"
     pieces: list[str]
+    attributes: dict[str, str]
 
     @property
     def text(self) -> str:
@@ -49,15 +51,15 @@ def parse_xml(path: str | os.PathLike[str]) -> Element:
     Raises:
         InputError: the file cannot be read, has a DTD or is malformed; the message names file and line.
     """
-    stack = [Element("", 0, [], [])]
+    stack = [Element("", 0, [], [], {})]
     parser = expat.ParserCreate()
     parser.buffer_text = True
 
     def refuse_dtd(*_):
         raise InputError(f"{path}:{parser.CurrentLineNumber}: the file has a DTD; remove it, annotations need none")
 
-    def start(tag, _):
-        element = Element(tag, parser.CurrentLineNumber, [], [])
+    def start(tag, attributes):
+        element = Element(tag, parser.CurrentLineNumber, [], [], attributes)
         stack[-1].children.append(element)
         stack.append(element)
 
