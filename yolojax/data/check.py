@@ -24,8 +24,6 @@ from yolojax.grid import AnchorGrid
 _DUPLICATE_IOU = 0.99
 _BLOCK = 512  # boxes: bounds the memory of their overlaps
 _REMARKS_SHOWN = 10  # of each kind
-# Problems of data that training uses all the same.
-_USED = {"box twice": "used"}
 _EFFECTS = {Effect.STOP: "stops", Effect.LEAVE_OUT: "left out", Effect.REMARK: "remark"}
 _LEFT_OUT_BOXES = ("malformed box", "box too large", "inverted box", "box without area", "class without a name")
 
@@ -150,11 +148,14 @@ def _use_table(
     crowd = sum(np.count_nonzero(record.crowd) for record in read)
     used = sum(np.count_nonzero(~record.crowd & ~under_a_pixel(record.boxes)) for record in read)
     rows = [("pictures", len(read), "used"), ("boxes", used, "used")]
+    other_effects = {"box twice": "used twice"}
+    if len({os.path.abspath(record.path) for record in records}) < len(records):
+        other_effects["picture twice"] = "used twice"  # a list; other formats give a picture once
     if crowd:
         rows.append(("boxes around crowds", crowd, "left out"))
     for kind, count in collections.Counter(problem.kind for problem in problems).items():
         effect = Effect.STOP if kind in stops else effect_of(kind)
-        rows.append((kind, count, _USED.get(kind) or _EFFECTS[effect]))
+        rows.append((kind, count, other_effects.get(kind, _EFFECTS[effect])))
     width = max(len(kind) for kind, _, _ in rows)
     yield "What training does with it:"
     for kind, count, effect in rows:

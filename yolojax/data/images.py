@@ -159,6 +159,23 @@ def write_image(path: str | os.PathLike, image_rgb: np.ndarray) -> None:
         raise InputError(f"{path}: the picture cannot be written: {error.strerror}") from error
 
 
+def reduced(image: np.ndarray, scale: float) -> tuple[np.ndarray, float]:
+    """An image made smaller.
+
+    Args:
+        image: (H, W, 3) uint8.
+        scale: the factor on its sides; from 1 on the image stays as it is.
+
+    Returns:
+        The image, and the factor that was applied.
+    """
+    if scale >= 1:
+        return image, 1.0
+    height, width = image.shape[:2]
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA), scale
+
+
 def fitting_scale(original_size: tuple[int, int], size: tuple[int, int]) -> float:
     """The largest scale at which a picture of `original_size` (h, w) fits into `size` (H, W)."""
     return min(size[1] / original_size[1], size[0] / original_size[0])

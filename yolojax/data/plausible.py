@@ -26,7 +26,7 @@ def no_boxes(records: Sequence[Record]) -> str:
     Returns:
         "12 pictures and not a single box; ..."
     """
-    message = f"{len(records):,} pictures and not a single box"
+    message = f"{len(records):,} picture{'s' * (len(records) != 1)} and not a single box"
     found = _label_files(records)
     if not found:
         return f"{message}; label the pictures first, or give the data set that holds the boxes"

@@ -22,6 +22,9 @@ from yolojax.runtime.devices import make_mesh, shardings
 from yolojax.runtime.files import write_json
 from yolojax.runtime.hosts import check_same_on_all_hosts, is_first
 
+SAMPLES = 2  # PNG files of each kind of image: the report holds all of them, in a tenth of the bytes
+SAMPLE_SIDE = 960  # pixels of such a file, at most
+
 
 def evaluate_workdir(
     workdir: str | os.PathLike[str],
@@ -90,8 +93,8 @@ def write_evaluation(
     """Prints the table of an evaluation and writes its files into WORKDIR/eval/SPLIT.
 
     metrics.json (the numbers), detections.json (COCO results; image_id is the image's number in the split, from 0),
-    report.html (`write_report`), its plots, and sample_*.png (truth and detections side by side of the images that the
-    report shows).
+    report.html (`write_report`), its plots, and sample_*.png (truth and detections side by side of some of the images that
+    the report shows).
 
     Args:
         workdir: folder of the run.
@@ -127,9 +130,12 @@ def write_evaluation(
         examples[entry["image_id"]] = image, outcome.detections[place], outcome.truths[place]
     history = read_history(Path(workdir) / "metrics.jsonl")
     report = write_report(folder, metrics, examples, history)
-    if examples:
-        images, detections, truths = zip(*examples.values(), strict=True)
-        write_samples(folder, images, detections, truths, names, score_threshold=pictures["score_threshold"])
+    sampled = [examples[entry["image_id"]] for kind in KINDS for entry in pictures[kind][:SAMPLES]]
+    if sampled:
+        images, detections, truths = zip(*sampled, strict=True)
+        write_samples(
+            folder, images, detections, truths, names, score_threshold=pictures["score_threshold"], longest_side=SAMPLE_SIDE
+        )
     print(format_table(metrics))
     if any(metrics["absent"].values()):
         print(format_absent(metrics["absent"]))

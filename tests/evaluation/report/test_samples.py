@@ -19,3 +19,11 @@ def test_samples_show_truths_and_the_better_detections(tmp_path):
     np.testing.assert_array_equal(first[-480:, -640:], expected)
     # The small picture is enlarged four times.
     np.testing.assert_array_equal(second[-480:, -640:], np.full((480, 640, 3), 90))
+
+
+def test_samples_are_reduced_if_wanted(tmp_path):
+    images = [np.full(size, 90, np.uint8) for size in ((1080, 1920, 3), (2000, 500, 3), (480, 300, 3))]
+    truth = np.zeros((0, 4)), np.zeros(0, int)
+    paths = write_samples(tmp_path, images, [([], [], [])] * 3, [truth] * 3, NAMES, longest_side=960)
+    sides = [max(read_image(path).shape) for path in paths]
+    assert sides == [960, 960, 960]

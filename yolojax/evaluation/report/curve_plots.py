@@ -28,13 +28,28 @@ def curve_plots(folder: Path, metrics: Mapping[str, Any]) -> str:
         look = "" if len(known) <= NAMED else "faint"
         lines = [Line(name, class_color(place), curves[x], curves[kind][name], look) for place, name in known]
         mean = [Line("all", INK, curves[x], total, "bold")] if total else []
+        if len(known) == 1 and mean and _alike(lines[0], mean[0]):
+            # The curve of all classes would cover that of the only one.
+            lines, mean = [], [lines[0]._replace(look="bold")]
         mark = finite(metrics["best_f1"]["score_threshold"]) if kind == "f1" else None
+        if mark is not None and mean:
+            mean = [_with_point(mean[0], mark, metrics["best_f1"]["f1"])]
         figure = line_figure(lines + mean, x_label=x_label, y_label=y_label, mark=mark)
         named = mean if look else lines + mean
         marked = " The dotted line marks the best F1 of all classes together." if mark is not None else ""
         figures.append(plot(figure, f"{file}-", caption + marked, named))
         save_png(figure, folder / f"{file}.png", named)
     return columns(*figures)
+
+
+def _alike(one: Line, other: Line) -> bool:
+    return np.allclose(np.array(one.y, float), np.array(other.y, float), equal_nan=True)
+
+
+def _with_point(line: Line, x: float, y: float) -> Line:
+    """A line with one more point: the exact maximum of a curve lies between the points at which it was computed."""
+    place = int(np.searchsorted(line.x, x))
+    return line._replace(x=np.insert(np.array(line.x, float), place, x), y=np.insert(np.array(line.y, float), place, y))
 
 
 def class_mean(curves: Mapping[str, Sequence[float | None] | None]) -> list[float] | None:

@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
+from yolojax.data.images import reduced
 from yolojax.draw import class_color, draw_detections
 from yolojax.evaluation.report.plots import Line, hex_color, to_svg
 from yolojax.evaluation.report.style import STYLE
@@ -17,6 +18,7 @@ from yolojax.runtime.opencv import cv2
 DASH = "\N{EN DASH}"
 TEXT = ' class="text"'
 SHORT_SIDE, LONG_SIDE = 480, 960  # pixels of an embedded image, at most
+WIDE = 6  # columns that do not fit on a telephone
 QUALITY = 80  # of its JPEG, out of 100
 
 
@@ -85,8 +87,9 @@ def table(titles: Sequence[object], rows: Sequence[Sequence[str]], *, kind: str 
         + "</tr>"
         for first, *rest in rows
     )  # fmt: skip
+    hint = '<p class="wider">More columns to the right: scroll the table sideways.</p>\n' if len(titles) >= WIDE else ""
     return (
-        f'<div class="scroll" tabindex="0"><table class="{kind}">\n<thead><tr>{head}</tr></thead>\n'
+        f'{hint}<div class="scroll" tabindex="0"><table class="{kind}">\n<thead><tr>{head}</tr></thead>\n'
         f"<tbody>\n{body}\n</tbody>\n</table></div>"
     )
 
@@ -130,10 +133,10 @@ def drawn(
 ) -> str:
     """An image with its boxes as an <img> of at most `LONG_SIDE` pixels; arguments as for `draw_detections`."""
     # Reduced before boxes are drawn, not after, to keep their labels readable.
-    image, scale = _reduced(image, SHORT_SIDE / min(image.shape[:2]))
+    image, scale = reduced(image, SHORT_SIDE / min(image.shape[:2]))
     boxes = np.asarray(boxes_xyxy, np.float64).reshape(-1, 4) * scale
     canvas = draw_detections(image, boxes, classes, names, scores)
-    canvas, _ = _reduced(canvas, LONG_SIDE / max(canvas.shape[:2]))
+    canvas, _ = reduced(canvas, LONG_SIDE / max(canvas.shape[:2]))
     _, data = cv2.imencode(".jpg", cv2.cvtColor(canvas, cv2.COLOR_RGB2BGR), (cv2.IMWRITE_JPEG_QUALITY, QUALITY))
     source = f"data:image/jpeg;base64,{base64.b64encode(data.tobytes()).decode()}"
     height, width = canvas.shape[:2]
@@ -149,11 +152,3 @@ def picture_row(title: str, panels: Iterable[tuple[str, str]]) -> str:
     """
     figures = "".join(f"<figure>{img}<figcaption>{escape(caption)}</figcaption></figure>" for caption, img in panels)
     return f'<div class="pictures"><h4>{title}</h4><div class="panels">{figures}</div></div>'
-
-
-def _reduced(image: np.ndarray, scale: float) -> tuple[np.ndarray, float]:
-    if scale >= 1:
-        return image, 1.0
-    height, width = image.shape[:2]
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return cv2.resize(image, size, interpolation=cv2.INTER_AREA), scale

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from yolojax.data.images import write_image
+from yolojax.data.images import reduced, write_image
 from yolojax.draw import draw_detections, side_by_side
 from yolojax.evaluation.metrics.inputs import ImageDetections, ImageTruths
 from yolojax.evaluation.metrics.picture_scores import at_least
@@ -20,6 +20,7 @@ def write_samples(
     names: Sequence[str],
     *,
     score_threshold: float = 0.3,
+    longest_side: int | None = None,
 ) -> list[Path]:
     """Writes one PNG per image, with truths on the left and detections on the right: folder/sample_000.png and so on.
 
@@ -30,6 +31,7 @@ def write_samples(
         truths: one (boxes (n, 4) xyxy in pixels, class ids (n,), ...) per image.
         names: the name of every class.
         score_threshold: detections below it are not drawn; evaluations keep many with scores near 0.
+        longest_side: files with more pixels on a side are reduced to this; None: they are as large as they get.
 
     Returns:
         The paths of the files.
@@ -46,6 +48,8 @@ def write_samples(
         )
         titles = (f"ground truth: {len(true_boxes)}", f"detections, score at least {score_threshold:g}: {len(boxes)}")
         path = folder / f"sample_{place:03d}.png"
-        write_image(path, side_by_side(panels, titles))
+        drawn = side_by_side(panels, titles)
+        scale = longest_side / max(drawn.shape[:2]) if longest_side else 1
+        write_image(path, reduced(drawn, scale)[0])
         paths.append(path)
     return paths

@@ -19,7 +19,10 @@ p { margin: 0 0 12px; max-width: 76ch; }
 .tiles dt { font-size: 13px; color: var(--muted); }
 .tiles dd { margin: 0; font-size: 26px; line-height: 1.25; font-weight: 600; }
 .tiles small { display: block; font-size: 12px; line-height: 1.35; font-weight: 400; color: var(--muted); }
-.scroll { overflow-x: auto; max-width: 100%; margin: 0 0 12px; }
+.scroll { overflow-x: auto; max-width: 100%; margin: 0 0 12px; scrollbar-width: thin;
+  background: linear-gradient(to left, #fff 40%, transparent) right / 48px 100% no-repeat local,
+    linear-gradient(to left, rgb(31 35 40 / .28), transparent) right / 18px 100% no-repeat scroll; }
+.wider { display: none; margin: 0 0 4px; font-size: 13px; color: var(--muted); }
 table { border-collapse: collapse; font-size: 14px; line-height: 1.35; overflow-wrap: normal; }
 th, td { padding: 5px 10px; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--rule); }
 thead th { font-weight: 600; color: var(--muted); vertical-align: bottom; border-bottom-color: #8c959f; }
@@ -59,7 +62,7 @@ svg * { stroke-linejoin: round; stroke-linecap: butt; }
 summary { cursor: pointer; margin-bottom: 8px; }
 @media (max-width: 600px) { main { padding: 18px 14px 40px; } h1 { font-size: 24px; } h2 { margin-top: 32px; }
   .tiles { grid-template-columns: repeat(2, 1fr); } th, td { padding: 5px 8px; }
-  td.text { min-width: 130px; } td.bar { min-width: 60px; }
+  .wider { display: block; } td.text { min-width: 130px; } td.bar { min-width: 60px; }
   tbody th { min-width: 104px; max-width: 130px; white-space: normal; overflow-wrap: break-word; } }
 @media print { body { font-size: 11pt; } main { max-width: none; padding: 0; } .scroll { overflow: visible; }
   table { font-size: 9pt; } th, td { padding: 2px 5px; } th:first-child { position: static; } h2, h3, h4 { break-after: avoid; }
