@@ -106,7 +106,7 @@ def _normalised(path: Path) -> str | None:
         return None
     found = Path(path.anchor or ".")
     for part in path.parts[bool(path.anchor) :]:
-        if not (found / part).exists():
+        if not os.path.exists(found / part):
             wanted = unicodedata.normalize("NFC", part)
             try:
                 names = os.listdir(found)
@@ -114,4 +114,4 @@ def _normalised(path: Path) -> str | None:
                 return None
             part = next((name for name in names if unicodedata.normalize("NFC", name) == wanted), part)
         found /= part
-    return os.fspath(found) if found.is_file() else None
+    return os.fspath(found) if os.path.isfile(found) else None

@@ -22,7 +22,8 @@ class Format:
         read: reads (path, split, names, on_problem) and returns (names, records). With None for a split it reads everything,
             with None for names it uses the names of the data.
         write: writes (out, names, records by split, picture sizes (h, w) by path) to a folder that is empty or missing, and
-            returns a line for each kind of thing that it had to change. Raises OSError if a file cannot be written.
+            returns a line for each kind of thing that it had to change. Raises OSError if a file cannot be written. None for
+            formats that are only read.
         splits: the names of a data set's splits; None for formats in which a file is one split.
         check_splits: reports each split and each line of a split that cannot be used; None where `read` does.
         stops: kinds of problems that stop a training in this format, although `problems.KINDS` lets them pass.
@@ -36,7 +37,7 @@ class Format:
     name: str
     recognises: Callable[[Path], bool]
     read: Read
-    write: Write
+    write: Write | None = None
     splits: Callable[[Path], tuple[str, ...]] | None = None
     check_splits: Callable[[Path, OnProblem], None] | None = None
     stops: frozenset[str] = frozenset()
