@@ -136,7 +136,9 @@ def _class_numbers(
 ) -> tuple[tuple[str, ...], np.ndarray]:
     """The class names, and the number among them of each class of the file."""
     own = None
-    if "names" in values and (found := _find(path, "names", values, refuse if names is None else on_problem)):
+    # Names that are given replace a missing file.
+    missing = refuse if names is None else lambda *_: None
+    if "names" in values and (found := _find(path, "names", values, missing)):
         own = read_names(found)
     if own is None and names is None:
         raise InputError(f"{path}: no 'names'; write names = FILE with one name per line, or give a names file")
