@@ -48,6 +48,7 @@ KINDS = {
     "similar class names": Kind(Effect.REMARK, "groups of class names may be one class each"),
     "hidden file": Kind(Effect.REMARK, "hidden files of other systems were passed over"),
     "other form of name": Kind(Effect.REMARK, "pictures were found under another form of their name"),
+    "boxes in label files": Kind(Effect.REMARK, "text lists name pictures only: their boxes are in label files"),
     "other file": Kind(Effect.REMARK, "files that are not annotations were passed over"),
     "polygon": Kind(Effect.REMARK, "polygons became the boxes around them"),
     "mask": Kind(Effect.REMARK, "masks became the boxes around them"),

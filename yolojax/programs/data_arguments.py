@@ -6,19 +6,24 @@ from yolojax.config import ModelConfig
 from yolojax.errors import InputError
 from yolojax.grid import AnchorGrid
 
+DATA = (
+    "a data set, whose format is recognised: a folder or file of VOC (.xml), YOLO (data.yaml), COCO (.json), Darknet (.data), "
+    "CSV, LabelMe, CVAT or Label Studio, or a text list of pictures, with their boxes or with YOLO label files; DATA:SPLIT is "
+    "one split of it"
+)
+"""The help text of a data set to read."""
+
 
 def add_data_argument(parser: argparse.ArgumentParser) -> None:
     """Adds DATA, a data set to read, and --names."""
-    parser.add_argument(
-        "data", metavar="DATA", help="text list, VOC folder, COCO .json or YOLO data.yaml; DIR:SPLIT takes one split"
-    )
+    parser.add_argument("data", metavar="DATA", help=DATA)
     add_names_argument(parser)
 
 
 def add_names_argument(parser: argparse.ArgumentParser) -> None:
     """Adds --names, a file of class names."""
     parser.add_argument(
-        "--names", metavar="FILE", help="class names, one per line; required for text lists (default: the names in the data)"
+        "--names", metavar="FILE", help="class names, one per line; required for text lists (default: those of the data set)"
     )
 
 

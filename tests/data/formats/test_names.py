@@ -42,3 +42,19 @@ def test_there_and_back(tmp_path):
 def test_missing_files_are_named(tmp_path):
     with pytest.raises(InputError, match=r"absent\.txt: cannot be read: No such file"):
         read_names(tmp_path / "absent.txt")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("data.yaml", r"YAML; a YOLO data set brings its own names \(leave out --names\), not a file of class names"),
+        ("data.YML", "YAML; "),
+        ("obj.data", "a Darknet data set; its own line 'names = FILE' says where they are"),
+        ("a.json", "JSON, not a file of class names; write one per line"),
+        ("a.xml", "XML, not a file of class names"),
+        ("map.pbtxt", "a label map of TensorFlow, not a file of class names"),
+    ],
+)
+def test_files_that_hold_something_else_are_refused(tmp_path, name, message):
+    with pytest.raises(InputError, match=rf"{name}: {message}"):
+        read_names(write(tmp_path / name, "names: [cat]\n"))

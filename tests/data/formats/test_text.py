@@ -97,7 +97,7 @@ BROKEN_BOXES = [
     ("1,2,inf,4,0", "'inf' is not a number"),
     ("1,2,1_0,4,0", "'1_0' is not a number"),
     ("1,2,1e999,4,0", "larger than any picture"),
-    ("1,2,3,4,1.0", "class '1.0' is not a whole number"),
+    ("1,2,3,4,1.5", "class '1.5' is not a whole number"),
     ("1,2,3,4,-1", "class '-1' is not a whole number"),
     ("1,2,3,4,cat", "class 'cat' is not a whole number"),
     ("1,2,3,4,3", "class 3 has no name: there are 3 names, for classes 0 to 2"),
@@ -108,7 +108,7 @@ BROKEN_BOXES = [
     ("1,2,3,2,0", "has no area"),
     ("1000,2,1000.00001,4,0", "has no area"),
     ("1, 2, 3, 4, 0", "is not a box"),
-    ("1 2 3 4 0", "'1' is not a box"),
+    ("1 2 3 4 0", "'1 2 3 4 0' is not a box: there are spaces inside it"),
     ("1,2,3,4,0 12 5,6,7,8,1", "'12' is not a box"),
     ("1;2;3;4;0", "is not a box"),
 ]

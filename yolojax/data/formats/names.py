@@ -7,9 +7,19 @@ from pathlib import Path
 from yolojax.data.lines import read_lines
 from yolojax.errors import InputError
 
+# Files of one name per line have many endings; the lines of these are no names.
+_OTHER_FILES = {
+    ".yaml": "YAML; a YOLO data set brings its own names (leave out --names)",
+    ".yml": "YAML; a YOLO data set brings its own names (leave out --names)",
+    ".data": "a Darknet data set; its own line 'names = FILE' says where they are",
+    ".json": "JSON",
+    ".xml": "XML",
+    ".pbtxt": "a label map of TensorFlow",
+}
+
 
 def read_names(path: str | os.PathLike[str]) -> tuple[str, ...]:
-    """Read class names, one per line; blank lines at the end are fine.
+    """Read class names, one per line; blank lines at the end, a byte order mark and carriage returns are fine.
 
     Args:
         path: the file.
@@ -18,8 +28,11 @@ def read_names(path: str | os.PathLike[str]) -> tuple[str, ...]:
         The names, without blanks around them, class 0 first.
 
     Raises:
-        InputError: the file cannot be read or has no names, a line between names is empty, or a name is given twice.
+        InputError: the file cannot be read, has no names or is not such a file, a line between names is empty, or a name is
+            given twice.
     """
+    if what := _OTHER_FILES.get(Path(path).suffix.lower()):
+        raise InputError(f"{path}: {what}, not a file of class names; write one per line")
     names = [line.strip() for line in read_lines(path)]
     while names and not names[-1]:
         names.pop()

@@ -8,7 +8,9 @@ from typing import NamedTuple
 from yolojax.data.annotations import Record
 from yolojax.data.formats.coco import COCO, COCO_FOLDER
 from yolojax.data.formats.cvat import CVAT
+from yolojax.data.formats.darknet_data import DARKNET
 from yolojax.data.formats.format import Format, NamesAndRecords
+from yolojax.data.formats.looks_like import file_looks_like, folder_looks_like
 from yolojax.data.formats.names import read_names
 from yolojax.data.formats.table import CSV
 from yolojax.data.formats.text import TEXT
@@ -17,8 +19,13 @@ from yolojax.data.formats.yolo import YOLO
 from yolojax.data.problems import Effect, OnProblem, Problem, effect_of, refuse
 from yolojax.errors import InputError
 
-# The first that recognises a file or folder reads it; any file can be a text list.
-FORMATS: dict[str, Format] = {form.name: form for form in (CVAT, VOC, YOLO, COCO_FOLDER, COCO, CSV, TEXT)}
+# The first that recognises a file or folder reads it. The text list is last: many files could be one.
+FORMATS: dict[str, Format] = {form.name: form for form in (CVAT, VOC, DARKNET, YOLO, COCO_FOLDER, COCO, CSV, TEXT)}
+
+_KNOWN = (
+    "VOC (.xml files, as in Annotations/), YOLO (data.yaml, or labels with classes.txt), Darknet (one .data file), "
+    "COCO (.json), CSV, LabelMe (.json files), CVAT (.xml or its YOLO export) and text lists (path x1,y1,x2,y2,class ...)"
+)
 
 
 class Annotations(NamedTuple):
@@ -44,9 +51,16 @@ def read_annotations(
     """Read annotations of any format.
 
     Args:
-        data: a text list; a folder with Annotations/ (VOC); a .json (COCO); a .yaml, or a folder with data.yaml (YOLO). With
-            `:SPLIT` behind a VOC folder or a data.yaml it means that split, whatever `split` says.
-        split: a split of a VOC folder or a data.yaml; None: all of it. It is ignored for text lists and COCO files.
+        data: a file or folder of one of these formats, which is recognised:
+
+            - VOC: a folder with Annotations/;
+            - YOLO: a data.yaml, or a folder with one;
+            - Darknet: a .data file, or a folder with one, as CVAT's YOLO export;
+            - COCO: a .json;
+            - a text list of pictures with their boxes, or of pictures beside which the label files of YOLO lie.
+
+            With `:SPLIT` behind a data set that has splits it means that split, whatever `split` says.
+        split: a split of the data set; None: all of it. It is ignored for formats without splits, such as text lists.
         names: the class names, class 0 first; None: those of the data, which a text list does not have.
         on_problem: called for each file, line, entry and box that cannot be used; if it returns, that is left out. None: the
             first one is an InputError, unless `problems.KINDS` lets its kind pass and the format does not stop at it; those are
@@ -119,33 +133,35 @@ def split_of(data: str | os.PathLike[str]) -> tuple[str, str | None]:
 
 
 def recognise(path: str | os.PathLike[str]) -> str:
-    """The name of the format of a file or folder: "text", "voc", "coco" or "yolo".
+    """The name of the format of a file or folder, a key of `FORMATS`.
 
     Raises:
-        InputError: the path is a folder that is neither a VOC nor a YOLO data set.
+        InputError: no format recognises it; the message says what it looks like.
     """
     path = Path(path)
-    for form in FORMATS.values():
-        if form.recognises(path):
-            return form.name
-    raise InputError(
-        f"{path}: a folder with neither Annotations/ (VOC) nor data.yaml (YOLO); for COCO give the .json, otherwise a text list"
-    )
+    if form := _form_of(path):
+        return form.name
+    looks = folder_looks_like(path, lambda inside: _form_of(inside) is not None) if path.is_dir() else file_looks_like(path)
+    raise InputError(f"{path}: no data set is recognised; it looks like {looks or 'no other file either'}. Known are {_KNOWN}")
+
+
+def _form_of(path: Path) -> Format | None:
+    return next((form for form in FORMATS.values() if form.recognises(path)), None)
 
 
 def has_splits(path: str | os.PathLike[str]) -> bool:
-    """Whether a file or folder may hold several splits, as a VOC folder or a data.yaml may."""
+    """Whether a file or folder may hold several splits, as a VOC folder, a data.yaml or a .data file may."""
     return FORMATS[recognise(path)].splits is not None and (os.path.isdir(path) or bool(splits(path)))
 
 
 def splits(path: str | os.PathLike[str]) -> tuple[str, ...]:
-    """The names of the splits of a VOC folder or a data.yaml; none for a text list and a COCO file."""
+    """The names of the splits of a data set; none for a text list and a COCO file."""
     list_splits = FORMATS[recognise(path)].splits
     return list_splits(Path(path)) if list_splits else ()
 
 
 def outside(data: str | os.PathLike[str], records: Sequence[Record]) -> str | None:
-    """Tell if a COCO file or a data.yaml refers to pictures outside its own folder.
+    """Tell if a COCO file, a data.yaml or a .data file refers to pictures outside its own folder.
 
     Text lists hold paths of the user's choosing, and VOC folders that lead elsewhere are refused.
 

@@ -1,5 +1,9 @@
-"""Text lists: one picture per line, `path x1,y1,x2,y2,class x1,y1,x2,y2,class ...`, corners in pixels, classes from 0."""
+"""Text lists: one picture per line, `path x1,y1,x2,y2,class x1,y1,x2,y2,class ...`, corners in pixels, classes from 0.
 
+Darknet's lists name only the pictures; their boxes are in label files.
+"""
+
+import itertools
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -8,32 +12,41 @@ from pathlib import Path
 import numpy as np
 
 from yolojax.data.annotations import Record, check_boxes, class_without_name, has_name
+from yolojax.data.formats.find import find_file
 from yolojax.data.formats.format import Format, NamesAndRecords
+from yolojax.data.formats.label_files import find_labels, read_label_files
 from yolojax.data.formats.links import relative_path
+from yolojax.data.formats.looks_like import file_looks_like
 from yolojax.data.formats.names import write_names
+from yolojax.data.formats.starts import Start, starts
 from yolojax.data.lines import read_lines
-from yolojax.data.problems import OnProblem, refuse
+from yolojax.data.problems import Effect, OnProblem, effect_of, refuse
 from yolojax.errors import InputError
 
 _NUMBER = r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?"
-_BOX = rf"{_NUMBER},{_NUMBER},{_NUMBER},{_NUMBER},\d+"
+_BOX = rf"{_NUMBER},{_NUMBER},{_NUMBER},{_NUMBER},\d+(?:\.0*)?"
 _BOXES = re.compile(rf"{_BOX}(?: {_BOX})*", re.ASCII)
+_NUMBER_ALONE = re.compile(rf"{_NUMBER}[,;]?", re.ASCII)
 _FILE_ENDING = re.compile(r"\.[A-Za-z][A-Za-z0-9]*$")
 _LONGEST_PATH = 4096  # characters; bounds the search of a line of very many words
 _FORM = "x1,y1,x2,y2,class"
+_SAMPLE = 100  # lines by which the start of the relative paths is found
 
 
-def read_text_list(path: str | os.PathLike[str], names: Sequence[str], on_problem: OnProblem = refuse) -> list[Record]:
+def read_text_list(path: str | os.PathLike[str], names: Sequence[str], on_problem: OnProblem | None = None) -> list[Record]:
     """Read a text list.
 
-    Paths may hold spaces and commas; relative ones start from the list's folder. A line without boxes is a picture without
-    objects; blank lines are skipped.
+    Paths may hold spaces and commas. Relative ones start from the list's folder, or all from the first other place of
+    `starts` where one of the first pictures is. A line without boxes is a picture without objects; blank lines are skipped.
+    Where no line has a box and pictures have label files (see `find_labels`), the boxes are read from these, and a picture
+    that is listed twice counts once.
 
     Args:
         path: the list.
         names: the class names, which bound the class numbers.
-        on_problem: called for each malformed, inverted or empty box, class without a name, missing picture and line that is
-            not UTF-8. If it returns, the box or the line is left out and the picture is kept.
+        on_problem: called for each malformed, inverted or empty box, class without a name, missing picture, picture that is
+            found under another form of its name, and line that is not UTF-8, and if boxes are read from label files. If it
+            returns, the box or the line is left out and the picture is kept. None: the first mistake is an InputError.
 
     Returns:
         A record for each picture, in order.
@@ -41,18 +54,23 @@ def read_text_list(path: str | os.PathLike[str], names: Sequence[str], on_proble
     Raises:
         InputError: the list cannot be read or has no pictures.
     """
-    folder = os.path.dirname(os.fspath(path))
+    on_problem = on_problem or _refuse_mistakes
+    lines = [line.strip() for line in read_lines(path, on_problem)]
+    join = _start(path, lines).join
     paths, sources, counts, values = [], [], [], []
-    for number, line in enumerate(read_lines(path, on_problem), 1):
-        if line := line.strip():
+    for number, line in enumerate(lines, 1):
+        if line:
             source = f"{path}:{number}"
-            picture, boxes = _split_line(line, folder, source, on_problem)
+            picture, boxes = _split_line(line, join, source, on_problem)
             paths.append(picture)
             sources.append(source)
             counts.append(len(boxes))
             values.extend(map(float, ",".join(boxes).split(",") if boxes else ()))
     if not paths:
         raise InputError(f"{path}: no pictures in the list; write one per line: path {_FORM} {_FORM} ...")
+    if not values and (labels := find_labels(paths, path)):
+        on_problem("boxes in label files", f"{path}: no line has a box; they were read from the label files of the pictures")
+        return read_label_files(_once(paths, sources, on_problem), labels, len(names), on_problem)
     # All boxes in one table: checking them picture by picture would take several times as long.
     table = np.array(values).reshape(-1, 5)
     ends = np.cumsum(counts)
@@ -84,6 +102,28 @@ def write_text_list(path: Path, records: Sequence[Record], file_names: Sequence[
     path.write_text("".join(lines), "utf-8")
 
 
+def _start(path: str | os.PathLike[str], lines: Sequence[str]) -> Start:
+    """Where the relative paths of a list start: one place for all, lest a missing picture is taken from elsewhere."""
+    sample = list(itertools.islice(filter(None, lines), _SAMPLE))
+    places = starts(path)
+    for place in places:
+        for line in sample:
+            if os.path.isfile(_split_line(line, place.join, "", lambda *_: None)[0]):
+                return place
+    return places[0]
+
+
+def _once(paths: Sequence[str], sources: Sequence[str], on_problem: OnProblem) -> dict[str, str]:
+    """{picture: file and line}, each picture once."""
+    pictures: dict[str, str] = {}
+    for path, source in zip(paths, sources, strict=True):
+        if path in pictures:
+            on_problem("picture twice", f"{source}: {path} is already at {pictures[path]}; keep one")
+        else:
+            pictures[path] = source
+    return pictures
+
+
 def _check(table: np.ndarray, names: Sequence[str], where: Callable[[int], str], on_problem: OnProblem) -> np.ndarray:
     """Which rows (x1, y1, x2, y2, class) a picture can have, (n,) bool."""
     kept = check_boxes(table[:, :4], where, on_problem, advice=f"write {_FORM} with x1 < x2 and y1 < y2")
@@ -93,8 +133,8 @@ def _check(table: np.ndarray, names: Sequence[str], where: Callable[[int], str],
     return kept & named
 
 
-def _split_line(line: str, folder: str, source: str, on_problem: OnProblem) -> tuple[str, list[str]]:
-    """The picture's path, joined to the list's folder, and those tokens of its boxes that are well-formed.
+def _split_line(line: str, join: Callable[[str], str], source: str, on_problem: OnProblem) -> tuple[str, list[str]]:
+    """The picture's path, joined to where relative paths start, and those tokens of its boxes that are well-formed.
 
     A path may look like anything, so boxes are taken from the right. Only if that fails do the files on disk decide.
     """
@@ -103,30 +143,39 @@ def _split_line(line: str, folder: str, source: str, on_problem: OnProblem) -> t
     while first_box > 1 and "," in tokens[first_box - 1]:
         first_box -= 1
     boxes = tokens[first_box:]
-    picture = os.path.join(folder, line.rsplit(None, len(boxes))[0])
+    picture = join(line.rsplit(None, len(boxes))[0])
     if (not boxes or _BOXES.fullmatch(" ".join(boxes))) and os.path.isfile(picture):
         return picture, boxes
 
     for first, token in enumerate(re.finditer(r"\S+", line), 1):
         if token.end() > _LONGEST_PATH:
             break
-        longer = os.path.join(folder, line[: token.end()])
+        longer = join(line[: token.end()])
         if first >= first_box and os.path.isfile(longer):
             boxes = tokens[first:]
             if not boxes or _BOXES.fullmatch(" ".join(boxes)):
                 return longer, boxes
     # No such file: the path ends at the last token that ends as file names do, and what follows is meant to be boxes.
     last = max((i for i, token in enumerate(tokens) if _FILE_ENDING.search(token)), default=first_box - 1)
-    boxes = []
-    for token in tokens[last + 1 :]:
-        if _BOXES.fullmatch(token):
-            boxes.append(token)
-        else:
-            on_problem("malformed box", f"{source}: {token!r} is not a box: {_explain(token)}; write {_FORM}")
-    picture = os.path.join(folder, line.rsplit(None, len(tokens) - 1 - last)[0])
+    picture = find_file(join(line.rsplit(None, len(tokens) - 1 - last)[0]), source, on_problem)
     if not os.path.isfile(picture):
-        on_problem("missing picture", f"{source}: there is no picture {picture}; relative paths start from the list's folder")
-    return picture, boxes
+        message = f"{source}: there is no picture {picture}; relative paths start from the list's folder or the current folder"
+        on_problem("missing picture", message)
+    return picture, _well_formed(tokens[last + 1 :], source, on_problem)
+
+
+def _well_formed(tokens: Sequence[str], source: str, on_problem: OnProblem) -> list[str]:
+    """Those of the tokens after a path that are boxes; the others are reported."""
+    boxes = [token for token in tokens if _BOXES.fullmatch(token)]
+    if len(tokens) > 1 and all(map(_NUMBER_ALONE.fullmatch, tokens)):
+        numbers = " ".join(tokens[:5]) + " ..." * (len(tokens) > 5)
+        message = f"{source}: {numbers!r} is not a box: there are spaces inside it; write {_FORM} {_FORM} ..."
+        on_problem("malformed box", message)
+        return []
+    for token in tokens:
+        if not _BOXES.fullmatch(token):
+            on_problem("malformed box", f"{source}: {token!r} is not a box: {_explain(token)}; write {_FORM}")
+    return boxes
 
 
 def _explain(token: str) -> str:
@@ -140,9 +189,23 @@ def _explain(token: str) -> str:
     return f"class {fields[4]!r} is not a whole number from 0"
 
 
+def _refuse_mistakes(kind: str, message: str) -> None:
+    if effect_of(kind) is not Effect.REMARK:
+        refuse(kind, message)
+
+
+def _names_beside(path: str) -> str:
+    """A hint at a file of class names in the list's folder, or ""."""
+    files = sorted(os.listdir(os.path.dirname(path) or "."))
+    found = next((name for name in files if name.endswith(".names") or name in ("classes.txt", "labels.txt")), None)
+    return f", perhaps {os.path.join(os.path.dirname(path), found)}" if found else ""
+
+
 def _read(path: str, split: str | None, names: Sequence[str] | None, on_problem: OnProblem) -> NamesAndRecords:
     if names is None:
-        raise InputError(f"{path}: a text list has no class names; give a file of them (--names, or config.data.names)")
+        raise InputError(
+            f"{path}: a text list has no class names; give a file of them (--names, or config.data.names){_names_beside(path)}"
+        )
     return tuple(names), read_text_list(path, names, on_problem)
 
 
@@ -159,7 +222,7 @@ def _write(
 
 TEXT = Format(
     name="text",
-    recognises=lambda path: not path.is_dir(),
+    recognises=lambda path: not path.is_dir() and file_looks_like(path) is None,
     read=_read,
     write=_write,
     stops=frozenset({"box without area"}),
