@@ -77,12 +77,12 @@ def _read(
     for entry in data:
         path, chosen = split_of(entry)
         folder = path if os.path.isdir(path) else os.path.dirname(path)
-        if has_splits(path) and Path(folder).resolve() in (out.resolve(), *out.resolve().parents):
+        if (has_splits(path) or os.path.isdir(path)) and Path(folder).resolve() in (out.resolve(), *out.resolve().parents):
             raise InputError(f"{out}: lies in the data, {folder or '.'}, which must not be changed; give a folder elsewhere")
         if split and not has_splits(path):
             raise InputError(f"{path}: has no splits; leave out --split")
         for name in [chosen or split] if chosen or split else splits(path) or [None]:
-            part = name or ("all" if has_splits(path) else Path(path).stem)
+            part = name or ("all" if has_splits(path) or os.path.isdir(path) else Path(path).stem)
             annotations = read_annotations(path, name, names)
             names = check_names(annotations.names, path)
             known = {record.path: record.source for record in parts.get(part, ())}

@@ -9,6 +9,7 @@ from yolojax.data.annotations import Record
 from yolojax.data.formats.coco import COCO
 from yolojax.data.formats.cvat import CVAT
 from yolojax.data.formats.format import Format, NamesAndRecords
+from yolojax.data.formats.labelme import LABELME
 from yolojax.data.formats.names import read_names
 from yolojax.data.formats.table import CSV
 from yolojax.data.formats.text import TEXT
@@ -18,7 +19,7 @@ from yolojax.data.problems import Effect, OnProblem, Problem, effect_of, refuse
 from yolojax.errors import InputError
 
 # The first that recognises a file or folder reads it; any file can be a text list.
-FORMATS: dict[str, Format] = {form.name: form for form in (CVAT, VOC, YOLO, COCO, CSV, TEXT)}
+FORMATS: dict[str, Format] = {form.name: form for form in (CVAT, VOC, YOLO, LABELME, COCO, CSV, TEXT)}
 
 
 class Annotations(NamedTuple):
@@ -135,7 +136,7 @@ def recognise(path: str | os.PathLike[str]) -> str:
 
 def has_splits(path: str | os.PathLike[str]) -> bool:
     """Whether a file or folder may hold several splits, as a VOC folder or a data.yaml may."""
-    return FORMATS[recognise(path)].splits is not None and (os.path.isdir(path) or bool(splits(path)))
+    return bool(splits(path))
 
 
 def splits(path: str | os.PathLike[str]) -> tuple[str, ...]:
