@@ -84,16 +84,16 @@ def _read(
         path, chosen = split_of(entry)
         has_parts = has_splits(path)
         folder = path if os.path.isdir(path) else os.path.dirname(path)
-        if has_parts and Path(folder).resolve() in (out.resolve(), *out.resolve().parents):
+        if (has_parts or os.path.isdir(path)) and Path(folder).resolve() in (out.resolve(), *out.resolve().parents):
             raise InputError(f"{out}: lies in the data, {folder or '.'}, which must not be changed; give a folder elsewhere")
         if split and not has_parts:
             raise InputError(f"{path}: has no splits; leave out --split")
         if chosen and not has_parts and not re.fullmatch(r"\w[\w .-]*", chosen):
             raise InputError(f"{entry}: {chosen!r} cannot name a split; write letters and digits, such as {path}:train")
         wanted = chosen or split
-        for name in ([wanted] if wanted else splits(path) or [None]) if has_parts else [None]:
-            part = name or chosen or split_from_path(path) or ("all" if has_parts else Path(path).stem)
-            if not (name or chosen or has_parts or split_from_path(path)):
+        for name in ([wanted] if wanted else splits(path)) if has_parts else [None]:
+            part = name or chosen or split_from_path(path) or ("all" if os.path.isdir(path) else Path(path).stem)
+            if not (name or chosen or os.path.isdir(path) or split_from_path(path)):
                 _check_one_file(part, path, named_after)
             annotations = read_annotations(path, name, names)
             names = check_names(annotations.names, path)

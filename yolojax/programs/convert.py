@@ -9,8 +9,8 @@ def define(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
     parser.description = (
         "Write annotations in another format. The format of the data is recognised: a text list, a VOC folder (Annotations, "
-        "JPEGImages, ImageSets/Main), a COCO .json, a YOLO data.yaml or a .csv of boxes, which is "
-        "only read. Whatever the new format cannot express is reported."
+        "JPEGImages, ImageSets/Main), a COCO .json, a YOLO data.yaml, and, only "
+        "to be read, a .csv of boxes, LabelMe's .json files and CVAT's XML. Whatever the new format cannot express is reported."
     )
     parser.epilog = (
         "Pictures are not copied: text lists and COCO refer to them, VOC and YOLO get links in JPEGImages or images, all by "

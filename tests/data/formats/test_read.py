@@ -39,8 +39,6 @@ OTHER_FILES = [
     ("yolov3.cfg", b"[net]", "Darknet's description of a network"),
     ("a.ipynb", b"{}", "a notebook"),
     ("label_map.pbtxt", b"item {", "a label map of TensorFlow"),
-    ("a.csv", b"one,two\n1,2\n", "a table whose columns are not known; its first line is 'one,two'"),
-    ("a.csv", b"", "a table whose columns are not known"),
     ("a.xml", b"<?xml version='1.0'?><!-- x --><kml/>", "an XML file that is no data set; its first element is <kml>"),
     ("a.xml", b"<annotation>", r"the annotation of one picture \(VOC\); give the folder of all"),
     ("obj.names", b"cell\n", "class names; give them with --names"),

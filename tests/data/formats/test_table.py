@@ -122,7 +122,9 @@ def test_a_folder_without_splits(tmp_path):
     write_pictures(tmp_path, "a.jpg", "b.jpg")
     write(tmp_path / "labels.csv", FORMS["retinanet"])
     assert splits(tmp_path) == () and len(read_annotations(tmp_path, "train").records) == 2
-    refused(f"{tmp_path}:val", r"there is no split 'val' \(name the files train\.csv and val\.csv\)")
+    refused(f"{tmp_path}:val", r" has no splits; leave out :val")
+    with pytest.raises(InputError, match=r"lies in the data, .*, which must not be changed"):
+        convert([tmp_path], "yolo", tmp_path / "out")
     refused(f"{tmp_path}/labels.csv:val", r"labels\.csv has no splits; leave out :val")
     write(tmp_path / "more.csv", "a.jpg,1,2,30,20.5,dog\na.jpg,3,4,8,9,cat\n")
     assert [problem.kind for problem in read_annotations(tmp_path).problems] == ["picture twice"]

@@ -5,14 +5,13 @@ are not areas; a project's images say their subset.
 """
 
 import dataclasses
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from yolojax.data.annotations import Record
-from yolojax.data.formats.find import is_hidden, standard_split
+from yolojax.data.formats.find import standard_split
 from yolojax.data.formats.format import Format, NamesAndRecords
-from yolojax.data.formats.locate import locate_pictures
+from yolojax.data.formats.locate import files_in, locate_pictures
 from yolojax.data.formats.names import check_names
 from yolojax.data.formats.rows import Row, make_record
 from yolojax.data.formats.shapes import Corners, around_ellipse, around_points, around_rotated
@@ -36,7 +35,7 @@ def read_cvat(path: Path, split: str | None, names: Sequence[str] | None, on_pro
 
     Args:
         path: the file, or its folder.
-        split: reads the images of that subset; None: all.
+        split: reads the images of that subset; None: all. It is ignored where there are no subsets.
         names: the class names; None: those of the labels in <meta>, in their order, or else the sorted names of all shapes.
         on_problem: called, with file and line, for a shape that is not an area, is not an upright box, lacks a number or is
             without area, a label that is not in `names`, an image that is there twice, a missing picture. If it returns, that
@@ -56,26 +55,27 @@ def read_cvat(path: Path, split: str | None, names: Sequence[str] | None, on_pro
         raise InputError(f"{file}: the file is {found}; export the task as 'CVAT for images 1.1'")
     if not images:
         raise InputError(f"{file}: there is no <image> in it; export the task as 'CVAT for images 1.1'")
-    wanted = [image for image in images if split in (None, _subset(image))]
     known = _subsets(images)
-    if not wanted and (known or split != "train"):
-        raise InputError(f"{file}: there is no subset {split!r} (there are: {', '.join(known) or 'none'})")
+    wanted = [image for image in images if not known or split in (None, _subset(image))]
+    if not wanted:
+        raise InputError(f"{file}: there is no subset {split!r} (there are: {', '.join(known)})")
     if names is None:
         names = _class_names(root, images, file)
     numbers = {name: number for number, name in enumerate(names)}
-    return tuple(names), _records(file, wanted or images, numbers, on_problem)
+    return tuple(names), _records(file, wanted, numbers, on_problem)
 
 
 def _recognises(path: Path) -> bool:
-    return _is_cvat(file) if (file := _file(path)).suffix.lower() == ".xml" else False
+    file = _file(path)
+    return file.suffix.lower() == ".xml" and _is_cvat(file)
 
 
 def _file(path: Path) -> Path:
     """The file of a folder: annotations.xml, or else the only .xml that is one of CVAT's."""
     if not path.is_dir() or (path / "annotations.xml").is_file():
         return path / "annotations.xml" if path.is_dir() else path
-    names = [name for name in os.listdir(path) if name.lower().endswith(".xml") and not is_hidden(name)]
-    return path / names[0] if len(names) == 1 else path
+    files = files_in(path, (".xml",))
+    return files[0] if len(files) == 1 else path
 
 
 def _is_cvat(file: Path) -> bool:

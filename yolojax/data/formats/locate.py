@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from yolojax.data.formats.find import find_file, standard_split
+from yolojax.data.formats.find import find_file, is_hidden, standard_split
 from yolojax.data.images import ENDINGS
 from yolojax.data.problems import OnProblem
 
@@ -14,6 +14,24 @@ def split_of_name(name: str) -> str | None:
     """The split that a file's name stands for, as "train" for train_labels.csv or "val" for valid; None if there is no such."""
     named = {split for part in re.split(r"[^a-z]+", name.lower()) if (split := standard_split(part))}
     return named.pop() if len(named) == 1 else None
+
+
+def folders_in(folder: Path) -> list[Path]:
+    """The folders directly in a folder that are not hidden, sorted; none if it cannot be read."""
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(Path(entry.path) for entry in entries if not is_hidden(entry.name) and entry.is_dir())
+    except OSError:
+        return []
+
+
+def files_in(folder: Path, endings: tuple[str, ...]) -> list[Path]:
+    """The files directly in a folder that are not hidden and have one of the endings, sorted; none if it cannot be read."""
+    try:
+        names = [name for name in os.listdir(folder) if name.lower().endswith(endings) and not is_hidden(name)]
+    except OSError:
+        return []
+    return [folder / name for name in sorted(names)]
 
 
 def picture_folders(file: Path) -> list[Path]:
@@ -25,17 +43,11 @@ def picture_folders(file: Path) -> list[Path]:
     here, above = file.parent, file.absolute().parent.parent
     bases = [*(base / name for base in (here, above) for name in ("images", "img", "JPEGImages"))]
     split = split_of_name(file.stem)
-    named = {file.stem.lower()}
     folders = []
     for parent in (here, *bases, above):
-        try:
-            entries = sorted(os.listdir(parent))
-        except OSError:
-            continue
-        for entry in entries:
-            alike = entry.lower() in named or (split is not None and standard_split(entry) == split)
-            if alike and (parent / entry).is_dir():
-                folders.append(parent / entry)
+        for folder in folders_in(parent):
+            if folder.name.lower() == file.stem.lower() or (split is not None and standard_split(folder.name) == split):
+                folders.append(folder)
     return [here, *folders, *bases]
 
 

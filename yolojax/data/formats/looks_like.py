@@ -82,13 +82,14 @@ def folder_looks_like(folder: str | os.PathLike[str], is_data_set: Callable[[Pat
         return "the workdir of a training; give the data set (its config.json names it, under data.train)"
     folders = [entry for entry in entries if entry.is_dir()]
     files = [entry for entry in entries if not entry.is_dir()]
+    if len(found := [entry for entry in files if entry.suffix.lower() == ".data"]) > 1:
+        return f"a folder with several .data files (Darknet); give one of them: {_some(found)}"
     if inside := [entry for entry in folders[:_MANY] if is_data_set(entry)]:
         if len(inside) == 1:
             return f"a folder around a data set; give {inside[0]}"
         return f"a folder of several data sets; give one of them: {_some(inside)}"
     endings = Counter(entry.suffix.lower() for entry in files)
     for wanted, what in (
-        ((".data",), "a folder with several .data files (Darknet); give one of them"),
         ((".yaml", ".yml"), "a folder without data.yaml; if one of its .yaml files describes a YOLO data set, give that"),
         ((".json",), "a folder with .json files; give the one that holds the annotations (COCO)"),
         ((".csv",), "a folder with .csv files; give the one that holds the annotations"),
@@ -121,9 +122,6 @@ def _by_ending(path: Path, ending: str, content: bytes) -> str | None:
         return "a notebook; give the data set"
     if ending == ".pbtxt":
         return "a label map of TensorFlow, which has no boxes; give the annotations"
-    if ending in (".csv", ".tsv"):
-        header = content.decode(errors="replace").splitlines()[:1] or ["nothing"]
-        return f"a table whose columns are not known; its first line is {header[0][:200]!r}"
     if ending == ".xml":
         return _xml(path, content)
     if ending == ".names":

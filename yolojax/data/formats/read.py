@@ -10,6 +10,7 @@ from yolojax.data.formats.coco import COCO, COCO_FOLDER
 from yolojax.data.formats.cvat import CVAT
 from yolojax.data.formats.darknet_data import DARKNET
 from yolojax.data.formats.format import Format, NamesAndRecords
+from yolojax.data.formats.labelme import LABELME
 from yolojax.data.formats.looks_like import file_looks_like, folder_looks_like
 from yolojax.data.formats.names import read_names
 from yolojax.data.formats.table import CSV
@@ -20,7 +21,9 @@ from yolojax.data.problems import Effect, OnProblem, Problem, effect_of, refuse
 from yolojax.errors import InputError
 
 # The first that recognises a file or folder reads it. The text list is last: many files could be one.
-FORMATS: dict[str, Format] = {form.name: form for form in (CVAT, VOC, DARKNET, YOLO, COCO_FOLDER, COCO, CSV, TEXT)}
+FORMATS: dict[str, Format] = {
+    form.name: form for form in (CVAT, VOC, DARKNET, YOLO, LABELME, COCO_FOLDER, COCO, CSV, TEXT)
+}
 
 _KNOWN = (
     "VOC (.xml files, as in Annotations/), YOLO (data.yaml, or labels with classes.txt), Darknet (one .data file), "
@@ -150,8 +153,8 @@ def _form_of(path: Path) -> Format | None:
 
 
 def has_splits(path: str | os.PathLike[str]) -> bool:
-    """Whether a file or folder may hold several splits, as a VOC folder, a data.yaml or a .data file may."""
-    return FORMATS[recognise(path)].splits is not None and (os.path.isdir(path) or bool(splits(path)))
+    """Whether a file or folder holds several splits, as a VOC folder, a data.yaml or a .data file may."""
+    return bool(splits(path))
 
 
 def splits(path: str | os.PathLike[str]) -> tuple[str, ...]:

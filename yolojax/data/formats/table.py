@@ -13,9 +13,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from yolojax.data.annotations import Record
-from yolojax.data.formats.find import is_hidden, standard_split
+from yolojax.data.formats.find import standard_split
 from yolojax.data.formats.format import Format, NamesAndRecords
-from yolojax.data.formats.locate import locate_pictures, picture_folders, split_of_name
+from yolojax.data.formats.locate import files_in, folders_in, locate_pictures, picture_folders, split_of_name
 from yolojax.data.formats.rows import Row, make_record
 from yolojax.data.formats.table_columns import LOOKED_FOR, Boxes, Cells, Columns, is_number, split_cells, understand
 from yolojax.data.formats.via import class_attribute, is_empty, region_box, region_class
@@ -53,7 +53,7 @@ def read_table(path: Path, split: str | None, names: Sequence[str] | None, on_pr
 
     Args:
         path: the file, or a folder with files in it or in its folders.
-        split: reads the files of that split of a folder; None: all. It is ignored for a file.
+        split: reads the files of that split; None: all. It is ignored where there are no splits.
         names: the class names; None: those of classes.csv (`name,id`) beside the file, in the order of their ids, or else the
             sorted names of all files of the folder, so that every split has the same classes.
         on_problem: called, with file and line, for a row with another number of cells, a corner that is not a number, a box
@@ -99,24 +99,13 @@ def _files(path: Path) -> dict[Path, str | None]:
     if not path.is_dir():
         return {path: None}
     files = {}
-    for folder in (path, *_folders(path)):
-        for file in _tables_in(folder):
+    for folder in (path, *folders_in(path)):
+        for file in files_in(folder, _ENDINGS):
+            if _columns_of(_head(file)) is None:
+                continue
             inside = standard_split(folder.name) if folder != path else None
             files[file] = split_of_name(file.stem) or inside
     return files
-
-
-def _folders(path: Path) -> list[Path]:
-    with os.scandir(path) as entries:
-        return sorted(Path(entry.path) for entry in entries if entry.is_dir() and not is_hidden(entry.name))
-
-
-def _tables_in(folder: Path) -> list[Path]:
-    try:
-        names = [name for name in os.listdir(folder) if name.lower().endswith(_ENDINGS) and not is_hidden(name)]
-    except OSError:
-        return []
-    return [folder / name for name in sorted(names) if _columns_of(_head(folder / name)) is not None]
 
 
 def _head(file: Path) -> list[str]:
@@ -142,14 +131,13 @@ def _splits(path: Path) -> tuple[str, ...]:
 
 
 def _of_split(path: Path, files: Mapping[Path, str | None], split: str | None) -> list[Path]:
-    """The files of a split. A folder without splits is training data."""
-    if split is None or not path.is_dir():
+    """The files of a split: all of them where there are no splits."""
+    known = _splits(path) if path.is_dir() else ()
+    if split is None or not known:
         return list(files)
-    known = _splits(path)
-    if split not in known and (known or split != "train"):
-        there = f"there are: {', '.join(known)}" if known else "name the files train.csv and val.csv"
-        raise InputError(f"{path}: there is no split {split!r} ({there})")
-    return [file for file, own in files.items() if own == split or not known]
+    if split not in known:
+        raise InputError(f"{path}: there is no split {split!r} (there are: {', '.join(known)})")
+    return [file for file, own in files.items() if own == split]
 
 
 def _load(path: Path, on_problem: OnProblem) -> _Table:
