@@ -107,7 +107,7 @@ def _look_elsewhere(path: Path, folders: list[Path], missing: Mapping[int | str,
     by_name: dict[str, dict[str, Path]] = {parts[-1]: {} for parts in wanted.values() if parts}
     for folder in inside:
         for file in walk(folder, lambda kind, message: None):
-            if (name := unicodedata.normalize("NFC", file.name)) in by_name:
+            if (name := unicodedata.normalize("NFC", file.name)) in by_name and file.is_file():
                 by_name[name].setdefault(os.path.realpath(file), file)
     found = {}
     for number, parts in wanted.items():

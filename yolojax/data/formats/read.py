@@ -21,9 +21,7 @@ from yolojax.data.problems import Effect, OnProblem, Problem, effect_of, refuse
 from yolojax.errors import InputError
 
 # The first that recognises a file or folder reads it. The text list is last: many files could be one.
-FORMATS: dict[str, Format] = {
-    form.name: form for form in (CVAT, VOC, DARKNET, YOLO, LABELME, COCO_FOLDER, COCO, CSV, TEXT)
-}
+FORMATS: dict[str, Format] = {form.name: form for form in (CVAT, VOC, DARKNET, YOLO, LABELME, COCO_FOLDER, COCO, CSV, TEXT)}
 
 _KNOWN = (
     "VOC (.xml files, as in Annotations/), YOLO (data.yaml, or labels with classes.txt), Darknet (one .data file), "
