@@ -23,6 +23,7 @@ class Record:
         source: where the record was read, as "list.txt:12".
         difficult: (n,) bool, boxes that count neither as found nor as missed (VOC); all False by default.
         crowd: (n,) bool, boxes around a group of objects (COCO); all False by default.
+        stated_size: (height, width) of the picture in pixels as its annotations state it, or None.
     """
 
     path: str
@@ -31,6 +32,7 @@ class Record:
     source: str
     difficult: np.ndarray = None  # pyright: ignore[reportAssignmentType]  # set in __post_init__
     crowd: np.ndarray = None  # pyright: ignore[reportAssignmentType]  # set in __post_init__
+    stated_size: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         for name in ("difficult", "crowd"):
