@@ -43,6 +43,7 @@ KINDS = {
     "label without picture": Kind(Effect.LEAVE_OUT, "label files that belong to no picture were left out"),
     "unknown picture format": Kind(Effect.LEAVE_OUT, "pictures in formats that are not read were left out"),
     "shape without box": Kind(Effect.LEAVE_OUT, "annotations that are not areas (points, lines, tags) were left out"),
+    "picture without label": Kind(Effect.REMARK, "pictures have no annotation file and were not used"),
     "hidden file": Kind(Effect.REMARK, "hidden files of other systems were passed over"),
     "other form of name": Kind(Effect.REMARK, "pictures were found under another form of their name"),
     "other file": Kind(Effect.REMARK, "files that are not annotations were passed over"),
