@@ -6,7 +6,7 @@ import pytest
 from yolojax.data.annotations import Record, check_boxes, check_boxes_in_picture
 from yolojax.errors import InputError
 
-FINE = [(0, 0, 1, 1), (-5, -1e3, 0.5, 1048575)]
+FINE = [(0, 0, 1, 1), (0.2, 0, 0.8, 1), (0.5, 0.5, 1.25, 1), (-5, -1e3, 0.5, 1048575)]
 FAULTY = [
     ((1, 2, np.nan, 9), "box too large", "box 1,2,nan,9 is larger than any picture; write pixels"),
     ((1, 2, np.inf, 9), "box too large", "box 1,2,inf,9 is larger than any picture; write pixels"),
@@ -15,6 +15,7 @@ FAULTY = [
     ((1, 9, 1, 2), "inverted box", "box 1,9,1,2 is inverted: its right or lower edge comes before its left or upper edge"),
     ((1, 2, 1, 9), "box without area", "box 1,2,1,9 has no area"),
     ((1000, 2, 1000.00001, 9), "box without area", "box 1000,2,1000,9 has no area"),  # in float32
+    ((0.25, 0.5, 1, 0.75), "normalised box", "box 0.25,0.5,1,0.75 looks like fractions of the picture (0 to 1); write pixels"),
 ]
 
 

@@ -271,6 +271,7 @@ def test_any_box_comes_back(tmp_path_factory, boxes, size, to):
     folder = tmp_path_factory.mktemp("data")
     height, width = size
     corners = [(min(a, c) * width, min(b, d) * height, max(a, c) * width, max(b, d) * height) for a, b, c, d in boxes]
+    corners = [box for box in corners if max(box) > 1.001]  # those in the first pixel look like fractions
     annotations = [(0, n % 2, [x1, y1, x2 - x1, y2 - y1], 0) for n, (x1, y1, x2, y2) in enumerate(corners)]
     data = write_data(folder / "in", annotations, [("a.png", size)])
     convert([data], to, folder / "out")

@@ -41,7 +41,7 @@ class Record:
 
 
 def check_boxes(corners: np.ndarray, where: Callable[[int], str], on_problem: OnProblem, *, advice: str = "") -> np.ndarray:
-    """Report the boxes that no picture can have: too large, inverted, or without area.
+    """Report the boxes that no picture can have: too large, inverted, without area, or in fractions of the picture.
 
     Args:
         corners: (n, 4) float64 xyxy in pixels, as read; NaN and infinities count as too large.
@@ -55,13 +55,17 @@ def check_boxes(corners: np.ndarray, where: Callable[[int], str], on_problem: On
     too_large = ~np.all(np.abs(corners) < LARGEST, axis=1)
     # In float32, as the record will hold them. An inverted box has no area either.
     rounded = corners.clip(-LARGEST, LARGEST).astype(np.float32)
-    faulty = too_large | ~((rounded[:, 2] > rounded[:, 0]) & (rounded[:, 3] > rounded[:, 1]))
+    without_area = ~((rounded[:, 2] > rounded[:, 0]) & (rounded[:, 3] > rounded[:, 1]))
+    normalised = np.all((rounded >= 0) & (rounded <= 1), axis=1) & np.all(rounded[:, 2:] - rounded[:, :2] < 1, axis=1)
+    faulty = too_large | without_area | normalised
     for row in np.flatnonzero(faulty).tolist():
         box = f"{where(row)}: box {show_box(corners[row])}"
         if too_large[row]:
             on_problem("box too large", f"{box} is larger than any picture; write pixels")
         elif not advice and np.any(corners[row, 2:] < corners[row, :2]):
             on_problem("inverted box", f"{box} is inverted: its right or lower edge comes before its left or upper edge")
+        elif not without_area[row]:
+            on_problem("normalised box", f"{box} looks like fractions of the picture (0 to 1); write pixels")
         else:
             on_problem("box without area", f"{box} has no area" + (advice and f"; {advice}"))
     return ~faulty

@@ -46,6 +46,7 @@ KINDS = {
     "box under a pixel": Kind(Effect.LEAVE_OUT, "boxes are narrower or lower than a pixel of their picture"),
     "fewer bits": Kind(Effect.REMARK, "16-bit pictures use only 12 bits or fewer and were read as such"),
     "similar class names": Kind(Effect.REMARK, "groups of class names may be one class each"),
+    "picture without label": Kind(Effect.REMARK, "pictures have no annotation file and were not used"),
     "hidden file": Kind(Effect.REMARK, "hidden files of other systems were passed over"),
     "other form of name": Kind(Effect.REMARK, "pictures were found under another form of their name"),
     "boxes in label files": Kind(Effect.REMARK, "text lists name pictures only: their boxes are in label files"),

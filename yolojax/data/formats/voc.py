@@ -1,31 +1,46 @@
 """Pascal VOC: a folder with Annotations/ID.xml, JPEGImages/ID.jpg and ImageSets/Main/SPLIT.txt, one ID per line.
 
-Everingham et al. 2010, "The Pascal Visual Object Classes (VOC) Challenge". Corners are taken as they stand, without the shift
-by one pixel that counting from 1 would require.
+The layouts of labelling tools, without lists, are read as well; see `voc_layout`. Everingham et al. 2010, "The
+Pascal Visual Object Classes (VOC) Challenge". Corners are taken as they stand, without the shift by one pixel that counting
+from 1 would require.
 """
 
+import dataclasses
+import functools
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 from xml.sax.saxutils import escape
 
 import numpy as np
 
 from yolojax.data.annotations import Record
+from yolojax.data.formats.find import find_file, standard_split
 from yolojax.data.formats.format import Format, NamesAndRecords
 from yolojax.data.formats.links import link_pictures, name_files
 from yolojax.data.formats.names import write_names
-from yolojax.data.formats.rows import Row, make_record
+from yolojax.data.formats.rows import make_record
+from yolojax.data.formats.voc_layout import Part, find_parts, xml_files
+from yolojax.data.formats.voc_objects import SIDES, find_annotation, object_name, object_rows, objects, stated_size
+from yolojax.data.formats.voc_pictures import Pictures
 from yolojax.data.formats.voc_xml import Element, parse_xml
 from yolojax.data.lines import read_lines
 from yolojax.data.problems import OnProblem
 from yolojax.errors import InputError
 
-_SIDES = ("xmin", "ymin", "xmax", "ymax")
 # The devkit's CLASS_SPLIT.txt files, which say which pictures show a class, and the form of their lines.
 _CLASS_LIST = re.compile(r".+_(train|val|trainval|test)")
 _CLASS_LINE = re.compile(r"\S+ +(-1|0|1)")
+
+
+class _Entry(NamedTuple):
+    """An annotation file: its path from the folder of annotations without its extension, its path, where it is named."""
+
+    name: str
+    path: Path
+    source: str
 
 
 def read_voc(
@@ -35,11 +50,13 @@ def read_voc(
 
     Args:
         folder: the folder.
-        split: reads ImageSets/Main/SPLIT.txt, where a name that is there twice counts once; None: every file of Annotations.
-        names: the class names; None: the sorted names of all of Annotations, so that every split has the same classes.
-        on_problem: called, with file and line, for XML that is malformed or has a DTD, an object without name or bndbox,
-            corners that are not numbers, inverted or without area, a name that is not in `names`, a missing file, a name or
-            <filename> that leads out of its folder. If it returns, that is left out, but a record is kept without its picture.
+        split: reads ImageSets/Main/SPLIT.txt, where a name that is there twice counts once, or the folder that stands for the
+            split; None: every annotation.
+        names: the class names; None: the sorted names of all annotations, so that every split has the same classes.
+        on_problem: called, with file and line, for XML that is malformed, has a DTD or is not an annotation, an object without
+            name or box, corners that are not numbers, inverted or without area, a name that is not in `names`, a missing file,
+            a name or <filename> that leads out of its folder, a picture of two annotations or of none. If it returns, that is
+            left out, but a record is kept whose picture is missing.
 
     Returns:
         The class names and the records.
@@ -48,34 +65,26 @@ def read_voc(
         InputError: the folder has no annotations, or the split is missing or empty.
     """
     folder = Path(folder)
-    wanted = _all_ids(folder) if split is None else _split_ids(folder, split, on_problem)
-
-    def parse(name: str) -> Element | None:
-        try:
-            return parse_xml(_annotation(folder, name))
-        except InputError as error:
-            return on_problem("malformed file", str(error))
-
-    trees = {}
+    parts = find_parts(folder)
+    read = functools.cache(functools.partial(_annotation, on_problem=on_problem))
     if names is None:
-        trees = {name: parse(name) for name, _ in _all_ids(folder)}
-        objects = [(name, item) for name, tree in trees.items() if tree for item in tree.all("object")]
-        used = {_name(item, _annotation(folder, name), on_problem) for name, item in objects}
-        names = sorted(name for name in used if name is not None)
-        if not names:
-            on_problem("no classes", f"{folder / 'Annotations'}: no class names; every object needs one")
+        names = _names(folder, parts, read, on_problem)
     numbers = {name: number for number, name in enumerate(names)}
-    pictures = _pictures(folder, on_problem)
     records = []
-    for name, source in wanted:
-        path = _annotation(folder, name)
-        if name not in trees and not os.path.lexists(path):
-            on_problem("missing file", f"{source}: there is no {path}")
-        elif tree := trees[name] if name in trees else parse(name):
-            if (picture := _picture(folder, name, tree, pictures, path, on_problem)) is None:
-                continue
-            rows = [_row(item, path, numbers, on_problem) for item in tree.all("object")]
-            records.append(make_record(picture, str(path), filter(None, rows), on_problem))
+    for part, wanted, lists in _wanted(folder, parts, split, on_problem):
+        pictures = Pictures(part.pictures, [entry.name for entry in wanted], on_problem)
+        for entry in wanted:
+            if not os.path.lexists(entry.path):
+                on_problem("missing file", f"{entry.source}: there is no {entry.path}")
+            elif tree := read(entry.path):
+                source = str(entry.path)
+                if (picture := pictures.of(entry.name, tree.text_of("filename"), source)) is None:
+                    continue
+                rows = [row for item in objects(tree) for row in object_rows(item, entry.path, numbers, on_problem)]
+                record = make_record(picture, source, rows, on_problem)
+                records.append(dataclasses.replace(record, stated_size=stated_size(tree)))
+        if not lists and [other.pictures for other in parts].count(part.pictures) == 1:
+            pictures.report_unlabelled()
     return tuple(names), records
 
 
@@ -104,35 +113,38 @@ def write_voc(
         for box, class_id, difficult in zip(record.boxes, record.classes, record.difficult, strict=True):
             corners = "".join(
                 f"<{side}>{np.format_float_positional(value, trim='-')}</{side}>"
-                for side, value in zip(_SIDES, box, strict=True)
+                for side, value in zip(SIDES, box, strict=True)
             )
             lines.append(
                 f"  <object>\n    <name>{escape(names[int(class_id)])}</name>\n    <difficult>{difficult:d}</difficult>\n"
                 f"    <bndbox>{corners}</bndbox>\n  </object>"
             )
-        _annotation(out, _stem(file_name)).write_text("\n".join([*lines, "</annotation>\n"]), "utf-8")
+        _xml_path(out / "Annotations", _stem(file_name)).write_text("\n".join([*lines, "</annotation>\n"]), "utf-8")
     for split, members in splits.items():
         (out / f"ImageSets/Main/{split}.txt").write_text("".join(f"{_stem(name)}\n" for name in members), "utf-8")
 
 
 def _splits(folder: Path) -> tuple[str, ...]:
-    """The splits of a VOC folder, sorted: its ImageSets/Main/*.txt without the lists of single classes."""
+    """The splits of a VOC folder, sorted: its ImageSets/Main/*.txt without the lists of single classes, or its folders."""
     paths = sorted((folder / "ImageSets/Main").glob("*.txt"))
-    return tuple(path.stem for path in paths if not _is_class_list(path))
+    lists = tuple(path.stem for path in paths if not _is_class_list(path))
+    return lists or tuple(dict.fromkeys(part.split for part in find_parts(folder) if part.split))
 
 
 def _check_splits(folder: Path, on_problem: OnProblem) -> None:
     """Report every split that cannot be read, and each of its lines that names no annotation."""
+    parts = find_parts(folder)
+    if any(part.split for part in parts):
+        return  # read as a whole
     for split in _splits(folder):
         try:
-            members = _split_ids(folder, split, on_problem)
+            members = _split_entries(folder, parts[0].annotations, split, on_problem)
         except InputError as error:
             on_problem("malformed file", str(error))
             continue
-        for name, source in members:
-            path = _annotation(folder, name)
-            if not os.path.lexists(path):
-                on_problem("missing file", f"{source}: there is no {path}")
+        for entry in members:
+            if not os.path.lexists(entry.path):
+                on_problem("missing file", f"{entry.source}: there is no {entry.path}")
 
 
 def _is_class_list(path: Path) -> bool:
@@ -142,24 +154,61 @@ def _is_class_list(path: Path) -> bool:
         return False
 
 
-def _annotation(folder: Path, name: str) -> Path:
-    return folder / "Annotations" / f"{name}.xml"
+def _annotation(path: Path, on_problem: OnProblem) -> Element | None:
+    """The <annotation> of a file, or None after a report."""
+    try:
+        return find_annotation(parse_xml(path), path, on_problem)
+    except InputError as error:
+        return on_problem("malformed file", str(error))
+
+
+def _names(
+    folder: Path, parts: Sequence[Part], read: Callable[[Path], Element | None], on_problem: OnProblem
+) -> tuple[str, ...]:
+    """The sorted class names of all annotations."""
+    used = set()
+    for part in parts:
+        for entry in _all_entries(part, on_problem):
+            if tree := read(entry.path):
+                used.update(object_name(item, entry.path, on_problem) for item in objects(tree))
+    names = sorted(name for name in used if name is not None)
+    if not names:
+        place = parts[0].annotations if len(parts) == 1 else folder
+        on_problem("no classes", f"{place}: no class names; every object needs one")
+    return tuple(names)
+
+
+def _xml_path(annotations: Path, name: str) -> Path:
+    return annotations / f"{name}.xml"
 
 
 def _stem(file_name: str) -> str:
     return os.path.splitext(file_name)[0]
 
 
-def _all_ids(folder: Path) -> list[tuple[str, str]]:
-    """[(ID, its file)] of all of Annotations, sorted."""
-    paths = sorted((folder / "Annotations").glob("*.xml"))
+def _wanted(
+    folder: Path, parts: Sequence[Part], split: str | None, on_problem: OnProblem
+) -> list[tuple[Part, list[_Entry], bool]]:
+    """The annotations of a split, or of all, for each part; and whether a list names them."""
+    if split is None:
+        return [(part, _all_entries(part, on_problem), False) for part in parts]
+    chosen = [part for part in parts if part.split and part.split in (split, standard_split(split))]
+    if chosen:
+        return [(part, _all_entries(part, on_problem), False) for part in chosen]
+    return [(parts[0], _split_entries(folder, parts[0].annotations, split, on_problem), True)]
+
+
+def _all_entries(part: Part, on_problem: OnProblem) -> list[_Entry]:
+    """All annotations of a part, sorted."""
+    paths = xml_files(part.annotations, on_problem)
     if not paths:
-        raise InputError(f"{folder / 'Annotations'}: there are no .xml files")
-    return [(path.stem, str(path)) for path in paths]
+        raise InputError(f"{part.annotations}: there are no .xml files")
+    names = (os.path.splitext(path.relative_to(part.annotations).as_posix())[0] for path in paths)
+    return [_Entry(name, path, str(path)) for name, path in zip(names, paths, strict=True)]
 
 
-def _split_ids(folder: Path, split: str, on_problem: OnProblem) -> list[tuple[str, str]]:
-    """[(ID, file and line)] of a split, each ID once."""
+def _split_entries(folder: Path, annotations: Path, split: str, on_problem: OnProblem) -> list[_Entry]:
+    """The annotations of a split's list, each once."""
     path = folder / "ImageSets/Main" / f"{split}.txt"
     if not os.path.lexists(path):
         known = ", ".join(_splits(folder)) or "none"
@@ -175,73 +224,13 @@ def _split_ids(folder: Path, split: str, on_problem: OnProblem) -> list[tuple[st
             members[name] = f"{path}:{number}"
     if not members:
         raise InputError(f"{path}: the split is empty; write one name from Annotations per line")
-    return list(members.items())
+    return [_Entry(name, _listed(annotations, name, source, on_problem), source) for name, source in members.items()]
 
 
-def _pictures(folder: Path, on_problem: OnProblem) -> dict[str, list[str]]:
-    """{ID: [file names]} of JPEGImages."""
-    listed = []
-    try:
-        listed = sorted(os.listdir(folder / "JPEGImages"))
-    except OSError as error:
-        message = f"{folder / 'JPEGImages'}: the folder of the pictures cannot be read: {error.strerror}"
-        on_problem("missing file", message)
-    pictures: dict[str, list[str]] = {}
-    for name in listed:
-        pictures.setdefault(_stem(name), []).append(name)
-    return pictures
-
-
-def _picture(
-    folder: Path, name: str, tree: Element, pictures: Mapping[str, list[str]], path: Path, on_problem: OnProblem
-) -> str | None:
-    """The path of a picture, named like its annotation, or else as <filename> says. None: outside the folder."""
-    stated = tree.text_of("filename")
-    named_alike = pictures.get(name, [])
-    file_name = stated if stated in named_alike or not named_alike else named_alike[0]
-    if ".." in Path(file_name).parts or os.path.isabs(file_name):
-        message = f"{path}: <filename> {file_name!r} leads out of JPEGImages; write the name of a file there"
-        return on_problem("path outside", message)
-    picture = folder / "JPEGImages" / (file_name or f"{name}.jpg")
-    if not os.path.isfile(picture):
-        on_problem("missing picture", f"{path}: there is no picture {picture}")
-    return str(picture)
-
-
-def _row(item: Element, path: Path, numbers: Mapping[str, int], on_problem: OnProblem) -> Row | None:
-    """The box of an <object>, or None."""
-    fields = {child.tag: child for child in item.children}
-    name = _name(item, path, on_problem)
-    if name is None:
-        return None
-    if name not in numbers:
-        message = f"{path}:{item.line}: there is no class {name!r}; the names are {', '.join(numbers)}"
-        return on_problem("class without a name", message)
-    if "bndbox" not in fields:
-        return on_problem("malformed box", f"{path}:{item.line}: the object has no bndbox")
-    where = f"{path}:{fields['bndbox'].line}"
-    sides = {child.tag: child for child in fields["bndbox"].children}
-    corners = []
-    for side in _SIDES:
-        if side not in sides:
-            return on_problem("malformed box", f"{where}: the bndbox has no {side}")
-        try:
-            corners.append(float(sides[side].text))
-        except ValueError:
-            message = f"{path}:{sides[side].line}: {side} {sides[side].text!r} is not a number"
-            return on_problem("malformed box", message)
-    difficult = "difficult" in fields and fields["difficult"].text not in ("", "0")
-    return Row(tuple(corners), numbers[name], where, difficult=difficult)
-
-
-def _name(item: Element, path: Path, on_problem: OnProblem) -> str | None:
-    """The class name of an <object>, or None."""
-    name = item.text_of("name")
-    if not name:
-        return on_problem("malformed box", f"{path}:{item.line}: the object has no name")
-    if not name.isprintable():
-        return on_problem("malformed box", f"{path}:{item.line}: the name {name!r} is not a line of text")
-    return name
+def _listed(annotations: Path, name: str, source: str, on_problem: OnProblem) -> Path:
+    """The annotation file of a name in a list."""
+    path = _xml_path(annotations, name)
+    return path if os.path.lexists(path) else Path(find_file(path, source, on_problem))
 
 
 def _write(
@@ -257,7 +246,7 @@ def _write(
 
 VOC = Format(
     name="voc",
-    recognises=lambda path: path.is_dir() and (path / "Annotations").is_dir(),
+    recognises=lambda path: bool(find_parts(path)),
     read=read_voc,
     write=_write,
     splits=_splits,
