@@ -86,6 +86,7 @@ def test_subsets_are_splits(tmp_path):
     "shape, match",
     [
         (box(corners=(1, 2, "x", 4)), "xbr 'x' of the box is not a number"),
+        (box(rotation="1e999"), "rotation '1e999' of the box is not a number"),
         (box(rotation="much"), "rotation 'much' of the box is not a number"),
         ('<box label="dog" xtl="1"/>', "ytl '' of the box is not a number"),
         ('<mask label="dog" left="1"/>', "top '' of the mask is not a number"),
@@ -116,7 +117,7 @@ def test_files_that_cannot_be_used(tmp_path):
     write_pictures(tmp_path, "images/a.jpg")
     refused(path, r"annotations\.xml:4: the image a\.jpg is already at line 2; keep one")
     write_cvat(tmp_path, box(), image='width="3"')
-    refused(path, r"annotations\.xml:2: the image has no name")
+    refused(path, r"annotations\.xml:2: the image's name '' is not a line of text")
     write_cvat(tmp_path, box(), image='name="b.jpg"')
     refused(path, r"annotations\.xml:2: there is no picture b\.jpg in any of .*images, ")
 

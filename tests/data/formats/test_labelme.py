@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from tests.helpers.reading import boxes_of, problems_of, refused, write, write_pictures
 from yolojax.data.convert import convert
 from yolojax.data.formats.read import read_annotations, recognise, splits
+from yolojax.errors import InputError
 
 
-def shape(points, kind="rectangle", label: object = "dog", **more):
+def shape(points, kind: object = "rectangle", label: object = "dog", **more):
     return {"label": label, "points": points, "group_id": None, "shape_type": kind, "flags": {}, **more}
 
 
@@ -97,6 +98,7 @@ def test_splits(tmp_path):
         (shape([[1, 2], [3, 4]], "cuboid"), r"shapes\[0\]: shape_type 'cuboid' is not read; draw a rectangle"),
         (shape([[1, 2], [3, 4]], label=""), r"shapes\[0\]: label '' is not a line of text"),
         (shape([[1, 2], [3, 4]], label=7), r"shapes\[0\]: label 7 is not a line of text"),
+        (shape([[1, 2], [3, 4]], ["polygon"]), r"shapes\[0\]: shape_type \['polygon'\] is not read"),
         (7, r"shapes\[0\] is 7, not an object"),
     ],
 )
@@ -144,3 +146,28 @@ def test_polygons_and_circles(tmp_path, points, centre, edge):
         radius = math.dist(centre, edge)
         expected = (centre[0] - radius, centre[1] - radius, centre[0] + radius, centre[1] + radius)
         np.testing.assert_allclose(rows[1][1:], expected, atol=1e-4)
+
+
+_json = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text()
+    | st.sampled_from(["rectangle", "polygon", "circle", "mask"]),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.sampled_from(["label", "points", "shape_type", "imagePath", "imageHeight"]), inner)
+    ),
+    max_leaves=20,
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200, deadline=None)
+@given(st.lists(_json, max_size=4), _json, _json)
+def test_whatever_a_file_holds_there_is_one_clear_line(tmp_path, shapes, picture, height):
+    path = write_labelme(tmp_path / "a.json", *shapes, picture=picture, imageHeight=height)
+    try:
+        read_annotations(path)
+    except InputError as error:
+        assert str(error).isprintable()

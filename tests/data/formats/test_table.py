@@ -4,6 +4,8 @@ import argparse
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tests.helpers.reading import boxes_of, problems_of, refused, write, write_pictures
 from yolojax.data.convert import WRITTEN, convert
@@ -168,7 +170,8 @@ def test_open_images(tmp_path):
         ("a.jpg,60,40,dog,9,2,3,4", "box 9,2,3,4 is inverted"),
         ("a.jpg,60,40,dog,1,2,1e30,4", "box 1,2,1e.30,4 is larger than any picture"),
         ("a.jpg,60,40,,1,2,3,4", "the box has no class that is a line of text, but ''"),
-        (",60,40,dog,1,2,3,4", "the row names no picture"),
+        (",60,40,dog,1,2,3,4", "the picture's name '' is not a line of text"),
+        ('"a\tb.jpg",60,40,dog,1,2,3,4', r"the picture's name 'a.tb.jpg' is not a line of text"),
         ("a.jpg,40,60,dog,1,2,3,4", "a.jpg is 40 wide and 60 high here, but 60 and 40 before"),
         (b"a.jpg,60,40,d\xf6g,1,2,3,4", "not UTF-8 text"),
     ],
@@ -218,3 +221,25 @@ def test_tables_are_not_written(tmp_path):
     define(parser)
     (choices,) = (action.choices for action in parser._actions if action.dest == "to")
     assert choices is not None and set(choices) == set(WRITTEN)
+
+
+_cell = st.one_of(
+    st.sampled_from(["a.jpg", "dog", "1", "2", "1e999", "nan", "-3", "9" * 5000, "", '"', "[1, 2, 3, 4]", "0.5"]), st.text()
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200, deadline=None)
+@given(
+    st.sampled_from([*FORMS.values(), "", HEADER + "\n"]),
+    st.lists(st.lists(_cell, max_size=9)),
+    st.sampled_from(",;\t"),
+    st.binary(max_size=9),
+)
+def test_whatever_a_file_holds_there_is_one_clear_line(tmp_path, start, rows, separator, end):
+    write_pictures(tmp_path, "a.jpg", "b.jpg")
+    text = start + "".join(f"{separator.join(row)}\n" for row in rows)
+    path = write(tmp_path / "labels.csv", text.encode("utf-8", "surrogatepass") + end)
+    try:
+        read_annotations(path, names=("dog",) if len(rows) % 2 else None)
+    except InputError as error:
+        assert str(error).isprintable()

@@ -1,6 +1,7 @@
 """The .csv of VIA: its shapes, and the attribute that is the class."""
 
 import json
+import math
 
 import pytest
 from hypothesis import given
@@ -56,11 +57,13 @@ def test_the_attribute_that_is_the_class(tmp_path, attributes, name):
 @pytest.mark.parametrize(
     "shape, attributes, match",
     [
-        (RECT, {"sex": "f", "age": "2"}, "VIA's regions have the attributes sex, age; rename the one that is the class"),
+        (RECT, {"sex": "f", "age": "2"}, "VIA's regions have the attributes 'sex', 'age'; rename the one that is the class"),
         (RECT, {}, r"via\.csv:2: the box has no class that is a line of text"),
         (RECT, {"class": {"dog": True, "cat": True}}, r"via\.csv:2: the box has no class"),
         ({"name": "rect", "x": 1}, {"class": "dog"}, r"via\.csv:2: VIA's rect .* lacks a number"),
         ({"name": "polygon", "all_points_x": [1], "all_points_y": []}, {"class": "dog"}, "VIA's polygon .* lacks a number"),
+        ({"name": "polygon", "all_points_x": [1, math.nan], "all_points_y": [1, 2]}, {"class": "dog"}, "lacks a number"),
+        ({**RECT, "x": math.nan}, {"class": "dog"}, "larger than any picture"),
         ({"name": "star"}, {"class": "dog"}, "VIA's shape 'star' is not read; draw a rectangle or polygon"),
         ([1], {"class": "dog"}, r"region_shape_attributes '\[1\]' are not a shape"),
     ],

@@ -15,7 +15,7 @@ from yolojax.data.formats.locate import files_in, locate_pictures
 from yolojax.data.formats.names import check_names
 from yolojax.data.formats.rows import Row, make_record
 from yolojax.data.formats.shapes import Corners, around_ellipse, around_points, around_rotated
-from yolojax.data.formats.table_columns import is_number
+from yolojax.data.formats.table_columns import is_number, is_whole
 from yolojax.data.formats.voc_xml import Element, parse_xml
 from yolojax.data.problems import OnProblem
 from yolojax.errors import InputError
@@ -121,8 +121,8 @@ def _records(file: Path, images: Iterable[Element], numbers: Mapping[str, int], 
     named: dict[str, Element] = {}
     for image in images:
         where, name = f"{file}:{image.line}", image.attributes.get("name", "")
-        if not name:
-            on_problem("malformed image", f"{where}: the image has no name")
+        if not name or not name.isprintable():
+            on_problem("malformed image", f"{where}: the image's name {name!r} is not a line of text")
         elif name in named:
             on_problem("malformed image", f"{where}: the image {name} is already at line {named[name].line}; keep one")
         else:
@@ -148,7 +148,7 @@ def _folders(folder: Path, subset: str) -> list[Path]:
 
 def _stated_size(image: Element) -> tuple[int, int] | None:
     height, width = image.attributes.get("height", ""), image.attributes.get("width", "")
-    return (int(height), int(width)) if height.isdecimal() and width.isdecimal() else None
+    return (int(height), int(width)) if is_whole(height) and is_whole(width) else None
 
 
 def _row(shape: Element, where: str, numbers: Mapping[str, int], on_problem: OnProblem) -> Row | None:

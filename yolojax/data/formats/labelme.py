@@ -154,7 +154,7 @@ def _picture(file: _File, on_problem: OnProblem) -> str | None:
     None: there is no such, or one of each, and it is not known which is meant.
     """
     path, stated = file.path, file.content.get("imagePath")
-    stated = stated if isinstance(stated, str) else ""
+    stated = stated if isinstance(stated, str) and stated.isprintable() else ""
     named = _existing([path.parent / stated], str(path), on_problem) if stated else None
     alike = (f"{folder / path.stem}{ending}" for folder in _picture_folders(path) for ending in _endings(stated))
     own = next(filter(os.path.isfile, alike), None)
@@ -197,7 +197,7 @@ def _row(shape: Mapping[str, Any], where: str, numbers: Mapping[str, int], on_pr
     kind = shape.get("shape_type") or "polygon"
     if kind in _NO_AREAS:
         return on_problem("shape without box", f"{where}: a {kind} has no box")
-    if kind not in _POINTS:
+    if not isinstance(kind, str) or kind not in _POINTS:
         return on_problem("malformed box", f"{where}: shape_type {reprlib.repr(kind)} is not read; draw a rectangle")
     label = _label(shape)
     if not label:

@@ -12,12 +12,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from yolojax.data.annotations import Record
+from yolojax.data.annotations import LARGEST, Record
 from yolojax.data.formats.find import standard_split
 from yolojax.data.formats.format import Format, NamesAndRecords
 from yolojax.data.formats.locate import files_in, folders_in, locate_pictures, picture_folders, split_of_name
 from yolojax.data.formats.rows import Row, make_record
-from yolojax.data.formats.table_columns import LOOKED_FOR, Boxes, Cells, Columns, is_number, split_cells, understand
+from yolojax.data.formats.table_classes import display_names, listed_classes
+from yolojax.data.formats.table_columns import LOOKED_FOR, Boxes, Cells, Columns, is_number, is_whole, split_cells, understand
 from yolojax.data.formats.via import class_attribute, is_empty, region_box, region_class
 from yolojax.data.image_size import read_size
 from yolojax.data.lines import read_lines
@@ -167,52 +168,24 @@ def _load(path: Path, on_problem: OnProblem) -> _Table:
         attribute = class_attribute([row.values[columns.box[1]] for row in kept], str(path))
         labels = [region_class(row.values[columns.box[1]], attribute) for row in kept]
     else:
-        shown = _display_names(path.parent) if columns.boxes is Boxes.FRACTIONS else {}
+        shown = display_names(path.parent) if columns.boxes is Boxes.FRACTIONS else {}
         labels = [_ONE_CLASS if columns.label is None else row.values[columns.label] for row in kept]
         labels = [shown.get(label, label) for label in labels]
     return _Table(path, separator, columns, kept, labels)
 
 
-def _display_names(folder: Path) -> dict[str, str]:
-    """{"/m/01g317": "Person"} of Open Images' class-descriptions*.csv."""
-    rows = [row.values for file in sorted(folder.glob("class-descriptions*.csv")) for row in split_cells(read_lines(file))[1]]
-    return {values[0]: values[1] for values in rows if len(values) == 2 and values[0].startswith("/m/")}
-
-
 def _class_names(path: Path, tables: Iterable[_Table], on_problem: OnProblem) -> list[str]:
     """The class names of a data set: from its list of classes, or else sorted."""
     tables = list(tables)
-    for folder in dict.fromkeys([path if path.is_dir() else path.parent, *(table.path.parent for table in tables)]):
-        for file in sorted(folder.glob("*class*.csv")):
-            if (listed := _class_list(file, on_problem)) is not None:
-                return listed
+    folders = dict.fromkeys([path if path.is_dir() else path.parent, *(table.path.parent for table in tables)])
+    if (listed := listed_classes(folders, on_problem)) is not None:
+        return listed
     found = set()
     for table in tables:
         for row, label in zip(table.rows, table.labels, strict=True):
             if label and label.isprintable() and not _is_nothing(table, row):
                 found.add(label)
-    return sorted(found, key=(lambda name: int(name)) if all(name.isdecimal() for name in found) else None)
-
-
-def _class_list(path: Path, on_problem: OnProblem) -> list[str] | None:
-    """The class names of a file of rows `name,id`, in the order of their ids; None if it is something else."""
-    try:
-        rows = split_cells(read_lines(path))[1]
-    except (InputError, csv.Error):
-        return None
-    if rows and not rows[0].values[-1].isdecimal():
-        rows = rows[1:]
-    if not rows or not all(len(row.values) == 2 and row.values[1].isdecimal() for row in rows):
-        return None
-    names: dict[int, str] = {}
-    for line, (name, number) in rows:
-        if int(number) in names or name in names.values():
-            on_problem("malformed category", f"{path}:{line}: {name},{number}: the name or the id is there twice; keep one")
-        elif not name or not name.isprintable():
-            on_problem("malformed category", f"{path}:{line}: the name {name!r} is not a line of text")
-        else:
-            names[int(number)] = name
-    return [names[number] for number in sorted(names)]
+    return sorted(found, key=int if all(map(is_whole, found)) else None)
 
 
 def _records(table: _Table, numbers: Mapping[str, int], on_problem: OnProblem) -> list[Record]:
@@ -220,10 +193,10 @@ def _records(table: _Table, numbers: Mapping[str, int], on_problem: OnProblem) -
     named: dict[str, str] = {}
     for row in table.rows:
         name, where = row.values[table.columns.picture], f"{table.path}:{row.line}"
-        if name:
+        if name and name.isprintable():
             named.setdefault(name, where)
         else:
-            on_problem("malformed box", f"{where}: the row names no picture")
+            on_problem("malformed box", f"{where}: the picture's name {name!r} is not a line of text")
     if not named:
         on_problem("no pictures", f"{table.path}: the file has no rows; {LOOKED_FOR}")
     pictures = locate_pictures(named, picture_folders(table.path), on_problem)
@@ -232,7 +205,7 @@ def _records(table: _Table, numbers: Mapping[str, int], on_problem: OnProblem) -
     stated: dict[str, tuple[int, int]] = {}
     for cells, label in zip(table.rows, table.labels, strict=True):
         name, where = cells.values[table.columns.picture], f"{table.path}:{cells.line}"
-        if not name:
+        if name not in named:
             continue
         _state_size(table, cells, stated, where, on_problem)
         row = None if _is_nothing(table, cells) else _row(table, cells, label, numbers, where, on_problem)
@@ -299,7 +272,7 @@ def _state_size(table: _Table, cells: Cells, stated: dict[str, tuple[int, int]],
     if table.columns.size is None:
         return
     width, height = (cells.values[place] for place in table.columns.size)
-    if not (is_number(width) and is_number(height) and float(width) >= 1 and float(height) >= 1):
+    if not (is_number(width) and is_number(height) and 1 <= float(width) < LARGEST and 1 <= float(height) < LARGEST):
         return
     size, name = (int(float(height)), int(float(width))), cells.values[table.columns.picture]
     if stated.setdefault(name, size) != size:

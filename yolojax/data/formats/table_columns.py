@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import enum
+import math
 import os
 import re
 from collections.abc import Sequence
@@ -125,8 +126,13 @@ def understand(first: Sequence[str]) -> Columns | None:
 
 
 def is_number(cell: str) -> bool:
-    """Whether a cell is a number, written with a point."""
-    return bool(_NUMBER.fullmatch(cell))
+    """Whether a cell is a finite number, written with a point."""
+    return bool(_NUMBER.fullmatch(cell)) and math.isfinite(float(cell))
+
+
+def is_whole(cell: str) -> bool:
+    """Whether a cell is a whole number from 0, of a usual length."""
+    return cell.isascii() and cell.isdecimal() and len(cell) < 10
 
 
 def is_picture(cell: str) -> bool:

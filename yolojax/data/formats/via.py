@@ -3,6 +3,7 @@
 Dutta and Zisserman 2019, "The VIA Annotation Software for Images, Audio and Video".
 """
 
+import itertools
 import json
 import math
 from collections.abc import Sequence
@@ -36,7 +37,8 @@ def class_attribute(attributes: Sequence[str], where: str) -> str | None:
             return same[0]
     if len(names) > 1:
         raise InputError(
-            f"{where}: VIA's regions have the attributes {', '.join(names)}; rename the one that is the class to 'class'"
+            f"{where}: VIA's regions have the attributes {', '.join(map(repr, names))}; "
+            "rename the one that is the class to 'class'"
         )
     return names[0] if names else None
 
@@ -92,6 +94,8 @@ def region_box(shape: str, where: str, on_problem: OnProblem) -> Corners | None:
             return x, y, x + number("width"), y + number("height")
         if name == "polygon":
             points = list(zip(map(float, region["all_points_x"]), map(float, region["all_points_y"]), strict=True))
+            if not all(map(math.isfinite, itertools.chain(*points))):
+                raise ValueError
             box = around_points(points)
         elif name == "circle":
             box = around_ellipse((number("cx"), number("cy")), (number("r"), number("r")))
