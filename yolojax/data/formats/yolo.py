@@ -17,7 +17,7 @@ from yolojax.data.formats.data_yaml import DataYaml
 from yolojax.data.formats.format import Format, NamesAndRecords
 from yolojax.data.formats.links import link_pictures, name_files
 from yolojax.data.formats.rows import Row, make_record
-from yolojax.data.formats.yolo_labels import read_labels
+from yolojax.data.formats.yolo_labels import read_labels, report_keypoints
 from yolojax.data.formats.yolo_layouts import is_yolo
 from yolojax.data.formats.yolo_pairs import find_labels, label_folder
 from yolojax.data.image_size import read_size
@@ -58,6 +58,8 @@ def read_yolo(
     labels = find_labels(pictures, folders, on_problem)
     _report_background(data, list(pictures), labels, on_problem)
     labelled = [picture for picture in pictures if picture in labels]
+    if not keypoint_values:
+        report_keypoints(labels.values(), on_problem)
     with ThreadPoolExecutor() as pool:
         sizes = dict(zip(labelled, pool.map(_size_or_none, labelled), strict=True))
     records = []

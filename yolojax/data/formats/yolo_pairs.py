@@ -15,8 +15,12 @@ PICTURE_FOLDERS = frozenset({"images", "image", "jpegimages", "imgs", "img"})
 _LABEL_FOLDERS = frozenset({"labels", "label"})
 # Folders of these names hold YOLO labels only if that shows in the files.
 _ANNOTATION_FOLDERS = frozenset({"annotations", "annots"})
-NAMES_FILES = ("classes.txt", "obj.names", "classes.names", "predefined_classes.txt")
-_LOOKED_INTO = 20  # files, to find out what a folder holds
+# The first that is there has the class names. Roboflow's export for Darknet writes _darknet.labels.
+NAMES_FILES = (
+    *("classes.txt", "obj.names", "classes.names", "_darknet.labels", "_classes.txt", "class_names.txt", "names.txt"),
+    "predefined_classes.txt",
+)
+_LOOKED_INTO = 20  # files with something in them, to find out what a folder holds
 _NEAREST = 20  # label files for which the nearest picture is looked for
 
 
@@ -94,7 +98,7 @@ def holds_labels(folder: Path, *, into: bool = True) -> bool:
         if path.suffix.lower() == ".txt" and _may_be_label(path.name):
             if looks_like_labels(path):
                 return True
-            looked_into += 1
+            looked_into += not is_empty(path)
             if looked_into == _LOOKED_INTO:
                 break
     return False
@@ -147,7 +151,7 @@ def _report(path: Path, candidates: Collection[str], on_problem: OnProblem) -> N
     if not (looks_like_labels(path) or is_empty(path)):
         on_problem("other file", f"{path}: its lines are not class x y width height")
         return
-    nearest = difflib.get_close_matches(path.stem, [os.path.splitext(name)[0] for name in candidates], 1)
+    nearest = difflib.get_close_matches(path.stem, [os.path.splitext(name)[0] for name in candidates], 1, 0.5)
     name = next((name for name in candidates if nearest and os.path.splitext(name)[0] == nearest[0]), None)
     advice = (
         f"the nearest without a label is {name}; give both the same name" if name else "add the picture or remove the label"
