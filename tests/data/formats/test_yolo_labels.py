@@ -207,3 +207,10 @@ def test_pictures_behind_links_with_other_endings_and_hidden_files(data, tmp_pat
     assert sorted(names) == ["avif.avif", "gif.gif", "jfif.jfif", "jp2.jp2", "mpo.mpo", "z.png"]
     assert all(len(record.boxes) == 1 for record in records)
     assert set(kinds(problems)) == {"hidden file"} and len(set(problems)) == 4
+
+
+def test_labels_in_an_unusual_place_are_pointed_at(data, tmp_path):
+    path = data(["a.png"], {"a.txt": BOX})
+    (tmp_path / "labels").rename(tmp_path / "boxes")
+    with pytest.raises(InputError, match=r"would be .*labels/a\.txt; .*boxes/a\.txt looks like a label of theirs"):
+        read_annotations(path)

@@ -15,7 +15,7 @@ from yolojax.runtime.files import open_regular
 _ROUNDING = 0.01
 _HEAD = 4096
 _LOOKED_INTO = 100  # files, for signs of keypoints
-_FEW = 5  # lines of which nothing follows
+_FEW = 5  # fewer lines prove nothing
 
 
 def read_labels(

@@ -45,11 +45,11 @@ def find_labels(pictures: Iterable[str], roots: Iterable[Path], on_problem: OnPr
         by_folder.setdefault(Path(picture).parent, []).append(picture)
     labels: dict[str, str] = {}
     label_folders: set[Path] = set()
-    strangers: list[tuple[Path, Collection[str]]] = []
+    unmatched: list[tuple[Path, Collection[str]]] = []
     for folder, members in by_folder.items():
         own = label_folder(folder)
         label_folders |= {own, folder}
-        strangers += _match(folder, members, own, labels, on_problem)
+        unmatched += _match(folder, members, own, labels, on_problem)
     for root in roots:
         own = label_folder(root)
         own = own if own.is_dir() else root
@@ -58,10 +58,10 @@ def find_labels(pictures: Iterable[str], roots: Iterable[Path], on_problem: OnPr
                 # No picture that is used lies in the folder that goes with it.
                 on_disk = _pictures_on_disk(root / path.parent.relative_to(own))
                 if path.stem not in {os.path.splitext(name)[0] for name in on_disk}:
-                    strangers.append((path, ()))
+                    unmatched.append((path, ()))
     matched = set(labels.values())
-    strangers = [(path, candidates) for path, candidates in strangers if str(path) not in matched]
-    for number, (path, candidates) in enumerate(strangers):
+    unmatched = [(path, candidates) for path, candidates in unmatched if str(path) not in matched]
+    for number, (path, candidates) in enumerate(unmatched):
         _report(path, candidates if number < _NEAREST else (), on_problem)
     return labels
 
