@@ -65,6 +65,19 @@ def test_keypoints_follow_the_box_where_the_data_set_has_them(data):
         read_annotations(data(["a.png"], {"a.txt": BOX}, "kpt_shape: x\n"))
 
 
+def test_keypoints_that_nothing_announces_are_not_read_as_polygons(data):
+    pose = "0 .5 .5 .4 .4 .4 .4 .6 .6 0 0\n"
+    with pytest.raises(InputError, match=r"a\.txt: every line has 11 values, .* add kpt_shape: \[3, 2\]"):
+        read_annotations(data(["a.png"], {"a.txt": pose * 5}))
+    assert len(read_annotations(data(["a.png"], {"a.txt": pose * 5}, "kpt_shape: [3, 2]\n")).records[0].boxes) == 5
+    pose = "0 .5 .5 .4 .4 .4 .4 1 .6 .6 1\n"
+    with pytest.raises(InputError, match=r"add kpt_shape: \[2, 3\]"):
+        read_annotations(data(["a.png"], {"a.txt": pose * 5}))
+    polygons = "0 .1 .1 .3 .1 .5 .3 .3 .5 .1 .4\n"
+    assert kinds(read_annotations(data(["a.png"], {"a.txt": polygons * 5})).problems) == ["polygon"] * 5
+    assert kinds(read_annotations(data(["a.png"], {"a.txt": pose * 5 + BOX})).problems) == ["polygon"] * 5
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [
@@ -134,6 +147,8 @@ def test_labels_without_picture_name_the_nearest(data):
     assert sorted(by_file) == ["frame02.txt", "night/q.txt", "notes.txt", "zebra.txt"]
     assert "the nearest without a label is frame_02.png" in by_file["frame02.txt"]
     assert "add the picture or remove the label" in by_file["zebra.txt"]
+    problems = read_annotations(data(["day/p2.png"], {"day/q2.txt": BOX})).problems
+    assert any("day/q2.txt: " in message and "is p2.png;" in message for _, message in problems)
 
 
 def test_labels_of_another_split_and_of_pictures_in_unread_formats_belong_to_theirs(data, tmp_path):
@@ -192,3 +207,10 @@ def test_pictures_behind_links_with_other_endings_and_hidden_files(data, tmp_pat
     assert sorted(names) == ["avif.avif", "gif.gif", "jfif.jfif", "jp2.jp2", "mpo.mpo", "z.png"]
     assert all(len(record.boxes) == 1 for record in records)
     assert set(kinds(problems)) == {"hidden file"} and len(set(problems)) == 4
+
+
+def test_labels_in_an_unusual_place_are_pointed_at(data, tmp_path):
+    path = data(["a.png"], {"a.txt": BOX})
+    (tmp_path / "labels").rename(tmp_path / "boxes")
+    with pytest.raises(InputError, match=r"would be .*labels/a\.txt; .*boxes/a\.txt looks like a label of theirs"):
+        read_annotations(path)

@@ -79,6 +79,15 @@ def test_lists_of_pictures_without_yaml(tmp_path):
     assert splits(tmp_path) == ("train", "val") and boxes_in(tmp_path, "val") == 1 and boxes_in(tmp_path) == 2
 
 
+def test_folders_of_splits_with_images_and_pictures_of_nothing(tmp_path):
+    make(tmp_path, ["train/images/z.jpg", "train/labels/z.txt", "train/loose.jpg", "train/loose.txt", "test/images/t.jpg"])
+    make(tmp_path, {f"train/labels/{number:02}.txt": "" for number in range(40)})
+    make(tmp_path, [f"train/images/{number:02}.jpg" for number in range(40)])
+    make(tmp_path, {"train/_darknet.labels": "cat\n"})
+    assert splits(tmp_path) == ("train", "test") and boxes_in(tmp_path, "train") == 2
+    assert read_annotations(tmp_path).problems == []
+
+
 @pytest.mark.parametrize("place", ["labels/train/classes.txt", "images/train/classes.txt", "labels/classes.txt"])
 def test_names_among_the_labels(tmp_path, place):
     make(tmp_path, LAYOUTS["images/SPLIT"])
@@ -216,9 +225,9 @@ def test_paths_of_another_machine(tmp_path):
     make(tmp_path, LAYOUTS["SPLIT/images"])
     values = {"path": "/content/data", "train": "train/images", "val": "/kaggle/input/x/valid/images", "names": ["cat"]}
     make(tmp_path, {"data.yaml": json.dumps(values)})
-    assert boxes_in(tmp_path, "train") == 1
-    _, (record,), problems = read_annotations(tmp_path, "val")
-    assert len(record.boxes) == 1 and [kind for kind, _ in problems] == ["other form of name"]
+    for split in ("train", "val"):
+        _, (record,), problems = read_annotations(tmp_path, split)
+        assert len(record.boxes) == 1 and [kind for kind, _ in problems] == ["other form of name"]
     make(tmp_path, {"data.yaml": json.dumps({"train": "C:\\data\\train\\images", "val": "l.txt", "names": ["cat"]})})
     make(tmp_path, {"l.txt": "/home/me/valid/images/a.jpg\n"})
     assert boxes_in(tmp_path, "train") == boxes_in(tmp_path, "val") == 1

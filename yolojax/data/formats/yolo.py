@@ -4,6 +4,7 @@ docs.ultralytics.com/datasets/detect: a line is `class x y width height`, centre
 and height, in labels/ where the picture is in images/.
 """
 
+import itertools
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,15 +15,18 @@ import yaml
 
 from yolojax.data.annotations import Record
 from yolojax.data.formats.data_yaml import DataYaml
+from yolojax.data.formats.find import walk
 from yolojax.data.formats.format import Format, NamesAndRecords
 from yolojax.data.formats.links import link_pictures, name_files
 from yolojax.data.formats.rows import Row, make_record
-from yolojax.data.formats.yolo_labels import read_labels
+from yolojax.data.formats.yolo_labels import looks_like_labels, read_labels, report_keypoints
 from yolojax.data.formats.yolo_layouts import is_yolo
 from yolojax.data.formats.yolo_pairs import find_labels, label_folder
 from yolojax.data.image_size import read_size
 from yolojax.data.problems import OnProblem
 from yolojax.errors import InputError
+
+_LOOKED_AT = 20_000  # files, to find labels that lie elsewhere
 
 
 def read_yolo(
@@ -58,6 +62,8 @@ def read_yolo(
     labels = find_labels(pictures, folders, on_problem)
     _report_background(data, list(pictures), labels, on_problem)
     labelled = [picture for picture in pictures if picture in labels]
+    if not keypoint_values:
+        report_keypoints(labels.values(), on_problem)
     with ThreadPoolExecutor() as pool:
         sizes = dict(zip(labelled, pool.map(_size_or_none, labelled), strict=True))
     records = []
@@ -137,10 +143,21 @@ def _report_background(data: DataYaml, pictures: Sequence[str], labels: Mapping[
     first = label_folder(Path(unlabelled[0]).parent) / Path(unlabelled[0]).with_suffix(".txt").name if unlabelled else None
     if pictures and not labels:
         message = f"{data.path}: none of its {len(pictures)} pictures has a label file; the first would be {first}"
+        if elsewhere := _label_elsewhere(data.folder, pictures):
+            message += f"; {elsewhere} looks like a label of theirs, and belongs there"
         on_problem("no labels", message)
     elif 2 * len(unlabelled) > len(pictures):
         for picture in unlabelled:
             on_problem("background", f"{picture}: no label file, so nothing in it is to be found")
+
+
+def _label_elsewhere(folder: Path, pictures: Sequence[str]) -> Path | None:
+    """A label file in a folder that is named like one of the pictures but is in no place where labels are looked for."""
+    stems = {Path(picture).stem for picture in pictures}
+    for path in itertools.islice(walk(folder, lambda *_: None), _LOOKED_AT):
+        if path.suffix.lower() == ".txt" and path.stem in stems and looks_like_labels(path):
+            return path
+    return None
 
 
 def _write(

@@ -66,8 +66,11 @@ def layout_of(folder: Path) -> dict[str, Any] | None:
     splits: dict[str, list[str]] = {}
     for path in [*inside, *(child for parent in picture_folders for child in _inside(parent))]:
         if path.is_dir() and (split := standard_split(path.name)):
-            nested = [child for child in _inside(path) if child.name.lower() in PICTURE_FOLDERS and child.is_dir()]
-            splits.setdefault(split, []).append(str((nested or [path])[0].relative_to(folder)))
+            children = _inside(path)
+            nested = [child for child in children if child.name.lower() in PICTURE_FOLDERS and child.is_dir()]
+            loose = any(child.suffix.lower() in ENDINGS for child in children)
+            places = [path] if loose or not nested else nested
+            splits.setdefault(split, []).extend(str(place.relative_to(folder)) for place in places)
     if not splits:
         for path in inside:
             if path.suffix == ".txt" and (split := standard_split(path.stem)) and _is_list(path):

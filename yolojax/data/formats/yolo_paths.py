@@ -1,6 +1,7 @@
 """Where the paths in a data.yaml and in its lists of pictures lead, whatever they are relative to."""
 
 import os
+import re
 import unicodedata
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -8,6 +9,9 @@ from pathlib import Path, PurePosixPath
 from yolojax.data.formats.find import find_file, standard_split
 from yolojax.data.lines import read_lines
 from yolojax.data.problems import OnProblem
+
+# Also as Windows writes it.
+_ABSOLUTE = re.compile(r"/|\\|[A-Za-z]:")
 
 
 def find_place(entry: str, folder: Path, root: str, where: str, on_problem: OnProblem) -> Path | None:
@@ -22,7 +26,8 @@ def find_place(entry: str, folder: Path, root: str, where: str, on_problem: OnPr
         folder: the folder of the data.yaml.
         root: its `path`; "" for none.
         where: the place of the entry, as "data.yaml: train".
-        on_problem: called with "missing file" if nothing is found, and with "other form of name" if only the last parts are.
+        on_problem: called with "missing file" if nothing is found, and with "other form of name" if only the last parts are, or
+            if `root` is a path of another machine.
 
     Returns:
         An existing path, or None.
@@ -34,6 +39,8 @@ def find_place(entry: str, folder: Path, root: str, where: str, on_problem: OnPr
     tried = list(dict.fromkeys(tried))
     for place in tried:
         if os.path.exists(place):
+            if _ABSOLUTE.match(root) and not os.path.exists(folder / root):
+                on_problem("other form of name", f"{where}: there is no {root}; {place} is used")
             return place
     if place := next(filter(os.path.exists, _beside(entry, folder, root)), None):
         on_problem("other form of name", f"{where}: there is no {tried[0]}; {place} is used")
