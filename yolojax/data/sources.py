@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from yolojax.data import digits, plausible
+from yolojax.data import digits
 from yolojax.data.annotations import check_boxes_in_picture
 from yolojax.data.example import Example
 from yolojax.data.fingerprint import fingerprint
@@ -20,6 +20,7 @@ from yolojax.data.formats.read import Annotations, has_splits, outside, read_ann
 from yolojax.data.formats.text import read_text_list
 from yolojax.data.image_size import read_size
 from yolojax.data.images import read_image
+from yolojax.data.plausible import boxes_under_a_pixel
 from yolojax.data.problems import summarise
 from yolojax.data.sampling import SCENE
 from yolojax.data.source import Source, UnreadablePicture
@@ -61,7 +62,8 @@ class ListSource:
         """Lines about boxes that are not trained on, pictures elsewhere, and the memory that pictures take."""
         crowd = sum(int(record.crowd.sum()) for record in self.records)
         notes = [f"{split}: {crowd} boxes around crowds are not trained on, and are ignored in evaluation"] if crowd else []
-        notes += [f"{split}: {line}" for line in summarise(self.problems)]
+        tiny = [problem for record in self.records for problem in boxes_under_a_pixel(record)]
+        notes += [f"{split}: {line}" for line in summarise([*self.problems, *tiny])]
         if self._outside:
             notes.append(f"{split}: {self._outside}")
         if self.cache_bytes:
@@ -69,8 +71,7 @@ class ListSource:
                 f"{split}: decoded, the pictures take about {self._estimate_bytes() / GIB:.2f} GiB of memory; "
                 f"up to {self.cache_bytes / GIB:.2f} GiB of them are kept (config.data.cache_gib)"
             )
-        tiny = (problem for record in self.records for problem in plausible.boxes_under_a_pixel(record))
-        return notes + [f"{split}: {line}" for line in summarise(tiny)]
+        return notes
 
     def _estimate_bytes(self) -> float:
         measured = self.records[:: 1 + len(self.records) // MEASURED]
