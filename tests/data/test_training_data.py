@@ -50,6 +50,9 @@ def test_stated_sizes_that_are_not_the_pictures(size, tmp_path):
     with pytest.raises(InputError, match=r"^config\.data\.val is v: 1 of 1 pictures do not have the size") as caught:
         check_training_data(config.data, sources)
     assert words in str(caught.value) and str(caught.value).endswith("--config.data.stated_sizes=ignore")
+    config.data.val = ""
+    with pytest.raises(InputError, match=r"^the pictures of the split val: 1 of 1 pictures do not"):
+        check_training_data(config.data, sources)
     config.data.stated_sizes = "ignore"
     check_training_data(config.data, sources)
 

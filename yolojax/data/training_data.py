@@ -27,11 +27,16 @@ def check_training_data(data: DataConfig, sources: Mapping[str, Any]) -> None:
     """
     train = sources["train"]
     if isinstance(train, ListSource):
-        _check_boxes(train, f"config.data.train is {data.train}")
+        _check_boxes(train, _where(data, "train"))
     if data.stated_sizes == "refuse":
         for split, source in sources.items():
             if isinstance(source, ListSource):
-                _check_sizes(source, f"config.data.{split} is {getattr(data, split)}")
+                _check_sizes(source, _where(data, split))
+
+
+def _where(data: DataConfig, split: str) -> str:
+    path = getattr(data, split)
+    return f"config.data.{split} is {path}" if path else f"the pictures of the split {split}"
 
 
 def _check_boxes(source: ListSource, where: str) -> None:
