@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
@@ -198,6 +199,15 @@ def test_files_of_one_name_are_the_splits_that_their_folders_say(tmp_path, form,
     monkeypatch.chdir(files[0].parent)
     convert([files[0].name], form, tmp_path / "one")
     assert os.path.exists(WRITTEN[form].format(tmp_path / "one").replace("part", "train").partition(":")[0])
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_folders_without_splits_are_the_splits_that_their_names_say(tmp_path, form):
+    for split, file in zip(("train", "valid"), write_export(tmp_path / "in", "train", "valid"), strict=True):
+        convert([file], "voc", tmp_path / "voc" / split)
+        shutil.rmtree(tmp_path / "voc" / split / "ImageSets")
+    lines = convert([tmp_path / "voc/train", tmp_path / "voc/valid"], form, tmp_path / "out", names=NAMES)
+    assert lines[:2] == ["train: 2 pictures, 1 boxes", "val: 2 pictures, 1 boxes"]
 
 
 def test_the_name_of_a_file_goes_before_that_of_its_folder(tmp_path):

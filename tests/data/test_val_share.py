@@ -57,6 +57,13 @@ def test_a_share_of_the_training_pictures_in_every_format(tmp_path, form):
     assert not any("val_share" in note for note in open_split(config, "train").notes("training"))
 
 
+def test_a_list_that_is_read_as_one_on_request_is_divided_as_well(tmp_path):
+    config = configured(write_pictures(tmp_path / "in", range(40)))
+    expected = [pictures(config, split) for split in ("train", "val")]
+    config.data.source = "list"
+    assert [pictures(config, split) for split in ("train", "val")] == expected
+
+
 def test_more_pictures_move_none_and_the_names_do_not_matter(tmp_path):
     config = configured(write_pictures(tmp_path / "in", range(40)))
     before = set(pictures(config, "val"))

@@ -2,6 +2,7 @@
 
 yolojax train --workdir runs/mine --config data_set --config.data.train=cells --config.data.val=cells
 
+`yolojax train --workdir runs/mine --data cells` starts from it as well, and fits the anchors to the data where that helps.
 `--config data_set:yolov3_tiny` trains the small network, which a CPU can do. Before a long run, copy this file (`yolojax train
 --help` says where it is), set the fields in the copy, and give its path to --config.
 """
