@@ -110,7 +110,7 @@ def _normalised(path: Path) -> str | None:
             wanted = unicodedata.normalize("NFC", part)
             try:
                 names = os.listdir(found)
-            except OSError:
+            except (OSError, ValueError):
                 return None
             part = next((name for name in names if unicodedata.normalize("NFC", name) == wanted), part)
         found /= part
