@@ -1,7 +1,8 @@
 """The lines of YOLO label files: boxes, polygons and keypoints in fractions of the picture's width and height."""
 
+import itertools
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from yolojax.data.annotations import class_without_name, has_name
 from yolojax.data.formats.rows import Row
@@ -13,6 +14,8 @@ from yolojax.runtime.files import open_regular
 # Normalised numbers are rounded, so a box at the edge may reach over it by this much.
 _ROUNDING = 0.01
 _HEAD = 4096
+_LOOKED_INTO = 100  # files, for signs of keypoints
+_FEW = 5  # fewer lines prove nothing
 
 
 def read_labels(
@@ -77,6 +80,44 @@ def read_labels(
                 x, y, w, h = values
                 left, top, right, bottom = x - w / 2, y - h / 2, x + w / 2, y + h / 2
             yield Row((left * width, top * height, right * width, bottom * height), numbers[int(class_id)], where)
+
+
+def report_keypoints(labels: Iterable[str], on_problem: OnProblem) -> None:
+    """Report, as "keypoints", labels that look like boxes with keypoints although the data set announces none.
+
+    Such lines could pass for polygons, and their boxes would be wrong. They are told by their number of values, 11 or more and
+    the same in every line, and by the points behind the box, which lie in it.
+
+    Args:
+        labels: label files; the first ones are looked at.
+        on_problem: called once at most.
+    """
+    lines: list[list[float]] = []
+    first = ""
+    for label in itertools.islice(labels, _LOOKED_INTO):
+        try:
+            rows = [[float(field) for field in line.split()] for line in read_lines(label) if line.strip()]
+        except (InputError, ValueError):
+            return
+        first = first or (label if rows else "")
+        lines += rows
+    if len(lines) < _FEW or len({len(line) for line in lines}) > 1 or len(lines[0]) < 11:
+        return
+    count = len(lines[0])
+    for dimensions in (2, 3):
+        if (count - 5) % dimensions == 0 and all(_holds_points(line, dimensions) for line in lines):
+            shape = f"[{(count - 5) // dimensions}, {dimensions}]"
+            message = f"{first}: every line has {count} values, which look like a box and keypoints and not like a polygon"
+            on_problem("keypoints", f"{message}; add kpt_shape: {shape} to the data.yaml")
+            return
+
+
+def _holds_points(values: Sequence[float], dimensions: int) -> bool:
+    """Whether the points behind a box lie in it, those at 0, 0 apart, which are not visible."""
+    _, x, y, w, h, *rest = values
+    points = [point for point in zip(rest[::dimensions], rest[1::dimensions], strict=True) if point != (0, 0)]
+    inside = all(abs(left - x) <= w / 2 + _ROUNDING and abs(top - y) <= h / 2 + _ROUNDING for left, top in points)
+    return inside and bool(points) and (dimensions == 2 or set(rest[2::3]) <= {0, 1, 2})
 
 
 def looks_like_labels(path: str | os.PathLike[str]) -> bool:

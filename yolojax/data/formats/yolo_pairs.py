@@ -15,8 +15,12 @@ PICTURE_FOLDERS = frozenset({"images", "image", "jpegimages", "imgs", "img"})
 _LABEL_FOLDERS = frozenset({"labels", "label"})
 # Folders of these names hold YOLO labels only if that shows in the files.
 _ANNOTATION_FOLDERS = frozenset({"annotations", "annots"})
-NAMES_FILES = ("classes.txt", "obj.names", "classes.names", "predefined_classes.txt")
-_LOOKED_INTO = 20  # files, to find out what a folder holds
+# The first that is there has the class names. Roboflow's export for Darknet writes _darknet.labels.
+NAMES_FILES = (
+    *("classes.txt", "obj.names", "classes.names", "_darknet.labels", "_classes.txt", "class_names.txt", "names.txt"),
+    "predefined_classes.txt",
+)
+_LOOKED_INTO = 20  # files with something in them, to find out what a folder holds
 _NEAREST = 20  # label files for which the nearest picture is looked for
 
 
@@ -41,11 +45,11 @@ def find_labels(pictures: Iterable[str], roots: Iterable[Path], on_problem: OnPr
         by_folder.setdefault(Path(picture).parent, []).append(picture)
     labels: dict[str, str] = {}
     label_folders: set[Path] = set()
-    strangers: list[tuple[Path, Collection[str]]] = []
+    unmatched: list[tuple[Path, Collection[str]]] = []
     for folder, members in by_folder.items():
         own = label_folder(folder)
         label_folders |= {own, folder}
-        strangers += _match(folder, members, own, labels, on_problem)
+        unmatched += _match(folder, members, own, labels, on_problem)
     for root in roots:
         own = label_folder(root)
         own = own if own.is_dir() else root
@@ -54,10 +58,10 @@ def find_labels(pictures: Iterable[str], roots: Iterable[Path], on_problem: OnPr
                 # No picture that is used lies in the folder that goes with it.
                 on_disk = _pictures_on_disk(root / path.parent.relative_to(own))
                 if path.stem not in {os.path.splitext(name)[0] for name in on_disk}:
-                    strangers.append((path, ()))
+                    unmatched.append((path, ()))
     matched = set(labels.values())
-    strangers = [(path, candidates) for path, candidates in strangers if str(path) not in matched]
-    for number, (path, candidates) in enumerate(strangers):
+    unmatched = [(path, candidates) for path, candidates in unmatched if str(path) not in matched]
+    for number, (path, candidates) in enumerate(unmatched):
         _report(path, candidates if number < _NEAREST else (), on_problem)
     return labels
 
@@ -94,7 +98,7 @@ def holds_labels(folder: Path, *, into: bool = True) -> bool:
         if path.suffix.lower() == ".txt" and _may_be_label(path.name):
             if looks_like_labels(path):
                 return True
-            looked_into += 1
+            looked_into += not is_empty(path)
             if looked_into == _LOOKED_INTO:
                 break
     return False
@@ -147,7 +151,7 @@ def _report(path: Path, candidates: Collection[str], on_problem: OnProblem) -> N
     if not (looks_like_labels(path) or is_empty(path)):
         on_problem("other file", f"{path}: its lines are not class x y width height")
         return
-    nearest = difflib.get_close_matches(path.stem, [os.path.splitext(name)[0] for name in candidates], 1)
+    nearest = difflib.get_close_matches(path.stem, [os.path.splitext(name)[0] for name in candidates], 1, 0.5)
     name = next((name for name in candidates if nearest and os.path.splitext(name)[0] == nearest[0]), None)
     advice = (
         f"the nearest without a label is {name}; give both the same name" if name else "add the picture or remove the label"
