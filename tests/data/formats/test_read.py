@@ -89,6 +89,17 @@ def test_a_folder_that_is_no_data_set_is_told_what_it_looks_like(tmp_path, files
     assert "Known are VOC" in str(caught.value) and "\n" not in str(caught.value)
 
 
+def test_the_pictures_of_a_data_set_point_at_it(tmp_path, monkeypatch):
+    for name in ("data.yaml", "images/a.png"):
+        (tmp_path / "set" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "set" / name).write_bytes(PNG)
+    with pytest.raises(InputError, match=rf"looks like a part of a data set; give {tmp_path}/set\. "):
+        recognise(tmp_path / "set/images")
+    monkeypatch.chdir(tmp_path / "set")
+    with pytest.raises(InputError, match=r"^images: .* looks like a part of a data set; give \.\. "):
+        recognise("images")
+
+
 @pytest.mark.parametrize(
     "content",
     [b"", b"\n\n", b"a.jpg\n", b"a b.PNG\n", b"sub\\a.tiff 1,2,3,4,0\n", b"a 1,2,3,4,0\n", b"# mine\na.jpg\n",

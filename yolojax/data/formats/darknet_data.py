@@ -13,7 +13,7 @@ import numpy as np
 from yolojax.data.annotations import Record
 from yolojax.data.formats.find import find_file, is_hidden, standard_split
 from yolojax.data.formats.format import Format, NamesAndRecords
-from yolojax.data.formats.label_files import find_labels
+from yolojax.data.formats.label_files import labels_of_list
 from yolojax.data.formats.names import read_names
 from yolojax.data.formats.starts import starts
 from yolojax.data.formats.text import read_text_list
@@ -64,7 +64,8 @@ def read_darknet(
         if (found := _find(path, key, values, on_problem)) is not None:
             for record in read_text_list(found, names, report):
                 records.setdefault(record.path, record)
-    if records and not any(len(record.boxes) for record in records.values()) and not find_labels(records, path):
+    without = records and not any(len(record.boxes) for record in records.values())
+    if without and not labels_of_list(records, path, lambda *_: None):
         label = Path(next(iter(records))).with_suffix(".txt")
         message = f"{path}: none of its {len(records)} pictures has a label file; the first would be {label}"
         on_problem("no labels", message)

@@ -1,38 +1,32 @@
 """Label files of pictures that a list names without their boxes, as Darknet's lists do."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 from yolojax.data.annotations import Record
 from yolojax.data.formats.rows import make_record
-from yolojax.data.formats.yolo import label_path
 from yolojax.data.formats.yolo_labels import read_labels
+from yolojax.data.formats.yolo_pairs import find_labels
 from yolojax.data.image_size import read_size
 from yolojax.data.problems import OnProblem
 from yolojax.errors import InputError
 
 
-def find_labels(pictures: Iterable[str], listed_in: str | os.PathLike[str]) -> dict[str, str]:
-    """Find the label files of pictures: labels/a.txt for images/a.jpg or JPEGImages/a.jpg, else a.txt beside a.jpg.
+def labels_of_list(pictures: Iterable[str], listed_in: str | os.PathLike[str], on_problem: OnProblem) -> dict[str, str]:
+    """Find the label files of the pictures of a list.
 
     Args:
         pictures: paths of the pictures.
         listed_in: the list that names them, which is no label file even if it is called like a picture.
+        on_problem: called as by `find_labels`.
 
     Returns:
-        {picture: its label file} for the pictures that have one. A file that exists but cannot be read counts: it does not
-        mean a picture without objects.
+        {picture: its label file} for the pictures that have one.
     """
     itself = os.path.abspath(listed_in)
-    labels = {}
-    for picture in dict.fromkeys(pictures):
-        for label in _places(Path(picture)):
-            if os.path.lexists(label) and os.path.abspath(label) != itself:
-                labels[picture] = label
-                break
-    return labels
+    labels = find_labels(dict.fromkeys(pictures), (), on_problem)
+    return {picture: label for picture, label in labels.items() if os.path.abspath(label) != itself}
 
 
 def read_label_files(
@@ -58,15 +52,6 @@ def read_label_files(
         rows = list(read_labels(label, size or (1, 1), range(num_names), on_problem)) if label else []
         records.append(make_record(picture, label or where, rows if size else (), on_problem))
     return records
-
-
-def _places(picture: Path) -> Iterator[str]:
-    yield label_path(picture)
-    parts = list(picture.with_suffix(".txt").parts)
-    if "JPEGImages" in parts[:-1]:
-        parts[len(parts) - 2 - parts[-2::-1].index("JPEGImages")] = "labels"
-        yield os.path.join(*parts)
-    yield str(picture.with_suffix(".txt"))
 
 
 def _size_or_none(picture: str) -> tuple[int, int] | None:

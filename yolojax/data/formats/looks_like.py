@@ -88,6 +88,8 @@ def folder_looks_like(folder: str | os.PathLike[str], is_data_set: Callable[[Pat
         if len(inside) == 1:
             return f"a folder around a data set; give {inside[0]}"
         return f"a folder of several data sets; give one of them: {_some(inside)}"
+    if _has_picture(folder) and is_data_set(folder.absolute().parent):
+        return f"a part of a data set; give {os.path.dirname(folder) or os.curdir}"
     endings = Counter(entry.suffix.lower() for entry in files)
     for wanted, what in (
         ((".yaml", ".yml"), "a folder without data.yaml; if one of its .yaml files describes a YOLO data set, give that"),

@@ -14,7 +14,7 @@ import numpy as np
 from yolojax.data.annotations import Record, check_boxes, class_without_name, has_name
 from yolojax.data.formats.find import find_file
 from yolojax.data.formats.format import Format, NamesAndRecords
-from yolojax.data.formats.label_files import find_labels, read_label_files
+from yolojax.data.formats.label_files import labels_of_list, read_label_files
 from yolojax.data.formats.links import relative_path
 from yolojax.data.formats.looks_like import file_looks_like
 from yolojax.data.formats.names import write_names
@@ -30,6 +30,7 @@ _NUMBER_ALONE = re.compile(rf"{_NUMBER}[,;]?", re.ASCII)
 _FILE_ENDING = re.compile(r"\.[A-Za-z][A-Za-z0-9]*$")
 _LONGEST_PATH = 4096  # characters; bounds the search of a line of very many words
 _FORM = "x1,y1,x2,y2,class"
+_STOPS = frozenset({"box without area"})
 _SAMPLE = 100  # lines by which the start of the relative paths is found
 
 
@@ -38,15 +39,16 @@ def read_text_list(path: str | os.PathLike[str], names: Sequence[str], on_proble
 
     Paths may hold spaces and commas. Relative ones start from the list's folder, or all from the first other place of
     `starts` where one of the first pictures is. A line without boxes is a picture without objects; blank lines are skipped.
-    Where no line has a box and pictures have label files (see `find_labels`), the boxes are read from these, and a picture
-    that is listed twice counts once.
+    Where no line has a box and pictures have label files (see `yolo_pairs.find_labels`), the boxes are read from these, and a
+    picture that is listed twice counts once.
 
     Args:
         path: the list.
         names: the class names, which bound the class numbers.
         on_problem: called for each malformed, inverted or empty box, class without a name, missing picture, picture that is
             found under another form of its name, and line that is not UTF-8, and if boxes are read from label files. If it
-            returns, the box or the line is left out and the picture is kept. None: the first mistake is an InputError.
+            returns, the box or the line is left out and the picture is kept. None: the first one that stops a training is an
+            InputError.
 
     Returns:
         A record for each picture, in order.
@@ -68,7 +70,7 @@ def read_text_list(path: str | os.PathLike[str], names: Sequence[str], on_proble
             values.extend(map(float, ",".join(boxes).split(",") if boxes else ()))
     if not paths:
         raise InputError(f"{path}: no pictures in the list; write one per line: path {_FORM} {_FORM} ...")
-    if not values and (labels := find_labels(paths, path)):
+    if not values and (labels := labels_of_list(paths, path, on_problem)):
         on_problem("boxes in label files", f"{path}: no line has a box; they were read from the label files of the pictures")
         return read_label_files(_once(paths, sources, on_problem), labels, len(names), on_problem)
     # All boxes in one table: checking them picture by picture would take several times as long.
@@ -190,7 +192,7 @@ def _explain(token: str) -> str:
 
 
 def _refuse_mistakes(kind: str, message: str) -> None:
-    if effect_of(kind) is not Effect.REMARK:
+    if kind in _STOPS or effect_of(kind) is Effect.STOP:
         refuse(kind, message)
 
 
@@ -225,6 +227,6 @@ TEXT = Format(
     recognises=lambda path: not path.is_dir() and file_looks_like(path) is None,
     read=_read,
     write=_write,
-    stops=frozenset({"box without area"}),
+    stops=_STOPS,
     repeats=False,
 )
