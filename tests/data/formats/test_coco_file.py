@@ -9,13 +9,12 @@ from yolojax.data.formats.read import read_annotations
 from yolojax.errors import InputError
 
 OTHERS = {
-    "LabelMe": ({"version": "5", "shapes": [], "imagePath": "a.jpg"}, "the LabelMe file of one picture: give the folder"),
     "Label Studio": ([{"id": 1, "data": {"image": "a.jpg"}, "annotations": []}], "a Label Studio JSON export: choose COCO"),
     "CreateML": ([{"image": "a.jpg", "annotations": []}], "CreateML: export the data set as COCO"),
     "GeoJSON": ({"type": "FeatureCollection", "features": []}, "GeoJSON, in coordinates of a map"),
     "VIA": ({"a.jpg9": {"filename": "a.jpg", "regions": []}}, "a project of the VGG Image Annotator"),
     "VIA project": ({"_via_settings": {}, "_via_img_metadata": {}}, "a project of the VGG Image Annotator"),
-    "FiftyOne": ({"classes": [], "labels": {}}, "FiftyOne's own format: export the data set as COCODetectionDataset"),
+    "FiftyOne": ({"samples": []}, "FiftyOne's own format: export the data set as COCODetectionDataset"),
     "Datumaro": ({"info": {}, "categories": {"label": {}}, "items": []}, "a Datumaro file: export it as COCO"),
     "results": ([{"image_id": 1, "bbox": [], "score": 0.5}], "detections, results of a detector: give the file with"),
     "boxes": ([{"image_id": 1, "bbox": []}], "the list of annotations alone: give the file with"),

@@ -6,6 +6,7 @@ import reprlib
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from yolojax.data.formats.coco_fiftyone import FIFTYONE_BEGINNING, fiftyone_to_coco, is_fiftyone
 from yolojax.data.formats.coco_values import Entries
 from yolojax.data.problems import OnProblem
 from yolojax.errors import InputError
@@ -28,7 +29,7 @@ class CocoFile(NamedTuple):
 
 
 def load_coco(path: Path, on_problem: OnProblem) -> CocoFile:
-    """Read the lists of a COCO file.
+    """Read the lists of a COCO file, or of FiftyOne's own file of detections.
 
     Args:
         path: the file.
@@ -41,6 +42,8 @@ def load_coco(path: Path, on_problem: OnProblem) -> CocoFile:
         InputError: the file cannot be read, is not JSON, or has none of the lists.
     """
     content = _load_json(path)
+    if is_fiftyone(content):
+        content = fiftyone_to_coco(path, content)
     if not isinstance(content, dict) or not any(group in content for group in _GROUPS):
         raise InputError(f"{path}: no list of objects 'images'; {_LISTS}; this is {looks_like(content)}")
     groups: list[Entries] = []
@@ -63,10 +66,12 @@ def is_coco(path: Path) -> bool:
         with open_regular(path) as file:
             head = file.read(_HEAD + 1)
         if len(head) > _HEAD:
-            return _BEGINNING.match(head) is not None
+            return bool(_BEGINNING.match(head) or FIFTYONE_BEGINNING.match(head))
         content = json.loads(head)
     except (OSError, ValueError, RecursionError):
         return False
+    if is_fiftyone(content):
+        return True
     if not isinstance(content, dict) or not isinstance(content.get("images"), list):
         return False
     return isinstance(content.get("annotations"), list) or isinstance(content.get("categories"), list)
@@ -77,13 +82,11 @@ def looks_like(content: Any) -> str:
     first = content[0] if isinstance(content, list) and content else None
     first = first if isinstance(first, dict) else {}
     keys = content.keys() if isinstance(content, dict) else set()
-    if {"shapes", "imagePath"} <= keys:
-        return "the LabelMe file of one picture: give the folder that holds these files"
     if keys & {"_via_img_metadata", "_via_settings"} or _all_have(content, "regions"):
         return "a project of the VGG Image Annotator: export it as COCO there"
     if isinstance(content, dict) and content.get("type") in ("FeatureCollection", "Feature"):
         return "GeoJSON, in coordinates of a map: export the annotations as COCO, in pixels"
-    if {"classes", "labels"} <= keys:
+    if "samples" in keys:
         return "FiftyOne's own format: export the data set as COCODetectionDataset"
     if {"items", "categories"} <= keys:
         return "a Datumaro file: export it as COCO"
