@@ -72,7 +72,7 @@ def read_yolo(
     records = []
     for picture, label in labels.items():
         # The lines are looked at even where there is no picture to scale their boxes to.
-        rows = list(_rows(label, sizes[picture] or (1, 1), numbers, on_problem)) if picture in sizes else []
+        rows = list(label_rows(label, sizes[picture] or (1, 1), numbers, on_problem)) if picture in sizes else []
         source = label if picture in sizes else pictures[picture]
         records.append(make_record(picture, source, rows if sizes.get(picture) else (), on_problem))
     return names, records
@@ -141,7 +141,7 @@ def _size_or_none(picture: str) -> tuple[int, int] | None:
         return None
 
 
-def _rows(label: str, size: tuple[int, int], numbers: Sequence[int], on_problem: OnProblem) -> Iterator[Row]:
+def label_rows(label: str, size: tuple[int, int], numbers: Sequence[int], on_problem: OnProblem) -> Iterator[Row]:
     """The boxes of a label file in pixels; numbers: of the classes, for each number in the file."""
     height, width = size
     try:
