@@ -49,7 +49,9 @@ def make(folder, form, boxes):
                 f"<xmin>{x1}</xmin><ymin>{y1}</ymin><xmax>{x2}</xmax><ymax>{y2}</ymax></bndbox></object>"
                 for x1, y1, x2, y2 in boxes
             ]
-            (folder / "Annotations" / f"{name}.xml").write_text(f"<annotation>{''.join(objects)}</annotation>")
+            (folder / "Annotations" / f"{name}.xml").write_text(
+                f"<annotation><filename>{name}.png</filename>{''.join(objects)}</annotation>"
+            )
         else:
             rows = [f"0 {(x1 + x2) / 128} {(y1 + y2) / 96} {(x2 - x1) / 64} {(y2 - y1) / 48}\n" for x1, y1, x2, y2 in boxes]
             (folder / "labels" / f"{name}.txt").write_text("".join(rows))

@@ -25,7 +25,14 @@ _DUPLICATE_IOU = 0.99
 _BLOCK = 512  # boxes: bounds the memory of their overlaps
 _REMARKS_SHOWN = 10  # of each kind
 _EFFECTS = {Effect.STOP: "stops", Effect.LEAVE_OUT: "left out", Effect.REMARK: "remark"}
-_LEFT_OUT_BOXES = ("malformed box", "box too large", "inverted box", "box without area", "class without a name")
+_LEFT_OUT_BOXES = (
+    "malformed box",
+    "box too large",
+    "inverted box",
+    "normalised box",
+    "box without area",
+    "class without a name",
+)
 
 
 def find_problems(
