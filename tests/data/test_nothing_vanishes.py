@@ -49,7 +49,9 @@ def make(folder, form, boxes):
                 f"<xmin>{x1}</xmin><ymin>{y1}</ymin><xmax>{x2}</xmax><ymax>{y2}</ymax></bndbox></object>"
                 for x1, y1, x2, y2 in boxes
             ]
-            (folder / "Annotations" / f"{name}.xml").write_text(f"<annotation>{''.join(objects)}</annotation>")
+            (folder / "Annotations" / f"{name}.xml").write_text(
+                f"<annotation><filename>{name}.png</filename>{''.join(objects)}</annotation>"
+            )
         else:
             rows = [f"0 {(x1 + x2) / 128} {(y1 + y2) / 96} {(x2 - x1) / 64} {(y2 - y1) / 48}\n" for x1, y1, x2, y2 in boxes]
             (folder / "labels" / f"{name}.txt").write_text("".join(rows))
@@ -135,7 +137,7 @@ def test_pictures_of_fewer_bits_are_remarked(tmp_path, capsys):
     path, names = make(tmp_path, "text", [FINE])
     (tmp_path / "b.png").write_bytes(encoded(picture(*SIZE)[..., 0].astype(np.uint16) * 16, ".png"))
     status, shown = checks(path, names, capsys)
-    assert status == 0 and f"\n  fewer bits (1)\n    {path}:2: {tmp_path}/b.png uses 12 of its 16 bits" in shown
+    assert status == 0 and f"\n  fewer bits (1)\n   - {path}:2: {tmp_path}/b.png uses 12 of its 16 bits" in shown
 
 
 def test_of_very_many_remarks_the_first_are_shown(tmp_path, capsys):
@@ -143,7 +145,7 @@ def test_of_very_many_remarks_the_first_are_shown(tmp_path, capsys):
     (tmp_path / "n.names").write_text("\n".join(["cell", *(f"n{n}." for n in range(30))]))
     status, shown = checks(path, names, capsys)
     assert status == 0 and used(shown)["class without boxes"] == (30, "remark")
-    assert shown.count("has no box") == 10 and "\n    and 20 more\n" in shown
+    assert shown.count("has no box") == 10 and "\n   - and 20 more\n" in shown
 
 
 def test_boxes_at_which_a_text_list_stops_are_shown_as_such(tmp_path, capsys):

@@ -25,7 +25,14 @@ _DUPLICATE_IOU = 0.99
 _BLOCK = 512  # boxes: bounds the memory of their overlaps
 _REMARKS_SHOWN = 10  # of each kind
 _EFFECTS = {Effect.STOP: "stops", Effect.LEAVE_OUT: "left out", Effect.REMARK: "remark"}
-_LEFT_OUT_BOXES = ("malformed box", "box too large", "inverted box", "box without area", "class without a name")
+_LEFT_OUT_BOXES = (
+    "malformed box",
+    "box too large",
+    "inverted box",
+    "normalised box",
+    "box without area",
+    "class without a name",
+)
 
 
 def find_problems(
@@ -132,7 +139,7 @@ def describe(
     lines += ["", *_use_table(records, sizes, problems, stops)]
     remarks = [problem for problem in problems if is_remark(problem.kind, stops)]
     if remarks:
-        lines += ["", *_by_kind("remark", remarks, _REMARKS_SHOWN)]
+        lines += ["", *_by_kind("remark", remarks, "   - ", _REMARKS_SHOWN)]
     lines += ["", *_by_kind("problem", [problem for problem in problems if not is_remark(problem.kind, stops)])]
     return "\n".join(map(one_line, lines))
 
@@ -162,7 +169,7 @@ def _use_table(
         yield f"  {kind:{width}}  {count:10,}  {effect}"
 
 
-def _by_kind(word: str, problems: Sequence[Problem], shown: int | None = None) -> Iterator[str]:
+def _by_kind(word: str, problems: Sequence[Problem], indent: str = "    ", shown: int | None = None) -> Iterator[str]:
     """Lines of problems under their kinds, all or the first of each."""
     yield f"{len(problems):,} {word}{'s' * (len(problems) != 1)}{':' * bool(problems)}"
     kinds: dict[str, list[str]] = {}
@@ -170,9 +177,9 @@ def _by_kind(word: str, problems: Sequence[Problem], shown: int | None = None) -
         kinds.setdefault(kind, []).append(message)
     for kind, messages in kinds.items():
         yield f"  {kind} ({len(messages):,})"
-        yield from (f"    {message}" for message in messages[:shown])
+        yield from (f"{indent}{message}" for message in messages[:shown])
         if shown and len(messages) > shown:
-            yield f"    and {len(messages) - shown:,} more"
+            yield f"{indent}and {len(messages) - shown:,} more"
 
 
 def _boxes_outside(record: Record, height: int, width: int) -> Iterator[Problem]:
