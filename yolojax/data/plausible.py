@@ -119,7 +119,7 @@ def _label_files(records: Sequence[Record]) -> dict[str, tuple[int, str]]:
         for candidate in _label_folders(folder):
             try:
                 files = sorted(os.listdir(candidate or "."))
-            except OSError:
+            except (OSError, ValueError):  # a path may hold a null byte
                 continue
             labels = [name for name in files if _is_label(name, names)]
             if labels:

@@ -56,7 +56,7 @@ def test_each_bndbox_of_an_object_is_a_box(read):
 
 
 def test_pictures_without_objects(read):
-    for text in ("<filename>a.jpg</filename>", "<size><width>3</width></size>", "<segmented>0</segmented>"):
+    for text in ("", "<filename>a.jpg</filename>", "<size><width>3</width></size>", "<segmented>0</segmented>"):
         record, problems = read(f"<annotation>{text}</annotation>")
         assert record.boxes.shape == (0, 4) and problems == []
 
@@ -68,7 +68,6 @@ REFUSED = {
     ),
     "CVAT video": ("<annotations><track/></annotations>", "it looks like CVAT for video"),
     "random": ("<html><body/></html>", r"a\.xml:1: not an annotation: its root is <html>"),
-    "empty root": ("<annotation/>", r"a\.xml:1: not an annotation: <annotation> is empty"),
     "two annotations": (f"<all>\n<annotation>{CAT}</annotation>\n<annotation>{CAT}</annotation></all>", r"a\.xml:3: .* are 2"),
     "stray box": (f"<annotation>\n{BOX}</annotation>", r"a\.xml:2: not an annotation: <bndbox> is not in an <object>"),
     "misspelt object": (f"<annotation>{CAT}\n{CAT.replace('object', 'objet')}</annotation>", r"a\.xml:2: .*<bndbox> is not in"),

@@ -33,9 +33,6 @@ def find_annotation(root: Element, path: Path, on_problem: OnProblem) -> Element
         return on_problem("not an annotation", message)
     if not inside:
         return on_problem("not an annotation", f"{path}:{root.line}: not an annotation: {_looks_like(root)}")
-    if not inside[0].children:
-        message = f"{path}:{root.line}: not an annotation: <annotation> is empty; a picture without objects has a <filename>"
-        return on_problem("not an annotation", message)
     stray = next((item for item in _descendants(root, without=("object",)) if item.tag in _AREAS), None)
     if stray:
         message = f"{path}:{stray.line}: not an annotation: <{stray.tag}> is not in an <object>"
