@@ -106,7 +106,7 @@ def write_evaluation(
     Returns:
         The dict of metrics.json, undefined numbers as NaN.
     """
-    # Importing matplotlib takes half a second, which a training run need not wait for when it starts.
+    # Importing matplotlib takes half a second, which programs that only import this module need not wait for.
     from yolojax.evaluation.report.compare import format_comparison, write_comparison
     from yolojax.evaluation.report.html import write_report
 
