@@ -27,8 +27,8 @@ __all__ = ["config_flag", "config_value", "run"]
 def run(main: Callable[[list[str]], object], define: Callable[[], object], doc: str | None) -> None:
     """Runs a program: parses its flags and calls it; the user's mistakes become one line on stderr.
 
-    Returns when `main` does; else exits with 1 for input that cannot be used, 2 for wrong flags, 130 after Ctrl-C. The results of
-    these programs are files, so they continue when stdout is closed or no longer read.
+    Returns when `main` does; else exits with 1 for input that cannot be used, 2 for wrong flags, 130 after Ctrl-C. Results are
+    files, so a program whose stdout is closed or no longer read continues.
 
     Args:
         main: called with the arguments that are not flags.
