@@ -78,3 +78,21 @@ def test_more_epochs_are_refused_with_the_command_that_goes_on(copy):
     out = succeed(*words)
     assert f"initial values from {copy}/run, step 2:" in out and f"starting in {copy}/run_2" in out
     assert json.loads((copy / "run_2/config.json").read_text())["train"]["epochs"] == 1.5
+
+
+def test_evaluation_on_some_of_the_classes_under_another_name(run, tmp_path):
+    data = write_set(tmp_path / "other", ("kitten",))
+    words = (REPOSITORY / "eval.py", "--workdir", run / "run", "--data", data)
+    status, _out, err = shell('"$@"', *words)
+    assert status == 1 and err.count("\n") == 1 and "no class 'kitten'; its classes are 'cat', 'dog'" in err
+    succeed(*words, "--class_map=kitten=cat")
+    metrics = json.loads((run / "run/eval/val/metrics.json").read_text())
+    assert metrics["per_class"]["cat"]["boxes"] == metrics["boxes"] == 4
+    assert metrics["per_class"]["dog"]["detections"] == 0 < metrics["per_class"]["cat"]["detections"]
+
+
+def test_evaluation_without_the_data_of_the_run_names_the_way(copy, run):
+    config = copy / "run/config.json"
+    config.write_text(config.read_text().replace(str(run / "cells"), str(copy / "gone")))
+    status, _out, err = shell('"$@"', REPOSITORY / "eval.py", "--workdir", copy / "run")
+    assert status == 1 and err.count("\n") == 1 and "gone/data.yaml" in err and "--data PATH" in err

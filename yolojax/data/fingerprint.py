@@ -15,8 +15,8 @@ _PARTS = 256  # at most: few enough to be kept in every checkpoint
 def fingerprint(records: Sequence[Record]) -> dict[str, Any]:
     """Digest records into plain JSON values.
 
-    What counts is what training meets: order, paths, boxes, classes, difficult and crowd. In the digests called "relative" paths
-    start from the folder that holds all pictures, so these stay the same when the data set is moved.
+    What counts is what training meets: order, paths, boxes, classes, difficult and crowd. In the digests called "relative",
+    paths start from the folder that holds all pictures, so these stay the same when the data set is moved.
 
     Args:
         records: the records of a split.
