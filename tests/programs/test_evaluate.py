@@ -22,8 +22,11 @@ def calls(monkeypatch):
 @pytest.mark.parametrize(
     ("flags", "call"),
     [
-        ([], ("runs/a", "best", "val", None, None)),
-        (["--checkpoint=7", "--split=test", "--data=d.json", "--compare=runs/b"], ("runs/a", "7", "test", "d.json", "runs/b")),
+        ([], ("runs/a", "best", "val", None, None, {})),
+        (
+            ["--checkpoint=7", "--split=test", "--data=d.json", "--compare=runs/b", "--class_map=a=b, c d = e,f="],
+            ("runs/a", "7", "test", "d.json", "runs/b", {"a": "b", "c d": "e", "f": ""}),
+        ),
     ],
 )
 def test_every_flag_reaches_the_evaluation(calls, flags, call):

@@ -1,5 +1,6 @@
 """Resuming a run: damaged checkpoints, changed data."""
 
+import dataclasses
 import gc
 import shutil
 
@@ -127,11 +128,35 @@ class Listed:
 
 def test_changed_data_is_refused_and_checkpoints_written_before_fingerprints_existed_are_not():
     sources = {"train": Listed(records()), "val": Listed(records(2))}
+    paths = {"train": "/a/train.txt", "val": "/a/val.txt"}
     meta = {"data": {"train": fingerprint(records()), "val": fingerprint(records(3))}}
     data = {name: fingerprint(source.records) for name, source in sources.items()}
     with pytest.raises(
         InputError, match=r"config\.data\.val has changed since runs/a .* step 8: 3 pictures .*init_from=runs/a"
     ):
-        check_data(meta, data, sources, "runs/a", 8)
-    check_data({}, data, sources, "runs/a", 8)
-    check_data({"data": {"train": None}}, {"train": None}, {"train": object()}, "runs/a", 8)
+        check_data(meta, data, sources, paths, "runs/a", 8)
+    assert check_data({}, data, sources, paths, "runs/a", 8) == []
+    assert check_data({"data": {"train": None}}, {"train": None}, {"train": object()}, paths, "runs/a", 8) == []
+
+
+def moved_records():
+    return [dataclasses.replace(record, path=f"/mnt/{record.path}") for record in records()]
+
+
+def test_moved_data_is_resumed_and_said():
+    sources, data = {"val": Listed(moved_records())}, {"val": fingerprint(moved_records())}
+    before = {"data": {"val": fingerprint(records())}, "config": {"data": {"val": "/a/val.txt"}}}
+    (line,) = check_data(before, data, sources, {"val": "/mnt/val.txt"}, "runs/a", 8)
+    assert line == ("the data of config.data.val has moved: /a/val.txt -> /mnt/val.txt; it is the same (3 pictures, 3 boxes)")
+    (line,) = check_data(before, data, sources, {"val": "/a/val.txt"}, "runs/a", 8)  # a list whose pictures were moved
+    assert "other pictures' folder in /a/val.txt; it is the same" in line
+
+
+def test_moved_data_of_earlier_checkpoints_is_refused():
+    sources, data, paths = {"val": Listed(moved_records())}, {"val": fingerprint(moved_records())}, {"val": "/mnt/val.txt"}
+    earlier = {name: value for name, value in fingerprint(records()).items() if name != "relative"}
+    config = {"data": {"val": "/a/val.txt"}}
+    with pytest.raises(InputError, match=r"or the data has moved, .*: put it back where it was; restore it to resume"):
+        check_data({"data": {"val": earlier}, "config": config}, data, sources, paths, "runs/a", 8)
+    with pytest.raises(InputError, match=r"it is read from /mnt/val\.txt, not from /a/val\.txt"):  # before there were any
+        check_data({"config": config}, data, sources, paths, "runs/a", 8)

@@ -8,7 +8,7 @@ import pytest
 
 from tests.conftest import REPOSITORY
 from yolojax.programs import main
-from yolojax.runtime.command import COMMANDS, as_typed, command, program
+from yolojax.runtime.command import COMMANDS, as_typed, command, command_again, program
 
 
 @pytest.mark.parametrize(
@@ -55,3 +55,20 @@ def test_only_commands_are_replaced(monkeypatch):
 
 def test_the_commands_are_those_of_the_program():
     assert set(COMMANDS) == {*main._ABSL, *main._ARGPARSE}
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        (["--workdir", "a b", "--config.train.epochs=2"], "--config.train.epochs=2 "),
+        (["--workdir=a b", "--config.init_from", "x", "--config.data.size=(64,64)"], "'--config.data.size=(64,64)' "),
+        ([f"--config={REPOSITORY}/yolojax/configs/voc.py", "-workdir=a", "--noconfig.seed"], "--config=voc --noconfig.seed "),
+        ([f"--config={REPOSITORY}/mine.py:tiny", "--workdir=a"], f"--config={REPOSITORY}/mine.py:tiny "),
+        (["of", "another program"], ""),
+    ],
+)  # fmt: skip
+def test_the_same_command_with_other_values(monkeypatch, given, kept):
+    monkeypatch.setattr(sys, "argv", ["yolojax train", *given])
+    assert command_again("train", workdir="a b_2", config_init_from="a b") == (
+        f"yolojax train {kept}'--workdir=a b_2' '--config.init_from=a b'"
+    )

@@ -2,10 +2,12 @@
 
 import jax
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from yolojax.runtime.devices import fetch_rows, local_rows, make_mesh, put, shardings
+from yolojax.errors import InputError
+from yolojax.runtime.devices import check_devices, fetch_rows, local_rows, make_mesh, put, shardings
 
 
 @settings(deadline=None, max_examples=20)
@@ -20,3 +22,21 @@ def test_rows_and_their_way_to_the_devices_and_back(order, count, each):
     assert on_devices["a"].sharding.is_equivalent_to(batch_sharding, 2)
     for name, array in fetch_rows(on_devices).items():
         np.testing.assert_array_equal(array, batch[name])
+
+
+def test_an_environment_in_which_jax_computes_passes_and_others_are_refused(monkeypatch):
+    check_devices()
+    for raised, words in [
+        (AssertionError(), "JAX's support for it is not installed"),
+        (RuntimeError("Unable to initialize backend 'x': INTERNAL: no x. (set JAX_PLATFORMS='' to choose)"), "INTERNAL: no x"),
+    ]:
+
+        def fail(error=raised):
+            raise error
+
+        monkeypatch.setattr(jax, "devices", fail)
+        with pytest.raises(InputError) as caught:
+            check_devices()
+        assert f"({words}); set JAX_PLATFORMS=cpu" in str(caught.value)
+    with jax.disable_jit(), pytest.raises(InputError, match="JAX_DISABLE_JIT is set"):
+        check_devices()

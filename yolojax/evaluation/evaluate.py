@@ -3,7 +3,7 @@
 import functools
 import itertools
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
@@ -98,6 +98,8 @@ def evaluate(
     grid: AnchorGrid,
     batch_sharding: NamedSharding,
     on_progress: Callable[[int, int], None] | None = None,
+    *,
+    classes: Sequence[int] | None = None,
 ) -> Evaluation:
     """Evaluates a network on a split; with several processes, each reads its rows of every batch, and all get the same outcome.
 
@@ -109,6 +111,8 @@ def evaluate(
         grid: slots of the network's input.
         batch_sharding: the sharding of a batch.
         on_progress: called with (images done or left out, images in all).
+        classes: the classes that the split has labels of: detections of others are neither right nor wrong, and are left out;
+            None: all.
     """
     began = time.perf_counter()
     results = list(_results(eval_step, variables, source, config, grid, batch_sharding, on_progress))
@@ -116,6 +120,9 @@ def evaluate(
     results = sorted(itertools.chain(*gather(results)), key=lambda result: result[0])
     indices, detections, truths, terms = map(list, zip(*results, strict=True)) if results else ([], [], [], [])
     detections, truths = list(map(tuple, detections)), list(map(tuple, truths))
+    if classes is not None:
+        kept = [np.isin(detected, classes) for _, _, detected in detections]
+        detections = [tuple(a[row] for a in arrays) for arrays, row in zip(detections, kept, strict=True)]
     seconds = time.perf_counter() - began
 
     box, objectness, classification = np.mean(terms, axis=0).tolist() if terms else [float("nan")] * 3

@@ -1,11 +1,14 @@
 """The evaluation of a trained run, and the files it leaves in the workdir."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from yolojax.config import Config, to_dict
-from yolojax.data.sources import open_split
+from yolojax.data.class_map import read_for_classes
+from yolojax.data.sources import DigitsSource, ListSource, open_split
+from yolojax.errors import InputError
 from yolojax.evaluation.evaluate import Evaluation, compile_eval_step, evaluate
 from yolojax.evaluation.metrics.analysis import analyse
 from yolojax.evaluation.metrics.coco import coco_results
@@ -32,6 +35,7 @@ def evaluate_workdir(
     split: str = "val",
     data: str | os.PathLike[str] | None = None,
     compare: str | os.PathLike[str] | None = None,
+    class_map: Mapping[str, str] | None = None,
 ) -> dict[str, Any] | None:
     """Evaluates a checkpoint of a run, prints the table and writes WORKDIR/eval/SPLIT.
 
@@ -39,8 +43,10 @@ def evaluate_workdir(
         workdir: folder of the run.
         checkpoint: "best", "last" or a step.
         split: "val", "test" or "train", without augmentation.
-        data: path of a data set in place of the one that the run's configuration names; the classes are those of the run.
+        data: path of a data set in place of the one that the run's configuration names. Its classes may be some of the run's,
+            in any order; detections of the others are left out.
         compare: another workdir, or the folder of an evaluation, on the same images: the two are compared too.
+        class_map: with `data`: {name of a class in the data: its name in the run, "" to leave its boxes out}.
 
     Returns:
         The dict of eval/SPLIT/metrics.json, undefined numbers as NaN; None in all processes but the first.
@@ -51,10 +57,16 @@ def evaluate_workdir(
     other = read_evaluation(compare, split) if compare else None
     replicated, batch_sharding = shardings(make_mesh())
     run = load_run(workdir, checkpoint, replicated)
+    if class_map and not data:
+        raise InputError("--class_map is used with --data; leave it out")
+    classes = None
     if data:
         run.config.data.source = "auto"
         run.config.data.val = run.config.data.test = run.config.data.train = os.path.abspath(data)
-    source = open_split(run.config, split)
+        annotations, classes = read_for_classes(data, split, run.config.data.class_names, class_map or {})
+        source = ListSource(annotations)
+    else:
+        source = _own_split(run.config, split)
     check_same_on_all_hosts({"checkpoint": run.step, "split": split, "data": run.config.data.val, "pictures": len(source)})
     if other:
         check_fits(other, run.config.data.class_names, len(source))
@@ -70,7 +82,14 @@ def evaluate_workdir(
     try:
         progress.say(f"evaluating the checkpoint of step {run.step} on {len(source)} pictures of the split {split!r}")
         outcome = evaluate(
-            step, run.variables, source, run.config, run.grid, batch_sharding, lambda done, _: progress.advance(done)
+            step,
+            run.variables,
+            source,
+            run.config,
+            run.grid,
+            batch_sharding,
+            lambda done, _: progress.advance(done),
+            classes=classes,
         )
     finally:
         progress.close()
@@ -78,6 +97,20 @@ def evaluate_workdir(
     if not is_first():
         return None
     return write_evaluation(workdir, split, run.step, outcome, source, run.config, other, stage_seconds=stages)
+
+
+def _own_split(config: Config, split: str) -> ListSource | DigitsSource:
+    """A split of the data of the run; the message about missing data names the way to evaluate on other data."""
+    path = getattr(config.data, split, "")
+    try:
+        return open_split(config, split)
+    except InputError as error:
+        if not path or config.data.source == "digits" or os.path.exists(path) or os.path.exists(path.rpartition(":")[0]):
+            raise
+        raise InputError(
+            f"the data of this run, {path} (config.data.{split}), is no longer there; give the place where it is now, or other "
+            "data, with --data PATH"
+        ) from error
 
 
 def write_evaluation(
@@ -109,7 +142,7 @@ def write_evaluation(
     Returns:
         The dict of metrics.json, undefined numbers as NaN.
     """
-    # Importing matplotlib takes half a second, which a training run need not wait for when it starts.
+    # Importing matplotlib takes half a second, which programs that only import this module need not wait for.
     from yolojax.evaluation.report.compare import format_comparison, write_comparison
     from yolojax.evaluation.report.html import write_report
 

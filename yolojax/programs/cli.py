@@ -19,6 +19,7 @@ from yolojax.errors import InputError
 from yolojax.programs.config_flag import config_flag, config_value, prepare_config_arguments
 from yolojax.runtime.command import as_typed
 from yolojax.runtime.console import report_error
+from yolojax.runtime.streams import drop_stdout, outlive_readers, prepare_streams
 
 __all__ = ["config_flag", "config_value", "run"]
 
@@ -26,13 +27,15 @@ __all__ = ["config_flag", "config_value", "run"]
 def run(main: Callable[[list[str]], object], define: Callable[[], object], doc: str | None) -> None:
     """Runs a program: parses its flags and calls it; the user's mistakes become one line on stderr.
 
-    Returns when `main` does; else exits with 1 for input that cannot be used, 2 for wrong flags, 130 after Ctrl-C.
+    Returns when `main` does; else exits with 1 for input that cannot be used, 2 for wrong flags, 130 after Ctrl-C. Results are
+    files, so a program whose stdout is closed or no longer read continues.
 
     Args:
         main: called with the arguments that are not flags.
         define: defines the flags; called once.
         doc: what the program does, for --help; each "yolojax COMMAND" in it is shown as the user can type it.
     """
+    prepare_streams()
     _report_failed_writes_once()
     _keep_compiled_programs()
     # Matplotlib announces that it lists the machine's fonts, or where it keeps that list.
@@ -41,6 +44,7 @@ def run(main: Callable[[list[str]], object], define: Callable[[], object], doc: 
         arguments = _parse(define, doc or "")
     except Exception as error:  # the flag libraries raise many kinds; all of them mean a flag that cannot be used
         _fail(error, 2)
+    outlive_readers()
     try:
         main(arguments)
     except InputError as error:
@@ -58,7 +62,11 @@ def _parse(define: Callable[[], object], doc: str) -> list[str]:
         sys.argv[1:] = prepare_config_arguments(sys.argv[1:])
     define()
     if asked_for_help:
-        _print_help(doc)
+        try:
+            _print_help(doc)
+            sys.stdout.flush()
+        except BrokenPipeError:  # the reader, such as head, has closed it
+            drop_stdout()
         sys.exit(0)
     arguments = flags.FLAGS(sys.argv)[1:]
     if "config" in flags.FLAGS:

@@ -56,7 +56,9 @@ def main(sources: list[str]) -> None:
         raise InputError(f"--{name} is not used with {'--cfg' if own.cfg else '--workdir'}; leave it out")
     from yolojax.detection.run import detect_files
     from yolojax.predict import Detector
+    from yolojax.runtime.devices import check_devices
 
+    check_devices()
     darknet = (own.cfg, own.weights, own.names, own.fit)
     detector = Detector.from_darknet(*darknet) if own.cfg else Detector.from_workdir(own.workdir, own.checkpoint)
     outputs, thresholds = ("draw", "json", "txt", "crops"), ("score_threshold", "iou_threshold")

@@ -3,6 +3,7 @@
 yolojax eval --workdir runs/digits
 yolojax eval --workdir runs/digits --checkpoint last
 yolojax eval --workdir runs/mine --split test --data more_cells
+yolojax eval --workdir runs/mine --data VOC2007:test --class_map "motorbike=motorcycle,aeroplane=airplane"
 yolojax eval --workdir runs/mine --compare runs/other
 """
 
@@ -17,7 +18,15 @@ def define() -> None:
     flags.DEFINE_string("workdir", None, "folder of a trained run")
     flags.DEFINE_string("checkpoint", "best", "best (by config.train.save_best_by), last, or a step")
     flags.DEFINE_string("split", "val", "val, test or train (as they are, without augmentation)")
-    flags.DEFINE_string("data", None, "evaluate on this instead, in any format that training reads; the classes are the run's")
+    flags.DEFINE_string(
+        "data", None, "evaluate on this instead, in any format that training reads; its classes are some of the run's"
+    )
+    flags.DEFINE_string(
+        "class_map",
+        "",
+        "with --data: NAME=NAME,... of classes that have another name in the data (first) than in the run; NAME= "
+        "leaves the boxes of a class out",
+    )
     flags.DEFINE_string(
         "compare", None, "also compare with another run that was evaluated on this split, or with the folder of an evaluation"
     )
@@ -29,7 +38,9 @@ def main(arguments: list[str]) -> None:
     """Evaluates the run that the flags name."""
     refuse_arguments(arguments)
     with distributed_run(distributed_options()):
+        from yolojax.data.class_map import parse_class_map
         from yolojax.evaluation.workdir import evaluate_workdir
 
         chosen = flags.FLAGS
-        evaluate_workdir(chosen.workdir, chosen.checkpoint, chosen.split, chosen.data, chosen.compare)
+        class_map = parse_class_map(chosen.class_map)
+        evaluate_workdir(chosen.workdir, chosen.checkpoint, chosen.split, chosen.data, chosen.compare, class_map)

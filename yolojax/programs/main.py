@@ -2,18 +2,19 @@
 
 import argparse
 import importlib
-import os
 import sys
 from types import ModuleType
 from typing import NamedTuple
 
 from yolojax.errors import InputError
 from yolojax.runtime.command import COMMANDS, program
+from yolojax.runtime.streams import drop_stdout, prepare_streams
 
 
 class _Command(NamedTuple):
     module: str
     help: str
+    uses_devices: bool = False  # and does not check them itself
 
 
 _ABSL = {
@@ -27,8 +28,8 @@ _ARGPARSE = {
     "convert": _Command("convert", "write annotations in another format"),
     "split": _Command("split", "divide a data set into training, validation and test pictures"),
     "digits": _Command("digits", "write a small detection set of handwritten digits"),
-    "import": _Command("import_darknet", "make a workdir from Darknet's files"),
-    "export": _Command("export", "write a trained network for other programs"),
+    "import": _Command("import_darknet", "make a workdir from Darknet's files", uses_devices=True),
+    "export": _Command("export", "write a trained network for other programs", uses_devices=True),
 }
 
 
@@ -42,6 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
         The exit status: 0, or 1 where `check` finds problems, 1 after an error, which is shown as one line, and 130 after
         Ctrl-C.
     """
+    prepare_streams()
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments and arguments[0] in _ABSL:
         return _run_absl(*arguments)
@@ -51,11 +53,15 @@ def main(arguments: list[str] | None = None) -> int:
         parser.exit(2)
     options = parser.parse_args(arguments)
     try:
+        if _ARGPARSE[arguments[0]].uses_devices:
+            from yolojax.runtime.devices import check_devices
+
+            check_devices()
         status = options.run(options)
         sys.stdout.flush()
         return status
     except BrokenPipeError:  # the reader of the output, such as head, has closed it
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        drop_stdout()
         return 1
     except (InputError, OSError) as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)

@@ -5,9 +5,9 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from yolojax.data.fingerprint import describe_change
+from yolojax.data.fingerprint import describe_change, is_same
 from yolojax.errors import InputError
-from yolojax.runs.workdir import IMPORTED
+from yolojax.runs.workdir import IMPORTED, continue_command
 from yolojax.runtime.hosts import gather, is_first
 
 if TYPE_CHECKING:
@@ -67,26 +67,45 @@ def check_data(
     meta: Mapping[str, Any],
     data: Mapping[str, Any],
     sources: Mapping[str, Any],
+    paths: Mapping[str, str],
     workdir: str | os.PathLike[str],
     step: int,
-) -> None:
-    """Refuses to resume with data that differs from what the checkpoint was trained on.
+) -> list[str]:
+    """Refuses to resume with data that differs from what the checkpoint was trained on; data may have been moved.
 
     Args:
         meta: the meta of the checkpoint.
         data: {split: fingerprint of its records now}.
         sources: {split: ListSource or DigitsSource}.
+        paths: {split: the path of its data now}.
         workdir: folder of the run, for the message.
         step: the step of the checkpoint, for the message.
+
+    Returns:
+        Lines that name the splits that were moved, for printing.
 
     Raises:
         InputError: a split has changed; the message says how.
     """
+    notes = []
     for split, source in sources.items():
-        before = meta.get("data", {}).get(split)
-        changed = describe_change(before, source.records) if before and before != data[split] else None
+        before, now = meta.get("data", {}).get(split), data[split]
+        path = meta.get("config", {}).get("data", {}).get(split, paths[split])
+        if now is None:  # it follows from the configuration
+            continue
+        if before:
+            changed = None if is_same(before, now) else describe_change(before, source.records)
+        else:
+            changed = f"it is read from {paths[split]}, not from {path}" if path != paths[split] else None
         if changed:
             raise InputError(
                 f"the data of config.data.{split} has changed since {workdir} was trained up to step {step}: {changed}; "
-                f"restore it to resume, or start from this run in another --workdir with --config.init_from={workdir}"
+                f"restore it to resume, or train on from its weights in a new workdir: {continue_command(workdir)}"
             )
+        if path != paths[split] or (before and before["parts"] != now["parts"]):
+            place = f"{path} -> {paths[split]}" if path != paths[split] else f"other pictures' folder in {path}"
+            notes.append(
+                f"the data of config.data.{split} has moved: {place}; it is the same "
+                f"({now['pictures']} pictures, {now['boxes']} boxes)"
+            )
+    return notes

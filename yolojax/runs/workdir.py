@@ -1,5 +1,6 @@
 """What a workdir says about its run: configuration, the values beside its checkpoints, and the trained network read back."""
 
+import itertools
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -14,13 +15,15 @@ from yolojax.errors import InputError, first_line
 from yolojax.grid import AnchorGrid
 from yolojax.inference import Recipe
 from yolojax.models import abstract_variables, build_grid, build_model
-from yolojax.runtime.command import command
+from yolojax.runtime.command import command, command_again
 from yolojax.runtime.files import write_json
 from yolojax.runtime.hosts import check_same_on_all_hosts, is_first
 
 if TYPE_CHECKING:
     from yolojax.runs.checkpoints import Checkpoints
 
+# Where the data lies; `resume.check_data` tells whether it is still the same.
+PLACES = ("data.train", "data.val", "data.test", "data.names")
 # The step of a checkpoint that was imported, not trained: it holds the variables alone.
 IMPORTED = 0
 
@@ -166,7 +169,8 @@ def open_workdir(config: Config, workdir: str | os.PathLike[str]) -> "Checkpoint
         Its checkpoints.
 
     Raises:
-        InputError: it cannot be written, or its checkpoints were made by another configuration.
+        InputError: it cannot be written, or its checkpoints were made by a configuration that differs in more than the paths of
+            the data.
     """
     from yolojax.runs.checkpoints import Checkpoints
 
@@ -185,10 +189,30 @@ def open_workdir(config: Config, workdir: str | os.PathLike[str]) -> "Checkpoint
         raise InputError(f"{workdir} is not the workdir of process 0; several hosts need one workdir that all of them see")
     if not begun:
         return checkpoints
-    changed = differences(read_config(workdir), config)
+    changed = [change for change in differences(read_config(workdir), config) if change.partition(":")[0] not in PLACES]
     if changed:
         raise InputError(
-            f"{workdir} holds a run of another configuration ({'; '.join(changed)}); "
-            "name another --workdir, or leave the configuration as it was to resume this run"
+            f"{workdir} holds a run of another configuration ({'; '.join(changed)}); leave the configuration as it was to "
+            f"resume this run, or train on from its weights in a new workdir: {continue_command(workdir)}"
         )
     return checkpoints
+
+
+def continue_command(workdir: str | os.PathLike[str]) -> str:
+    """Returns the command that trains on in a new workdir, from the weights of a run and otherwise with the flags given now."""
+    stem = os.path.normpath(workdir)
+    new = next(name for number in itertools.count(2) if not os.path.lexists(name := f"{stem}_{number}"))
+    return command_again("train", workdir=new, config_init_from=os.fspath(workdir))
+
+
+def update_places(config: Config, workdir: str | os.PathLike[str]) -> None:
+    """Writes the configuration of a resumed run into its workdir again if the paths of its data have changed.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    if is_first() and differences(read_config(workdir), config):
+        try:
+            write_json(Path(workdir) / "config.json", to_dict(config))
+        except OSError as error:
+            raise InputError(f"{workdir} cannot be written: {error.strerror or error}") from error

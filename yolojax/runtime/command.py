@@ -10,6 +10,7 @@ import yolojax
 
 COMMANDS = ("train", "eval", "detect", "check", "anchors", "convert", "split", "digits", "import", "export")
 _SCRIPTS = ("train.py", "eval.py", "detect.py")
+_CONFIGS = Path(yolojax.__file__).resolve().parent / "configs"
 _CHECKOUT = Path(yolojax.__file__).resolve().parent.parent
 
 
@@ -27,6 +28,28 @@ def command(name: str) -> str:
     if script.name in _SCRIPTS and os.path.basename(sys.argv[0]) in _SCRIPTS and script.resolve().parent == _CHECKOUT:
         return f"python {shlex.quote(str(script))}"
     return f"{program()} {name}"
+
+
+def command_again(name: str, **values: str) -> str:
+    """Returns what to type to run a command as now, but with other values of some flags.
+
+    Args:
+        name: the command that is running; where a program of the user's calls the library instead, only `values` are named.
+        **values: by flag; "config_init_from" stands for --config.init_from.
+    """
+    flags = {flag.replace("config_", "config.", 1): value for flag, value in values.items()}
+    kept, words = [], iter(sys.argv[1:] if any(re.match("--?workdir", word) for word in sys.argv) else ())
+    for word in words:
+        flag, equals, value = word.lstrip("-").partition("=")
+        if flag in flags:
+            if not equals:
+                next(words, None)  # its value is a word of its own
+        elif flag == "config" and Path(value).parent == _CONFIGS:
+            kept.append(f"--config={Path(value).stem}")
+        else:
+            kept.append(word)
+    words = [*kept, *(f"--{flag}={value}" for flag, value in flags.items())]
+    return f"{command(name)} {shlex.join(words)}"
 
 
 def program() -> str:

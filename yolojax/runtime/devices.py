@@ -1,5 +1,6 @@
 """The mesh of devices, and arrays on their way to and from it; each process holds the rows of its own devices."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -7,7 +8,31 @@ import jax
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec, Sharding
 
-from yolojax.errors import InputError
+from yolojax.errors import InputError, first_line
+
+
+def check_devices() -> None:
+    """Refuses an environment in which JAX cannot compute; starts JAX, so that nothing is done before.
+
+    Raises:
+        InputError: JAX finds no device of the platform that JAX_PLATFORMS asks for, or may not compile.
+    """
+    settings: Any = jax.config
+    if settings.jax_disable_jit:
+        raise InputError("JAX_DISABLE_JIT is set, but these programs run compiled only; unset it")
+    try:
+        jax.devices()
+    except (RuntimeError, AssertionError) as error:  # JAX asserts that a platform which it knows has been installed
+        reason = re.sub(r"Unable to initialize backend '\w*': |\.? \(set JAX_PLATFORMS=.*\)", "", first_line(error))
+        reason = reason if str(error) else "JAX's support for it is not installed"
+        chosen = settings.jax_platforms
+        if not chosen:
+            raise InputError(f"JAX finds no device: {reason}; set JAX_PLATFORMS=cpu to compute on the CPU") from error
+        gpu = '; a GPU needs pip install -U "jax[cuda12]"' if re.search("cuda|gpu", chosen) else ""
+        raise InputError(
+            f"JAX_PLATFORMS={chosen}: there is no such device here ({reason}); set JAX_PLATFORMS=cpu to compute on the CPU, or "
+            f"unset it to let JAX choose{gpu}"
+        ) from error
 
 
 def local_rows(sharding: Sharding, batch_size: int) -> np.ndarray:

@@ -55,10 +55,11 @@ def distributed_run(options: DistributedOptions) -> Iterator[None]:
     All processes leave the block together. When one fails, all end with its message and exit status 1.
 
     Raises:
-        InputError: the options are wrong or incomplete, or JAX finds no cluster.
+        InputError: the options are wrong or incomplete, or JAX finds no cluster, or no device of the platform it is to use.
     """
     arguments = _arguments(options)
     if arguments is None:
+        _check_devices()
         yield
         return
     client = _join(arguments, options.join_seconds)
@@ -67,6 +68,7 @@ def distributed_run(options: DistributedOptions) -> Iterator[None]:
     watch.start()
     stopped = None
     try:
+        _check_devices()
         _connect()
         try:
             yield
@@ -85,6 +87,12 @@ def distributed_run(options: DistributedOptions) -> Iterator[None]:
     exit_message.disarm()
     if stopped:
         raise stopped
+
+
+def _check_devices() -> None:
+    from yolojax.runtime.devices import check_devices  # imports JAX
+
+    check_devices()
 
 
 def _arguments(options: DistributedOptions) -> dict[str, Any] | None:
@@ -208,8 +216,9 @@ def _failure(client: Any) -> str | None:
 def _fail_all(client: Any, error: BaseException) -> NoReturn:
     """Tells the other processes why this one ends, and ends it."""
     import jax
+    from jax._src import distributed  # jax.process_index needs a device
 
-    process, status = jax.process_index(), 1
+    process, status = distributed.global_state.process_id, 1
     if isinstance(error, jax.errors.JaxRuntimeError):
         # Most likely another process has ended in the middle of a joint computation.
         for _ in range(4):

@@ -1,6 +1,7 @@
 """What a training run will do, worked out from its configuration and its data before anything is written."""
 
 import dataclasses
+import importlib
 import os
 from collections.abc import Callable
 from typing import Any
@@ -97,8 +98,11 @@ def plan_run(config: Config, workdir: str | os.PathLike[str]) -> Plan:
         workdir: folder of the run, whose imported network is adopted if there is one.
 
     Raises:
-        InputError: configuration or data that cannot be used, or that differ between the processes of a distributed run.
+        InputError: configuration or data that cannot be used, or that differ between the processes of a distributed run, or
+            matplotlib cannot be loaded.
     """
+    # The report needs it after the last step; that it is missing must be known before the first.
+    importlib.import_module("yolojax.runtime.plotting")
     config, train_source = resolve(adopt_model(checked(config), workdir))
     mesh = make_mesh()
     if config.train.keep_memory and jax.default_backend() == "cpu":

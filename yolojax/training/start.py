@@ -10,7 +10,7 @@ from yolojax.data.training_data import check_training_data
 from yolojax.models import abstract_variables, count_floats, initialize
 from yolojax.runs.imported import imported_variables
 from yolojax.runs.resume import check_data, restore_newest
-from yolojax.runs.workdir import abstract_arrays, make_meta
+from yolojax.runs.workdir import abstract_arrays, make_meta, update_places
 from yolojax.runtime.console import NullOutput, Progress
 from yolojax.training.plan import Plan
 from yolojax.training.step import TrainState, create_state
@@ -29,7 +29,7 @@ class Start(NamedTuple):
         abstract: shapes, types and shardings of the state.
         meta: the meta of the checkpoint, or of a run without any step.
         data: {split: fingerprint of its records, or None}.
-        notes: lines for people: what was loaded, or could not be read.
+        notes: lines for people: what was loaded, could not be read, or has moved.
     """
 
     step: int
@@ -44,8 +44,9 @@ def start_or_resume(plan: Plan, checkpoints: "Checkpoints", workdir: str | os.Pa
     """Makes the initial state of a run, or reads that of its newest checkpoint.
 
     The cases, in order: a workdir with a checkpoint of a training run is resumed from the newest checkpoint that can be read,
-    with the same data. A workdir into which a network was imported starts at step 0 with its variables. Any other starts at
-    step 0 with random variables, even if a run began there without saving, and takes what fits from `config.init_from`.
+    with the same data, which may have been moved. A workdir into which a network was imported starts at step 0 with its
+    variables. Any other starts at step 0 with random variables, even if a run began there without saving, and takes what fits
+    from `config.init_from`.
 
     Args:
         plan: the plan of the run.
@@ -62,7 +63,9 @@ def start_or_resume(plan: Plan, checkpoints: "Checkpoints", workdir: str | os.Pa
     data = {name: source.fingerprint() for name, source in plan.sources.items()}
     if (checkpoints.steps() or [0])[-1]:
         step, state, meta, notes = restore_newest(checkpoints, abstract)
-        check_data(meta, data, plan.sources, workdir, step)
+        paths = {name: getattr(config.data, name) for name in plan.sources}
+        notes += check_data(meta, data, plan.sources, paths, workdir, step)
+        update_places(config, workdir)
         return Start(step, state, abstract, meta, data, notes)
     check_training_data(config.data, plan.sources)
     notes = []

@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from yolojax.data.images import reduced
@@ -14,6 +13,7 @@ from yolojax.draw import class_color, draw_detections
 from yolojax.evaluation.report.plots import Line, hex_color, to_svg
 from yolojax.evaluation.report.style import STYLE
 from yolojax.runtime.opencv import cv2
+from yolojax.runtime.plotting import Figure
 
 DASH = "\N{EN DASH}"
 TEXT = ' class="text"'

@@ -8,13 +8,10 @@ import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-import matplotlib
 import numpy as np
-from matplotlib.colors import LinearSegmentedColormap, to_rgb
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.patheffects import Normal, Stroke
 from numpy.typing import ArrayLike
+
+from yolojax.runtime.plotting import Figure, Line2D, LinearSegmentedColormap, Normal, Stroke, matplotlib, to_rgb
 
 INK, MUTED, RULE, ACCENT = "#1f2328", "#59636e", "#d8dee4", "#2a5d84"
 NAMED = 12  # the most lines of a plot, or rows of a matrix, that are named

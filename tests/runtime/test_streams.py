@@ -1,0 +1,53 @@
+"""Standard streams that cannot end a program; test_environment.py runs the programs with them."""
+
+import os
+import subprocess
+import sys
+
+CODE = """
+import os, sys
+from yolojax.runtime.streams import drop_stdout, outlive_readers, prepare_streams
+prepare_streams()
+{}
+"""
+
+
+def run(code, line='"$@"', **environment):
+    command = ["bash", "-c", line, "bash", sys.executable, "-W", "error", "-c", CODE.format(code)]
+    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | environment)
+    return done.stdout, done.stderr
+
+
+def test_open_streams_stay_as_they_are():
+    assert run("print('é')", PYTHONIOENCODING="utf-8") == ("é\n", "")
+
+
+def test_characters_that_stdout_cannot_encode_are_escaped():
+    assert run("print('a\\u00e9\\u732b')", PYTHONIOENCODING="ascii") == ("a\\xe9\\u732b\n", "")
+
+
+def test_files_do_not_take_the_places_of_closed_streams():
+    out, err = run("print(os.open(os.devnull, os.O_RDONLY) > 2)", '"$@" <&- 2>&-')
+    assert (out, err) == ("True\n", "")
+    out, err = run("print('dropped'); print(os.open(os.devnull, os.O_RDONLY) > 2, file=sys.stderr)", '"$@" <&- >&-')
+    assert (out, err) == ("", "True\n")
+
+
+def test_a_program_outlives_its_readers_and_says_so_once():
+    code = "outlive_readers()\nfor n in range(100_000): print(n, flush=True)\nprint('end', file=sys.stderr)"
+    out, err = run(code, '"$@" | head -n 1')
+    assert out == "0\n" and err.split("\n")[1:] == ["end", ""] and "stdout: Broken pipe; continuing without it" in err
+    assert run(code, '"$@" 2>&1 | head -n 1') == ("0\n", "")
+
+
+def test_what_was_printed_before_comes_first():
+    assert run("print(1)\noutlive_readers()\nprint(2)\nprint(3, file=sys.stderr)") == ("1\n2\n", "3\n")
+
+
+def test_streams_that_were_replaced_are_left_alone():
+    assert run("import io\nsys.stdout = mine = io.StringIO()\noutlive_readers()\nassert sys.stdout is mine") == ("", "")
+
+
+def test_dropped_output_is_no_error_at_the_end():
+    code = "try:\n  for n in range(100_000): print(n, flush=True)\nexcept BrokenPipeError: drop_stdout()\nprint('more')"
+    assert run(code, '"$@" | head -n 1') == ("0\n", "")

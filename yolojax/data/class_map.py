@@ -1,0 +1,88 @@
+"""Data whose classes are some of a network's, in another order or under other names, with the class numbers of the network."""
+
+import dataclasses
+import os
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from yolojax.data.annotations import Record
+from yolojax.data.formats.read import Annotations, read_annotations
+from yolojax.errors import InputError
+
+_NAMED = 5  # classes in a message, at most
+
+
+def parse_class_map(text: str) -> dict[str, str]:
+    """Parse "motorbike=motorcycle,truck=": names in the data and what the network calls them, "" for classes to leave out.
+
+    Raises:
+        InputError: a part has no "=", or no name before it, or a name comes twice.
+    """
+    pairs: dict[str, str] = {}
+    for part in filter(str.strip, text.split(",")):
+        name, equals, network_name = (word.strip() for word in part.partition("="))
+        if not equals or not name:
+            raise InputError(f"--class_map: {part.strip()!r} is not NAME_IN_THE_DATA=NAME_OF_THE_NETWORK")
+        if name in pairs:
+            raise InputError(f"--class_map: {name!r} comes twice")
+        pairs[name] = network_name
+    return pairs
+
+
+def read_for_classes(
+    data: str | os.PathLike[str], split: str, names: Sequence[str], class_map: Mapping[str, str]
+) -> tuple[Annotations, tuple[int, ...]]:
+    """Read a data set for a network that was trained on another one.
+
+    Args:
+        data: as for `read_annotations`.
+        split: as for `read_annotations`.
+        names: the network's class names. Data without names of its own, such as a text list, has its class numbers.
+        class_map: as `parse_class_map` returns it.
+
+    Returns:
+        The annotations with the network's names and numbers, without the boxes of classes that `class_map` leaves out, and the
+        numbers of the classes that the data knows, in order.
+
+    Raises:
+        InputError: the data cannot be read, has boxes of classes that the network lacks, or `class_map` names unknown classes.
+    """
+    try:
+        annotations = read_annotations(data, split)
+    except InputError:  # perhaps for want of names; else the same problem again
+        annotations = read_annotations(data, split, names)
+    own = annotations.names
+    if not own:
+        annotations = read_annotations(data, split, names)
+        own = annotations.names
+    unknown = [name for name in class_map if name not in own]
+    if unknown:
+        raise InputError(f"--class_map: the data has no class {_listed(unknown)}; its classes are {_listed(own)}")
+    unknown = [name for name in class_map.values() if name and name not in names]
+    if unknown:
+        raise InputError(f"--class_map: the network has no class {_listed(unknown)}; its classes are {_listed(names)}")
+    numbers = {name: number for number, name in enumerate(names)}
+    new = np.array([numbers.get(class_map.get(name, name), -1) for name in own], np.int32)
+    used = {int(number) for record in annotations.records for number in record.classes}
+    lacking = [own[number] for number in sorted(used) if new[number] < 0 and own[number] not in class_map]
+    if lacking:
+        raise InputError(
+            f"{data}: the network has no class {_listed(lacking)}; its classes are {_listed(names)}; name what they are called "
+            f'there, or nothing to leave them out: --class_map "{lacking[0]}=NAME,..."'
+        )
+    records = [_renumbered(record, new) for record in annotations.records]
+    known = tuple(sorted({int(number) for number in new if number >= 0}))
+    return Annotations(tuple(names), records, annotations.problems), known
+
+
+def _renumbered(record: Record, new: np.ndarray) -> Record:
+    classes = new[record.classes]
+    kept = classes >= 0
+    changes = {name: getattr(record, name)[kept] for name in ("boxes", "difficult", "crowd")}
+    return dataclasses.replace(record, classes=classes[kept], **changes)
+
+
+def _listed(names: Sequence[str]) -> str:
+    rest = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(map(repr, names[:_NAMED])) + rest
