@@ -117,7 +117,7 @@ def _use_lower_bits(path: str | os.PathLike, content: bytes, image: np.ndarray) 
     if deep.itemsize != 2 or deep.dtype.kind == "f" or not 0 < largest < 1 << FEWER_BITS[-1]:
         return image, None
     bits = next(bits for bits in FEWER_BITS if largest < 1 << bits)
-    return (deep >> (bits - 8)).astype(np.uint8), bits
+    return np.right_shift(deep, bits - 8).astype(np.uint8), bits
 
 
 def check_pixels(path: str | os.PathLike, height: int, width: int) -> None:
