@@ -15,17 +15,20 @@ from yolojax.data.formats.looks_like import file_looks_like, folder_looks_like
 from yolojax.data.formats.names import read_names
 from yolojax.data.formats.table import CSV
 from yolojax.data.formats.text import TEXT
+from yolojax.data.formats.text_folder import TEXT_FOLDER
 from yolojax.data.formats.voc import VOC
 from yolojax.data.formats.yolo import YOLO
 from yolojax.data.problems import Effect, OnProblem, Problem, effect_of, refuse
 from yolojax.errors import InputError
 
 # The first that recognises a file or folder reads it. The text list is last: many files could be one.
-FORMATS: dict[str, Format] = {form.name: form for form in (CVAT, VOC, DARKNET, YOLO, LABELME, COCO_FOLDER, COCO, CSV, TEXT)}
+FORMATS: dict[str, Format] = {
+    form.name: form for form in (CVAT, VOC, DARKNET, YOLO, LABELME, COCO_FOLDER, COCO, CSV, TEXT_FOLDER, TEXT)
+}
 
 _KNOWN = (
     "VOC (.xml files, as in Annotations/), YOLO (data.yaml, or labels with classes.txt), Darknet (one .data file), "
-    "COCO (.json), CSV, LabelMe (.json files), CVAT (.xml or its YOLO export) and text lists (path x1,y1,x2,y2,class ...)"
+    "COCO (.json, or a folder), CSV, LabelMe (.json files), CVAT (.xml) and text lists (path x1,y1,x2,y2,class ...)"
 )
 
 
