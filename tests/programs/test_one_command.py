@@ -89,6 +89,14 @@ def test_from_a_folder_to_a_trained_network_and_on(voc, tmp_path):
     assert f"on {count} pictures of the split 'val'" in out
     out = succeed("eval.py", "--workdir", workdir, "--split", "train")
     assert f"on {20 - count} pictures of the split 'train'" in out
+    # Data that is gone: where to name its new place.
+    voc.rename(tmp_path / "voc2")
+    status, _, err = program("-m", "yolojax", "train", "--workdir", workdir)
+    assert (
+        status == 1
+        and err.rstrip().endswith("; if the data has moved, give its new place with --data")
+        and "\n" not in err.rstrip()
+    )
 
 
 def test_missing_pictures_are_passed_over_on_request(tmp_path):

@@ -54,6 +54,8 @@ def main(arguments: list[str]) -> None:
             lines = [f"the configuration is that of the run: {os.path.join(chosen.workdir, 'config.json')}"]
             if chosen.data is not None:
                 config.data.train = os.path.abspath(chosen.data)
+            elif config.data.source != "digits":
+                _check_data_is_there(config.data.train)
             if chosen.names is not None:
                 config.data.names, config.data.class_names = os.path.abspath(chosen.names), ()
         elif chosen.data is not None:
@@ -61,3 +63,13 @@ def main(arguments: list[str]) -> None:
         if is_first():
             print("\n".join(lines), end="\n" * bool(lines), flush=True)
         train_and_evaluate(config, chosen.workdir, chosen.profile)
+
+
+def _check_data_is_there(path: str) -> None:
+    """Refuse to continue a run whose training data is no longer where it was."""
+    from yolojax.data.formats.read import split_of
+
+    try:
+        split_of(path)
+    except InputError as error:
+        raise InputError(f"{error}; if the data has moved, give its new place with --data") from error
