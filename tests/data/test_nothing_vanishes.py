@@ -121,7 +121,7 @@ def test_boxes_under_a_pixel_are_counted(form, tmp_path, capsys):
     assert status == 1 and "\n  box under a pixel (2)\n" in shown
     assert used(shown) == {"pictures": (2, "used"), "boxes": (2, "used"), "box under a pixel": (2, "left out")}
     (note,) = start(*given)
-    assert note.startswith("training: 2 boxes are narrower or lower than a pixel of their picture, the first at ")
+    assert note.startswith("training: 2 boxes narrower or lower than a pixel of their picture were left out, the first at ")
 
 
 def test_a_remark_is_no_problem(tmp_path, capsys):

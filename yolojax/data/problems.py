@@ -43,7 +43,7 @@ KINDS = {
     "label without picture": Kind(Effect.LEAVE_OUT, "label files that belong to no picture were left out"),
     "unknown picture format": Kind(Effect.LEAVE_OUT, "pictures in formats that are not read were left out"),
     "shape without box": Kind(Effect.LEAVE_OUT, "annotations that are not areas (points, lines, tags) were left out"),
-    "box under a pixel": Kind(Effect.LEAVE_OUT, "boxes are narrower or lower than a pixel of their picture"),
+    "box under a pixel": Kind(Effect.LEAVE_OUT, "boxes narrower or lower than a pixel of their picture were left out"),
     "fewer bits": Kind(Effect.REMARK, "16-bit pictures use only 12 bits or fewer and were read as such"),
     "similar class names": Kind(Effect.REMARK, "groups of class names may be one class each"),
     "picture without label": Kind(Effect.REMARK, "pictures have no annotation file and were not used"),
