@@ -7,8 +7,9 @@ import shutil
 import numpy as np
 import pytest
 
+from tests.helpers.noise_pictures import write_pictures
 from yolojax.config import Config, from_dict, to_dict
-from yolojax.data.content import chosen_for_validation, content_hashes
+from yolojax.data.content import content_hashes
 from yolojax.data.convert import convert
 from yolojax.data.images import write_image
 from yolojax.data.sources import open_split
@@ -17,17 +18,6 @@ from yolojax.errors import InputError
 NAMES = ("cat", "dog")
 FORMATS = ("text", "voc", "coco", "yolo")
 WRITTEN = {"text": "{}/all.txt", "voc": "{}:all", "coco": "{}/all.json", "yolo": "{}/data.yaml:all"}
-
-
-def write_pictures(folder, numbers, name="{}.png"):
-    """Writes small pictures of noise, each with one box, and a list all.txt of all in the folder."""
-    folder.mkdir(exist_ok=True)
-    for number in numbers:
-        noise = np.random.default_rng(number).integers(0, 256, (12, 16, 3), dtype=np.uint8)
-        write_image(folder / name.format(number), noise)
-    lines = [f"{path.name} 1,1,9,9,{place % 2}\n" for place, path in enumerate(sorted(folder.glob("*.png")))]
-    (folder / "all.txt").write_text("".join(lines))
-    return folder / "all.txt"
 
 
 def configured(train, **fields):
@@ -81,14 +71,6 @@ def test_doubles_are_on_one_side(tmp_path):
     for split in ("train", "val"):
         names = set(pictures(config, split))
         assert names == {f"copy of {name}" for name in names if "copy" not in name} | {n for n in names if "copy" not in n}
-
-
-def test_the_share_is_that_of_the_hash(tmp_path):
-    paths = [str(write_pictures(tmp_path / "in", range(60)).with_name(f"{number}.png")) for number in range(60)]
-    hashes = content_hashes(paths)
-    for share in (0.1, 0.5, 0.9):
-        assert chosen_for_validation(paths, share).tolist() == [number / 2**64 < share for number in hashes]
-    assert content_hashes([str(tmp_path / "absent.png"), paths[3]]) == [None, hashes[3]]
 
 
 @pytest.mark.parametrize("share", [1e-9, 0.2, 0.999999])
