@@ -1,11 +1,15 @@
 """Every layout in which labelled pictures lie on disk, through the programs: read, checked, split, converted and trained on."""
 
+import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.conftest import REPOSITORY
 from tests.helpers.layouts import LAYOUTS, NAMES, PICTURES
 from yolojax.data.check import find_problems, is_remark
 from yolojax.data.convert import convert
@@ -63,7 +67,7 @@ def test_check_finds_nothing_to_mend(made):
 def test_is_split(made, tmp_path):
     division = split_data(made.path, tmp_path / "out", val=0.25, test=0.25, names=names_of(made))
     parts = {split: members_of_list(tmp_path / "out" / f"{split}.txt", division.names) for split in ("train", "val", "test")}
-    assert sorted(sum(parts.values(), [])) == sorted(PICTURES) and all(parts.values())
+    assert sorted(name for members in parts.values() for name in members) == sorted(PICTURES) and all(parts.values())
     for split, members in parts.items():
         assert_same(tmp_path / "out" / f"{split}.txt", division.names, members)
 
@@ -91,3 +95,41 @@ def written_files(folder: Path, form: str) -> list[Path]:
     """What `convert` wrote, as one gives it to a program: the folder, or its files."""
     endings = {"text": "*.txt", "coco": "*.json"}
     return sorted(folder.glob(endings[form])) if form in endings else [folder]
+
+
+SMALL = (
+    "--config.model.name=yolov3_tiny", "--config.model.width=0.125", "--config.data.size=(64,64)",
+    "--config.train.epochs=1", "--config.train.batch_size=2", "--config.data.cache_gib=0",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory):
+    """Runs a command of yolojax, which must succeed; what is compiled is kept for the next. Returns what it printed."""
+    cache = tmp_path_factory.mktemp("compiled")
+    xla = " ".join(flag for flag in os.environ.get("XLA_FLAGS", "").split() if "device_count" not in flag)
+    environment = {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": xla, "JAX_COMPILATION_CACHE_DIR": str(cache)}
+    environment |= {"PYTHONPATH": str(REPOSITORY), "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
+
+    def run(*arguments):
+        command = [sys.executable, "-m", "yolojax", *map(str, arguments)]
+        done = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, timeout=1200)
+        assert done.returncode == 0 and not done.stderr, done.stderr
+        return done.stdout
+
+    return run
+
+
+@pytest.mark.slow
+def test_is_trained_on_evaluated_and_detected_in(made, tmp_path, program):
+    workdir = tmp_path / "run"
+    names = ("--names", made.names) if made.names else ()
+    out = program("train", "--workdir", workdir, "--data", made.path, *names, *SMALL)
+    assert out.startswith(f"{made.path}: recognised as {made.form}; 2 classes: ")
+    metrics = json.loads((workdir / "eval/val/metrics.json").read_text())
+    assert metrics["images"] > 0
+    assert f"on {metrics['images']} pictures of the split 'val'" in program("eval", "--workdir", workdir)
+    assert (workdir / "eval/val/report.html").stat().st_size
+    picture = sorted(made.path.parent.rglob("p0.jpg") if made.path.is_file() else made.path.rglob("p0.jpg"))[0]
+    program("detect", "--workdir", workdir, "--out", tmp_path / "found", "--score_threshold", "0.01", picture)
+    assert (tmp_path / "found/p0.jpg").is_file() and json.loads((tmp_path / "found/detections.json").read_text())
