@@ -20,6 +20,7 @@ from yolojax.errors import InputError
 
 WIDTH, HEIGHT = 64, 48
 FINE = (8.0, 6.0, 40.0, 30.0)
+SMALL = (2.0, 2.0, 12.0, 14.0)
 THIN = (20.25, 20.0, 20.75, 30.0)
 PICTURES = {"voc": "JPEGImages", "labelme": "", "darknet": "obj"}  # the folder of the pictures; images/ elsewhere
 COMPOSED = "caf\u00e9"
@@ -239,6 +240,14 @@ def overwrite(root: Path, form: str) -> None:
     write(root / FILES[form], content[form])
 
 
+def second_label(root: Path, form: str) -> None:
+    """Other boxes of a.jpg, in a second place."""
+    if form == "yolo":
+        write(root / "images/a.txt", Sample((SMALL,)).centres())
+    else:
+        WRITERS[form](root, Sample((SMALL,), stem="copy"))
+
+
 class Cell(NamedTuple):
     """What is to come of a kind of problem in a format.
 
@@ -339,6 +348,16 @@ TABLE: dict[str, dict[str, Cell | str]] = {
         **{form: Cell("other form of name", "a .txt", Sample(stem="a ")) for form in ("yolo", "darknet")},
         **{form: Cell(None, "", Sample(stem="a ")) for form in ("voc", "labelme")},  # they name their picture
         **dict.fromkeys(("coco", "text", "csv", "cvat"), ONE_FILE),
+    },
+    "two labels of one picture": {
+        "voc": Cell("two annotations", "copy.xml", change=second_label),
+        "yolo": Cell("second label", "images/a.txt", change=second_label),
+        "labelme": Cell("malformed image", "copy.json", change=second_label),
+        "cvat": Cell("malformed image", "annotations.xml:8", change=second_label),
+        "text": Cell("picture with other boxes", "list.txt:3", change=second_label, used=2),
+        "coco": Cell("picture with other boxes", "labels.json: image 2", change=second_label, used=2),
+        "csv": Cell(None, "", Sample((FINE, SMALL)), Sample((FINE,), "b", "b.jpg", "b.jpg")),  # a row is a box
+        "darknet": "its labels lie in one place",
     },
     "polygon": {
         "voc": Cell("polygon", "a.xml", Sample(raw="<object><name>cell</name><polygon><x1>8</x1><y1>6</y1><x2>40</x2><y2>6</y2>"
