@@ -152,3 +152,15 @@ def test_boxes_at_which_a_text_list_stops_are_shown_as_such(tmp_path, capsys):
     path, names = make(tmp_path, "text", [FINE, (5, 5, 5, 9)])
     status, shown = checks(path, names, capsys)
     assert status == 1 and used(shown)["box without area"] == (2, "stops")
+
+
+def test_a_picture_with_two_truths_is_not_trained_on(tmp_path, capsys):
+    path, names = make(tmp_path, "text", [FINE])
+    path.write_text(path.read_text() + "a.png 1,1,9,9,0\n")
+    status, shown = checks(path, names, capsys)
+    assert status == 1 and used(shown)["picture with other boxes"] == (1, "stops")
+    with pytest.raises(InputError, match=r"list\.txt:3: picture .*a\.png is already at .*list\.txt:1, with other boxes; "):
+        start(path, names)
+    # Pictures that are repeated to be seen more often have the same boxes.
+    path.write_text("a.png 1,1,9,9,0 2,2,9,9,0\na.png 2,2,9,9,0 1,1,9,9,0\n")
+    start(path, names)

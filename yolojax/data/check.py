@@ -13,6 +13,7 @@ from yolojax.data.plausible import (
     boxes_under_a_pixel,
     differs_from_stated,
     no_boxes,
+    same_truth,
     similar_names,
     stated_size_message,
     under_a_pixel,
@@ -64,7 +65,7 @@ def find_problems(
         earlier = first.setdefault(os.path.abspath(record.path), record)
         if earlier is not record:
             message = f"{record.source}: picture {record.path} is already at {earlier.source}; keep one, with all boxes"
-            problems.append(Problem("picture twice", message))
+            problems.append(Problem("picture twice" if same_truth(record, earlier) else "picture with other boxes", message))
     counts = _boxes_of_classes(records, names)
     if records and not counts.any():
         problems.append(Problem("no boxes", no_boxes(records)))

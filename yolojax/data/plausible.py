@@ -37,6 +37,15 @@ def no_boxes(records: Sequence[Record]) -> str:
     )
 
 
+def same_truth(record: Record, other: Record) -> bool:
+    """Whether two records of a picture have the same boxes and classes, in any order."""
+
+    def rows(each: Record) -> list[tuple[float, ...]]:
+        return sorted((*box, number) for box, number in zip(each.boxes.tolist(), each.classes.tolist(), strict=True))
+
+    return rows(record) == rows(other)
+
+
 def boxes_under_a_pixel(record: Record) -> Iterator[Problem]:
     """Yield a problem for each box that is narrower or lower than a pixel of its picture."""
     for row in np.flatnonzero(under_a_pixel(record.boxes)).tolist():

@@ -41,6 +41,7 @@ KINDS = {
     "box without area": Kind(Effect.LEAVE_OUT, "boxes without area were left out"),
     "picture twice": Kind(Effect.LEAVE_OUT, "pictures that are listed twice were used once"),
     "label without picture": Kind(Effect.LEAVE_OUT, "label files that belong to no picture were left out"),
+    "second label": Kind(Effect.LEAVE_OUT, "label files beside pictures were left out, as their labels are elsewhere"),
     "unknown picture format": Kind(Effect.LEAVE_OUT, "pictures in formats that are not read were left out"),
     "shape without box": Kind(Effect.LEAVE_OUT, "annotations that are not areas (points, lines, tags) were left out"),
     "box under a pixel": Kind(Effect.LEAVE_OUT, "boxes narrower or lower than a pixel of their picture were left out"),

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from yolojax.data.annotations import Record
 from yolojax.data.image_size import try_sizes
-from yolojax.data.plausible import boxes_under_a_pixel, differs_from_stated, no_boxes, stated_size_message, under_a_pixel
+from yolojax.data.plausible import (
+    boxes_under_a_pixel,
+    differs_from_stated,
+    no_boxes,
+    same_truth,
+    stated_size_message,
+    under_a_pixel,
+)
 from yolojax.data.sources import ListSource
 from yolojax.errors import InputError
 
@@ -22,12 +31,16 @@ def check_training_data(data: DataConfig, sources: Mapping[str, Any]) -> None:
         sources: {"train", "val"}: the sources of the splits. Those without records are not looked at.
 
     Raises:
-        InputError: the training split has no box, or none as large as a pixel, or pictures of a split do not have the size that
-            their annotations state and `data.stated_sizes` is "refuse"; the message names the first place.
+        InputError: the training split has no box, or none as large as a pixel; a split has a picture twice with different
+            boxes; or pictures of a split do not have the size that their annotations state and `data.stated_sizes` is "refuse".
+            The message names the first place.
     """
     train = sources["train"]
     if isinstance(train, ListSource):
         _check_boxes(train, _where(data, "train"))
+    for split, source in sources.items():
+        if isinstance(source, ListSource):
+            _check_one_truth(source, _where(data, split))
     if data.stated_sizes == "refuse":
         for split, source in sources.items():
             if isinstance(source, ListSource):
@@ -49,6 +62,17 @@ def _check_boxes(source: ListSource, where: str) -> None:
     if all((record.crowd | under_a_pixel(record.boxes)).all() for record in source.records):
         first = next(problem.message for record in source.records for problem in boxes_under_a_pixel(record))
         raise InputError(f"{where}: no box is as large as a pixel; {first}")
+
+
+def _check_one_truth(source: ListSource, where: str) -> None:
+    first: dict[str, Record] = {}
+    for record in source.records:
+        earlier = first.setdefault(os.path.abspath(record.path), record)
+        if earlier is not record and not same_truth(record, earlier):
+            raise InputError(
+                f"{where}: {record.source}: picture {record.path} is already at {earlier.source}, with other boxes; each would "
+                "be trained on as if the boxes of the other were not there; give it once, with all its boxes"
+            )
 
 
 def _check_sizes(source: ListSource, where: str) -> None:

@@ -1,6 +1,7 @@
 """Which label file belongs to which picture of a YOLO data set, and which belong to none."""
 
 import difflib
+import filecmp
 import os
 import unicodedata
 from collections.abc import Collection, Iterable
@@ -35,7 +36,8 @@ def find_labels(pictures: Iterable[str], roots: Iterable[Path], on_problem: OnPr
         pictures: paths of the pictures that are used.
         roots: folders that were searched for them; all labels that go with these are looked at.
         on_problem: called with "other form of name" for a label that was found so; "label without picture" for a label whose
-            picture is not on disk; "other file" for another text file among the labels; "hidden file".
+            picture is not on disk; "second label" for one beside a picture that has another, different label elsewhere; "other
+            file" for another text file among the labels; "hidden file".
 
     Returns:
         {picture: its label file} for the pictures that have one.
@@ -120,6 +122,9 @@ def _match(
             lonely.append(name)
         elif name in used:
             labels[used[name]] = str(place / label)
+            if place != folder and label in files[folder] and _is_other_label(folder / label, place / label):
+                message = f"{folder / label}: the label of {used[name]} is {place / label}, and its lines are others; keep one"
+                on_problem("second label", message)
     left = [place / name for place, names in files.items() for name in sorted(names - exact)]
     # Beside the pictures lie other text files as well.
     left = [path for path in left if path.parent != folder or looks_like_labels(path)]
@@ -130,6 +135,14 @@ def _match(
             labels[used[name]] = str(label)
             on_problem("other form of name", f"{label}: the label of {used[name]}; give both the same name")
     return [(path, lonely) for path in left]
+
+
+def _is_other_label(path: Path, used: Path) -> bool:
+    """Whether a file has the lines of a label, and not those of the label that is used."""
+    try:
+        return looks_like_labels(path) and not filecmp.cmp(path, used, shallow=False)
+    except OSError:
+        return True  # the label that is used is reported when it is read
 
 
 def _alike(labels: Iterable[Path], pictures: Iterable[str]) -> list[tuple[Path, str]]:
