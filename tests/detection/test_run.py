@@ -92,7 +92,7 @@ def test_sources_without_pictures_are_named(folder):
         with pytest.raises(InputError) as caught:
             find_sources([str(folder), source])
         assert str(caught.value) == f"{source}: there is no such picture or folder"
-    with pytest.raises(InputError, match=r"folder\.png: no pictures or videos in this folder \(\.bmp, \.jpeg, "):
+    with pytest.raises(InputError, match=r"folder\.png: no pictures or videos in this folder \(\.avif, \.bmp, "):
         find_sources([folder / "folder.png"])
 
 

@@ -20,6 +20,8 @@ _TOO_MANY = (
     f"more than {MOST_PIXELS:,} pixels are not read; make the picture smaller, or, if it is meant to be this large, raise the "
     "environment variable OPENCV_IO_MAX_IMAGE_PIXELS"
 )
+# The extensions with which drawings are written; OpenCV writes these in colour.
+WRITTEN_ENDINGS = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
 # The extensions by which pictures are found in a folder.
 ENDINGS = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".bmp", ".dib", ".webp", ".tif", ".tiff", ".gif", ".avif", ".jp2"}

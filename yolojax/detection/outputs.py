@@ -14,7 +14,7 @@ from typing import Self
 import numpy as np
 
 from yolojax.data.formats.yolo import label_path
-from yolojax.data.images import ENDINGS, write_image
+from yolojax.data.images import WRITTEN_ENDINGS, write_image
 from yolojax.data.video import VideoFile
 from yolojax.draw import draw_detections
 from yolojax.errors import InputError
@@ -70,7 +70,7 @@ class Outputs:
             InputError: an output would overwrite one of the sources.
         """
         if path not in self._names:
-            writable = ending or path.suffix.lower() in ENDINGS
+            writable = ending or path.suffix.lower() in WRITTEN_ENDINGS
             stem, suffix = (path.stem, ending or path.suffix) if writable else (path.name, ".png")
             drawn = self._free(self.out, stem, suffix) if self._draw else None
             # a.jpg and a.png would both have their labels in a.txt: one gets another name.
