@@ -418,7 +418,8 @@ CELLS = [
 
 
 def test_every_format_is_in_every_row():
-    assert {recognised for recognised in FORMATS if recognised != "coco folder"} == set(WRITERS)
+    # Folders of COCO files and of text lists are read by the readers of these files.
+    assert set(FORMATS) - {"coco folder", "text folder"} == set(WRITERS)
     for kind, row in TABLE.items():
         assert set(row) == set(WRITERS), kind
 
