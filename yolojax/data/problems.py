@@ -41,6 +41,7 @@ KINDS = {
     "box without area": Kind(Effect.LEAVE_OUT, "boxes without area were left out"),
     "picture twice": Kind(Effect.LEAVE_OUT, "pictures that are listed twice were used once"),
     "label without picture": Kind(Effect.LEAVE_OUT, "label files that belong to no picture were left out"),
+    "label beside list": Kind(Effect.LEAVE_OUT, "label files were left out, as their list has boxes for other pictures"),
     "second label": Kind(Effect.LEAVE_OUT, "label files beside pictures were left out, as their labels are elsewhere"),
     "unknown picture format": Kind(Effect.LEAVE_OUT, "pictures in formats that are not read were left out"),
     "shape without box": Kind(Effect.LEAVE_OUT, "annotations that are not areas (points, lines, tags) were left out"),

@@ -91,3 +91,17 @@ def test_a_names_file_beside_the_list_is_pointed_at(tmp_path):
     write(tmp_path / "obj.names", "cell\n")
     with pytest.raises(InputError, match=rf"config\.data\.names\), perhaps {tmp_path}/obj\.names$"):
         read_annotations(path)
+
+
+def test_label_files_of_pictures_without_boxes_in_a_list_of_boxes_are_said(tmp_path):
+    for name in ("a", "b", "c"):
+        picture(tmp_path / f"images/{name}.png")
+    (tmp_path / "labels").mkdir()
+    (tmp_path / "labels/b.txt").write_text("0 0.5 0.5 0.2 0.2\n")
+    (tmp_path / "labels/c.txt").write_text("")
+    path = tmp_path / "list.txt"
+    path.write_text("images/a.png 1,2,30,20,0\nimages/b.png\nimages/c.png\n")
+    _, records, problems = read_annotations(path, names=("cat",))
+    assert [len(record.boxes) for record in records] == [1, 0, 0]
+    message = f"{path}:2: no boxes here, but in {tmp_path / 'labels/b.txt'}, which is not read; write them into the list"
+    assert problems == [("label beside list", message)]

@@ -19,6 +19,7 @@ from yolojax.data.formats.links import relative_path
 from yolojax.data.formats.looks_like import file_looks_like
 from yolojax.data.formats.names import write_names
 from yolojax.data.formats.starts import Start, starts
+from yolojax.data.formats.yolo_labels import looks_like_labels
 from yolojax.data.lines import read_lines
 from yolojax.data.problems import Effect, OnProblem, effect_of, refuse
 from yolojax.errors import InputError
@@ -46,9 +47,9 @@ def read_text_list(path: str | os.PathLike[str], names: Sequence[str], on_proble
         path: the list.
         names: the class names, which bound the class numbers.
         on_problem: called for each malformed, inverted or empty box, class without a name, missing picture, picture that is
-            found under another form of its name, and line that is not UTF-8, and if boxes are read from label files. If it
-            returns, the box or the line is left out and the picture is kept. None: the first one that stops a training is an
-            InputError.
+            found under another form of its name, and line that is not UTF-8; if boxes are read from label files; and for each
+            label file that is not read because other lines have boxes. If it returns, the box or the line is left out and the
+            picture is kept. None: the first one that stops a training is an InputError.
 
     Returns:
         A record for each picture, in order.
@@ -73,6 +74,9 @@ def read_text_list(path: str | os.PathLike[str], names: Sequence[str], on_proble
     if not values and (labels := labels_of_list(paths, path, on_problem)):
         on_problem("boxes in label files", f"{path}: no line has a box; they were read from the label files of the pictures")
         return read_label_files(_once(paths, sources, on_problem), labels, len(names), on_problem)
+    _report_labels(
+        {picture: source for picture, source, n in zip(paths, sources, counts, strict=True) if not n}, path, on_problem
+    )
     # All boxes in one table: checking them picture by picture would take several times as long.
     table = np.array(values).reshape(-1, 5)
     ends = np.cumsum(counts)
@@ -84,6 +88,14 @@ def read_text_list(path: str | os.PathLike[str], names: Sequence[str], on_proble
         Record(picture, boxes[start:end], classes[start:end], source)
         for picture, start, end, source in zip(paths, starts.tolist(), ends.tolist(), sources, strict=True)
     ]
+
+
+def _report_labels(pictures: Mapping[str, str], path: str | os.PathLike[str], on_problem: OnProblem) -> None:
+    """Report label files with boxes of pictures, {path: file and line}, that have none in a list of boxes."""
+    for picture, label in labels_of_list(pictures, path, lambda kind, message: None).items():
+        if looks_like_labels(label):
+            message = f"{pictures[picture]}: no boxes here, but in {label}, which is not read; write them into the list"
+            on_problem("label beside list", message)
 
 
 def write_text_list(path: Path, records: Sequence[Record], file_names: Sequence[str]) -> None:
