@@ -71,12 +71,12 @@ def test_polygons_in_label_files(tmp_path):
     assert kinds == ["polygon", "boxes in label files"] or kinds == ["boxes in label files", "polygon"]
 
 
-def test_a_list_with_boxes_does_not_look_at_label_files(tmp_path):
+def test_a_list_with_boxes_does_not_read_label_files_and_says_so(tmp_path):
     for name in "ab":
         picture(tmp_path / f"{name}.jpg")
         write(tmp_path / f"{name}.txt", LABEL)
     records, kinds = read(write(tmp_path / "train.txt", "a.jpg 1,2,30,40,1\nb.jpg\n"))
-    assert [record.boxes.tolist() for record in records] == [[[1, 2, 30, 40]], []] and kinds == []
+    assert [record.boxes.tolist() for record in records] == [[[1, 2, 30, 40]], []] and kinds == ["label beside list"]
 
 
 @pytest.mark.parametrize("name", ["list.txt", "a.txt"])
