@@ -3,7 +3,7 @@
 import os
 import struct
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import BinaryIO
 
 import numpy as np
@@ -16,7 +16,7 @@ from yolojax.data.images import check_pixels, read_image, read_image_and_bits
 from yolojax.data.problems import OnProblem
 from yolojax.errors import InputError
 from yolojax.runtime.files import open_regular
-from yolojax.runtime.threads import thread_pool
+from yolojax.runtime.threads import thread_pool, worker_count
 
 # If a JPEG's frame header comes later than this (behind large thumbnails), the picture is read whole.
 _HEAD = 1 << 18
@@ -53,6 +53,27 @@ def try_sizes(records: Sequence[Record]) -> list[tuple[int, int] | InputError]:
         whose message names the record's source.
     """
     return _measure(records, read_size)
+
+
+def sizes_by_path(paths: Iterable[str]) -> dict[str, tuple[int, int] | None]:
+    """Read the size of each picture from its header.
+
+    Args:
+        paths: the files.
+
+    Returns:
+        {path: (height, width) in pixels, upright}; None for a file that is missing or is not a picture.
+    """
+
+    def size(path: str) -> tuple[int, int] | None:
+        try:
+            return read_size(path)
+        except InputError:
+            return None
+
+    paths = list(paths)
+    with thread_pool(worker_count(), "yolojax-sizes") as pool:
+        return dict(zip(paths, pool.map(size, paths), strict=True))
 
 
 def try_pictures(

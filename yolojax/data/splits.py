@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from yolojax.data.content import chosen_for_validation
@@ -89,7 +90,12 @@ def _split_in(path: str, split: str) -> str | None:
     available = () if split_of(path)[1] else splits(path)
     if not available and split == "train":
         return None
-    return next((name for name in (split, *available) if name in available and standard_split(name) == split), split)
+    return _spelling(available, split) or split
+
+
+def _spelling(available: Sequence[str], split: str) -> str | None:
+    """The one of the splits that is meant by a standard name, that name itself first; None if there is none."""
+    return next((name for name in (split, *available) if name in available and standard_split(name) == split), None)
 
 
 def _own_split(data: DataConfig, split: str) -> str:
@@ -98,7 +104,7 @@ def _own_split(data: DataConfig, split: str) -> str:
         return ""
     path, chosen = split_of(data.train)
     available = splits(path) if standard_split(chosen or "train") == "train" else ()
-    name = next((name for name in (split, *available) if name in available and standard_split(name) == split), None)
+    name = _spelling(available, split)
     return f"{path}:{name}" if name else ""
 
 

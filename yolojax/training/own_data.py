@@ -9,12 +9,11 @@ from yolojax.config import Config
 from yolojax.data.anchors import anchor_fit, find_anchors, network_boxes
 from yolojax.data.annotations import Record
 from yolojax.data.formats.read import recognise, split_of
-from yolojax.data.image_size import read_size
+from yolojax.data.image_size import try_sizes
 from yolojax.data.sources import open_split
 from yolojax.errors import InputError
 from yolojax.models import build_grid
 from yolojax.runs.imported import is_imported
-from yolojax.runtime.threads import thread_pool, worker_count
 
 GOOD_RECALL = 0.98
 """Best possible recall from which the published anchors are kept."""
@@ -99,17 +98,6 @@ def _choose_anchors(config: Config, records: Sequence[Record], *, fixed: bool) -
 
 def _boxes(records: Sequence[Record], size: tuple[int, int]) -> np.ndarray:
     """(n, 4) xyxy in pixels of the input: the boxes of those pictures whose size can be read."""
-    pool = thread_pool(worker_count(), "yolojax-sizes")
-    try:
-        sizes = list(pool.map(_size_or_none, [record.path for record in records]))
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-    measured = [(record, size) for record, size in zip(records, sizes, strict=True) if size]
-    return network_boxes([record for record, _ in measured], [size for _, size in measured], size)
-
-
-def _size_or_none(path: str) -> tuple[int, int] | None:
-    try:
-        return read_size(path)
-    except InputError:
-        return None
+    sizes = zip(records, try_sizes(records), strict=True)
+    measured = [(record, original) for record, original in sizes if not isinstance(original, InputError)]
+    return network_boxes([record for record, _ in measured], [original for _, original in measured], size)

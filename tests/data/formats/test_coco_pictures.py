@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from yolojax.data.formats.coco_pictures import find_pictures, picture_folders, split_word
+from yolojax.data.formats.coco_pictures import find_pictures, picture_folders
+from yolojax.data.formats.find import split_of_name
 
 
 @pytest.fixture
@@ -135,4 +136,4 @@ def test_two_years_are_two_splits(tmp_path):
      ("result", None), ("testing 2", "test"), ("latest", None)],
 )  # fmt: skip
 def test_words_for_splits(name, split):
-    assert split_word(name) == split
+    assert split_of_name(name) == split

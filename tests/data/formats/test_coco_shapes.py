@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pycocotools import mask as coco_mask
 
-from yolojax.data.formats.coco_shapes import box_around, decode_counts, mask_box, rotated_box
+from yolojax.data.formats.coco_shapes import box_around, decode_counts, mask_box
+from yolojax.data.formats.shapes import around_rotated
 
 BITMAPS = st.tuples(st.integers(1, 7), st.integers(1, 7)).flatmap(
     lambda size: st.lists(st.booleans(), min_size=size[0] * size[1], max_size=size[0] * size[1]).map(
@@ -177,9 +178,11 @@ def test_rotated_boxes(x, y, width, height, degrees):
         turned_x, turned_y = dx * math.cos(angle) - dy * math.sin(angle), dx * math.sin(angle) + dy * math.cos(angle)
         corners.append((x + width / 2 + turned_x, y + height / 2 + turned_y))
     xs, ys = zip(*corners, strict=True)
-    np.testing.assert_allclose(rotated_box(x, y, width, height, degrees), (min(xs), min(ys), max(xs), max(ys)), atol=1e-6)
+    np.testing.assert_allclose(
+        around_rotated((x, y, x + width, y + height), degrees), (min(xs), min(ys), max(xs), max(ys)), atol=1e-6
+    )
 
 
 def test_quarter_turns_are_exact():
-    assert rotated_box(10, 20, 40, 8, 90) == rotated_box(10, 20, 40, 8, 270) == (26, 4, 34, 44)
-    assert rotated_box(10, 20, 40, 8, 180) == rotated_box(10, 20, 40, 8, 360) == (10, 20, 50, 28)
+    assert around_rotated((10, 20, 50, 28), 90) == around_rotated((10, 20, 50, 28), 270) == (26, 4, 34, 44)
+    assert around_rotated((10, 20, 50, 28), 180) == around_rotated((10, 20, 50, 28), 360) == (10, 20, 50, 28)

@@ -3,7 +3,8 @@
 import pytest
 
 from tests.helpers.reading import write, write_pictures
-from yolojax.data.formats.locate import locate_pictures, picture_folders, split_of_name
+from yolojax.data.formats.find import split_of_name
+from yolojax.data.formats.locate import locate_pictures, picture_folders
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,7 @@ from typing import Any
 
 from yolojax.data.formats.coco_values import is_number
 from yolojax.data.formats.find import walk
-from yolojax.data.image_size import read_size
-from yolojax.errors import InputError
-from yolojax.runtime.threads import thread_pool, worker_count
+from yolojax.data.image_size import sizes_by_path
 
 FIFTYONE_BEGINNING = re.compile(rb'\s*\{\s*(?:"classes"\s*:\s*\[[^{}\[\]]*\]\s*,\s*)?"labels"\s*:\s*\{\s*"')
 """How a file begins that `is_fiftyone` recognises, unless it is empty."""
@@ -42,13 +40,13 @@ def fiftyone_to_coco(path: Path, content: Mapping[str, Any]) -> dict[str, list[A
     classes: list[Any] = list(content.get("classes") or [])
     names = _file_names(path.parent / "data")
     files: dict[str, str] = {key: names[key] if key in names else key for key in content["labels"]}
-    with thread_pool(worker_count(), "sizes") as pool:
-        sizes = dict(zip(files, pool.map(_size_or_none, (path.parent / "data" / name for name in files.values())), strict=True))
+    paths = {key: str(path.parent / "data" / name) for key, name in files.items()}
+    sizes = sizes_by_path(paths.values())
     images, annotations = [], []
     for key, labels in content["labels"].items():
         image = {"id": key, "file_name": f"data/{files[key]}"}
         images.append(image)
-        if (size := sizes[key]) is None:
+        if (size := sizes[paths[key]]) is None:
             continue
         annotations += _annotations(key, labels, size, classes)
     categories = [{"id": number, "name": name} for number, name in enumerate(classes)]
@@ -93,10 +91,3 @@ def _file_names(folder: Path) -> dict[str, str]:
         if names.setdefault(os.path.splitext(name)[0], name) != name:
             twice.add(os.path.splitext(name)[0])
     return {key: name for key, name in names.items() if key not in twice}
-
-
-def _size_or_none(picture: Path) -> tuple[int, int] | None:
-    try:
-        return read_size(picture)
-    except InputError:
-        return None

@@ -5,8 +5,7 @@ import os
 from pathlib import Path
 
 from yolojax.data.formats.coco_file import is_coco
-from yolojax.data.formats.coco_pictures import split_word
-from yolojax.data.formats.find import is_hidden, standard_split
+from yolojax.data.formats.find import is_hidden, split_of_name, standard_split
 
 _DETECTION = "instances_"
 # Of the same pictures, but not their boxes.
@@ -79,7 +78,7 @@ def _only_file(folder: Path) -> list[Path]:
 
 
 def _name_splits(files: list[tuple[str, Path]]) -> dict[str, Path]:
-    words = [split_word(name) for name, _ in files]
+    words = [split_of_name(name) for name, _ in files]
     counts = collections.Counter(words)
     splits: dict[str, Path] = {}
     for word, (name, file) in zip(words, files, strict=True):

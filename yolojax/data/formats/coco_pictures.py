@@ -2,12 +2,11 @@
 
 import collections
 import os
-import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from yolojax.data.formats.find import find_file, standard_split, walk
+from yolojax.data.formats.find import find_file, split_of_name, walk
 from yolojax.data.problems import OnProblem
 
 _ANNOTATION_FOLDERS = ("annotations", "annotation", "annots", "labels")
@@ -69,15 +68,9 @@ def picture_folders(path: Path) -> list[Path]:
     return [folders[0], *dict.fromkeys(folder for folder in folders[1:] if folder.is_dir() and folder != folders[0])]
 
 
-def split_word(name: str) -> str | None:
-    """The split that a word of a name stands for, whatever else is in it: "val" for "instances_val2017" and "bccd-valid"."""
-    splits = {split for word in re.split(r"[^A-Za-z]+", name) if (split := standard_split(word))}
-    return splits.pop() if len(splits) == 1 else None
-
-
 def _subset_folders(base: Path, subset: str) -> list[Path]:
     """The folder of a split in another folder: by its name, or without its year, or in another spelling."""
-    split = split_word(subset)
+    split = split_of_name(subset)
     names = [subset]
     if split:
         try:
@@ -86,7 +79,7 @@ def _subset_folders(base: Path, subset: str) -> list[Path]:
             listed = []
         # train2014 and train2017 are two splits.
         dated = any(map(str.isdigit, subset))
-        names += [name for name in listed if split_word(name) == split and not (dated and any(map(str.isdigit, name)))]
+        names += [name for name in listed if split_of_name(name) == split and not (dated and any(map(str.isdigit, name)))]
     return [base / name for name in dict.fromkeys(names) if name]
 
 

@@ -5,9 +5,10 @@ import reprlib
 from collections.abc import Mapping
 from typing import Any
 
-from yolojax.data.formats.coco_shapes import box_around, rotated_box
+from yolojax.data.formats.coco_shapes import box_around
 from yolojax.data.formats.coco_values import category_id_field, id_field, is_number, list_field
 from yolojax.data.formats.rows import Row
+from yolojax.data.formats.shapes import around_rotated
 from yolojax.data.problems import OnProblem
 
 _Corners = tuple[float, float, float, float]
@@ -109,7 +110,7 @@ def _corners_of_box(annotation: Mapping[str, Any], box: list[Any], where: str, o
     if not -1e6 < rotation < 1e6:
         return on_problem("malformed box", f"{where}: the rotation {rotation!r} is not an angle in degrees")
     on_problem("rotated box", f"{where}: turned by {rotation:g} degrees; the upright box around it is taken")
-    return rotated_box(x, y, width, height, rotation)
+    return around_rotated((x, y, x + width, y + height), rotation)
 
 
 def _is_drawn_upright(annotation: Mapping[str, Any], corners: _Corners) -> bool:

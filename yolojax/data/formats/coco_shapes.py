@@ -1,6 +1,5 @@
 """Boxes around the shapes of a COCO annotation: polygons, masks (run-length encoded) and rotated boxes."""
 
-import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -118,29 +117,6 @@ def mask_box(counts: np.ndarray, height: int, width: int) -> tuple[float, float,
     top = np.where(whole, 0, first % height)
     bottom = np.where(whole, height - 1, last % height)
     return float(left.min()), float(top.min()), float(right.max() + 1), float(bottom.max() + 1)
-
-
-def rotated_box(x: float, y: float, width: float, height: float, degrees: float) -> tuple[float, float, float, float]:
-    """Turn a box about its centre and find the upright box around it.
-
-    Args:
-        x: left edge in pixels.
-        y: upper edge in pixels.
-        width: width in pixels.
-        height: height in pixels.
-        degrees: the angle; the direction does not matter.
-
-    Returns:
-        x1, y1, x2, y2 in pixels.
-    """
-    # Multiples of 90 degrees are exact.
-    quarters, rest = divmod(degrees, 90)
-    if quarters % 2:
-        x, y, width, height = x + (width - height) / 2, y + (height - width) / 2, height, width
-    cosine, sine = math.cos(math.radians(rest)), math.sin(math.radians(rest))
-    half_width, half_height = (width * cosine + height * sine) / 2, (width * sine + height * cosine) / 2
-    centre_x, centre_y = x + width / 2, y + height / 2
-    return centre_x - half_width, centre_y - half_height, centre_x + half_width, centre_y + half_height
 
 
 def _points(segmentation: Any) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Finding pictures on disk: under another form of their name, and in folders."""
 
 import os
+import re
 import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,6 +46,12 @@ def find_file(path: str | os.PathLike[str], where: str, on_problem: OnProblem) -
 def standard_split(name: str) -> str | None:
     """The split that a folder's or list's name stands for, as "val" for Valid: "train", "val", "test", or None."""
     return next((split for split, spellings in _SPLITS.items() if name.lower() in spellings), None)
+
+
+def split_of_name(name: str) -> str | None:
+    """The split that a word of a name stands for, as "val" for instances_val2017 or bccd-valid; None if none or two do."""
+    named = {split for word in re.split(r"[^A-Za-z]+", name) if (split := standard_split(word))}
+    return named.pop() if len(named) == 1 else None
 
 
 def is_hidden(path: str | os.PathLike[str]) -> bool:

@@ -2,15 +2,13 @@
 
 import os
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 
 from yolojax.data.annotations import Record
 from yolojax.data.formats.rows import make_record
 from yolojax.data.formats.yolo_labels import read_labels
 from yolojax.data.formats.yolo_pairs import find_labels
-from yolojax.data.image_size import read_size
+from yolojax.data.image_size import sizes_by_path
 from yolojax.data.problems import OnProblem
-from yolojax.errors import InputError
 
 
 def labels_of_list(pictures: Iterable[str], listed_in: str | os.PathLike[str], on_problem: OnProblem) -> dict[str, str]:
@@ -43,8 +41,7 @@ def read_label_files(
     Returns:
         A record for each picture, in order.
     """
-    with ThreadPoolExecutor() as pool:
-        sizes = dict(zip(labels, pool.map(_size_or_none, labels), strict=True))
+    sizes = sizes_by_path(labels)
     records = []
     for picture, where in pictures.items():
         label, size = labels.get(picture), sizes.get(picture)
@@ -52,10 +49,3 @@ def read_label_files(
         rows = list(read_labels(label, size or (1, 1), range(num_names), on_problem)) if label else []
         records.append(make_record(picture, label or where, rows if size else (), on_problem))
     return records
-
-
-def _size_or_none(picture: str) -> tuple[int, int] | None:
-    try:
-        return read_size(picture)
-    except InputError:
-        return None

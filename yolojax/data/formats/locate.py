@@ -5,15 +5,9 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from yolojax.data.formats.find import find_file, is_hidden, standard_split
+from yolojax.data.formats.find import find_file, is_hidden, split_of_name, standard_split
 from yolojax.data.images import ENDINGS
 from yolojax.data.problems import OnProblem
-
-
-def split_of_name(name: str) -> str | None:
-    """The split that a file's name stands for, as "train" for train_labels.csv or "val" for valid; None if there is no such."""
-    named = {split for part in re.split(r"[^a-z]+", name.lower()) if (split := standard_split(part))}
-    return named.pop() if len(named) == 1 else None
 
 
 def folders_in(folder: Path) -> list[Path]:

@@ -30,9 +30,13 @@ def around_rotated(corners: Corners, degrees: float) -> Corners:
         x1, y1, x2, y2.
     """
     x1, y1, x2, y2 = corners
-    cos, sin = abs(math.cos(math.radians(degrees))), abs(math.sin(math.radians(degrees)))
     half_width, half_height = (x2 - x1) / 2, (y2 - y1) / 2
     x, y = (x1 + x2) / 2, (y1 + y2) / 2
+    # Multiples of 90 degrees are exact.
+    quarters, rest = divmod(degrees, 90)
+    if quarters % 2:
+        half_width, half_height = half_height, half_width
+    cos, sin = math.cos(math.radians(rest)), math.sin(math.radians(rest))
     across, down = half_width * cos + half_height * sin, half_width * sin + half_height * cos
     return x - across, y - down, x + across, y + down
 

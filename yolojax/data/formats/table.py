@@ -9,18 +9,17 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from yolojax.data.annotations import LARGEST, Record
-from yolojax.data.formats.find import standard_split
+from yolojax.data.formats.find import split_of_name, standard_split
 from yolojax.data.formats.format import Format, NamesAndRecords
-from yolojax.data.formats.locate import files_in, folders_in, locate_pictures, picture_folders, split_of_name
+from yolojax.data.formats.locate import files_in, folders_in, locate_pictures, picture_folders
 from yolojax.data.formats.rows import Row, make_record
 from yolojax.data.formats.table_classes import display_names, listed_classes
 from yolojax.data.formats.table_columns import LOOKED_FOR, Boxes, Cells, Columns, is_number, is_whole, split_cells, understand
 from yolojax.data.formats.via import class_attribute, is_empty, region_box, region_class
-from yolojax.data.image_size import read_size
+from yolojax.data.image_size import sizes_by_path
 from yolojax.data.lines import read_lines
 from yolojax.data.problems import OnProblem
 from yolojax.errors import InputError
@@ -200,7 +199,8 @@ def _records(table: _Table, numbers: Mapping[str, int], on_problem: OnProblem) -
     if not named:
         on_problem("no pictures", f"{table.path}: the file has no rows; {LOOKED_FOR}")
     pictures = locate_pictures(named, picture_folders(table.path), on_problem)
-    scales = _sizes(pictures) if table.columns.boxes is Boxes.FRACTIONS else {}
+    sizes = sizes_by_path(pictures.values()) if table.columns.boxes is Boxes.FRACTIONS else {}
+    scales = {name: sizes[path] for name, path in pictures.items() if sizes}
     rows: dict[str, list[Row]] = {name: [] for name in named}
     stated: dict[str, tuple[int, int]] = {}
     for cells, label in zip(table.rows, table.labels, strict=True):
@@ -279,17 +279,6 @@ def _state_size(table: _Table, cells: Cells, stated: dict[str, tuple[int, int]],
         other = stated[name]
         message = f"{where}: {name} is {width} wide and {height} high here, but {other[1]} and {other[0]} before; correct one"
         on_problem("malformed image", message)
-
-
-def _sizes(pictures: Mapping[str, str]) -> dict[str, tuple[int, int] | None]:
-    def size(path: str) -> tuple[int, int] | None:
-        try:
-            return read_size(path)
-        except InputError:
-            return None
-
-    with ThreadPoolExecutor() as pool:
-        return dict(zip(pictures, pool.map(size, pictures.values()), strict=True))
 
 
 def _same_boxes(one: Record, other: Record) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from yolojax.data.formats.rows import Row
+from yolojax.data.formats.shapes import around_points, around_rotated
 from yolojax.data.formats.voc_xml import Element
 from yolojax.data.problems import OnProblem
 
@@ -190,9 +191,7 @@ def _around_rotated(shape: Element, path: Path, on_problem: OnProblem) -> _Corne
     if not abs(angle) <= 2 * math.pi:
         return on_problem("malformed box", f"{path}:{shape.line}: the angle {angle:g} is not in radians")
     on_problem("rotated box", f"{path}:{shape.line}: a rotated box")
-    cos, sin = abs(math.cos(angle)), abs(math.sin(angle))
-    half_width, half_height = (width * cos + height * sin) / 2, (width * sin + height * cos) / 2
-    return x - half_width, y - half_height, x + half_width, y + half_height
+    return around_rotated((x - width / 2, y - height / 2, x + width / 2, y + height / 2), math.degrees(angle))
 
 
 def _around_polygon(shape: Element, path: Path, on_problem: OnProblem) -> _Corners | None:
@@ -207,5 +206,4 @@ def _around_polygon(shape: Element, path: Path, on_problem: OnProblem) -> _Corne
     if len(sides[0]) != len(sides[1]) or len(sides[0]) < 2:
         return on_problem("malformed box", f"{path}:{shape.line}: the polygon has {len(sides[0])} x and {len(sides[1])} y")
     on_problem("polygon", f"{path}:{shape.line}: a polygon")
-    (xs, ys) = sides
-    return min(xs), min(ys), max(xs), max(ys)
+    return around_points(list(zip(*sides, strict=True)))

@@ -7,7 +7,6 @@ and height, in labels/ where the picture is in images/.
 import itertools
 import os
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +21,7 @@ from yolojax.data.formats.rows import Row, make_record
 from yolojax.data.formats.yolo_labels import looks_like_labels, read_labels, report_keypoints
 from yolojax.data.formats.yolo_layouts import is_yolo
 from yolojax.data.formats.yolo_pairs import find_labels, label_folder
-from yolojax.data.image_size import read_size
+from yolojax.data.image_size import sizes_by_path
 from yolojax.data.problems import OnProblem
 from yolojax.errors import InputError
 
@@ -64,8 +63,7 @@ def read_yolo(
     labelled = [picture for picture in pictures if picture in labels]
     if not keypoint_values:
         report_keypoints(labels.values(), on_problem)
-    with ThreadPoolExecutor() as pool:
-        sizes = dict(zip(labelled, pool.map(_size_or_none, labelled), strict=True))
+    sizes = sizes_by_path(labelled)
     records = []
     for picture, named_at in pictures.items():
         rows: list[Row] = []
@@ -128,13 +126,6 @@ def _class_numbers(data: DataYaml, names: Sequence[str] | None, on_problem: OnPr
         on_problem("number of classes", f"{data.path}: nc is {count!r}, but there are {len(names)} names; correct one")
     # By name where the names are the same, else by number.
     return names, [names.index(name) for name in own] if own and set(own) == set(names) else range(len(names))
-
-
-def _size_or_none(picture: str) -> tuple[int, int] | None:
-    try:
-        return read_size(picture)
-    except InputError:
-        return None
 
 
 def _report_background(data: DataYaml, pictures: Sequence[str], labels: Mapping[str, str], on_problem: OnProblem) -> None:
