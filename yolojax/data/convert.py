@@ -52,8 +52,7 @@ def convert(
     if write is None:
         raise InputError(f"{to}: is read, but not written; the formats to write are {', '.join(WRITTEN)}")
     out = Path(out)
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise InputError(f"{out}: exists and is not an empty folder; give a new one")
+    check_new(out)
     class_names, parts, lines = _read(data, split, names, out)
     records = {record.path: record for part in parts.values() for record in part}
     for path in records:
@@ -129,6 +128,16 @@ def _check_one_file(part: str, path: str, named_after: dict[str, str]) -> None:
 
 def _describe(part: str, records: Sequence[Record]) -> str:
     return f"{part}: {len(records)} pictures, {sum(len(record.boxes) for record in records)} boxes"
+
+
+def check_new(out: Path) -> None:
+    """Refuse an output that exists, unless it is an empty folder.
+
+    Raises:
+        InputError: it is a file, or a folder that holds something.
+    """
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise InputError(f"{out}: exists and is not an empty folder; give a new one")
 
 
 def losses(records: Collection[Record], form: Format) -> list[str]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from yolojax.data.annotations import Record
 from yolojax.data.content import content_hashes
-from yolojax.data.convert import losses, without_crowd
+from yolojax.data.convert import check_new, losses, without_crowd
 from yolojax.data.formats.links import relative_path
 from yolojax.data.formats.names import check_names, write_names
 from yolojax.data.formats.read import FORMATS, read_annotations
@@ -72,8 +72,7 @@ def split_data(
     """
     _check_numbers(val, test, seed)
     out = Path(out)
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise InputError(f"{out}: exists and is not an empty folder; give a new one")
+    check_new(out)
     annotations = read_annotations(data, names=names)
     class_names = check_names(annotations.names, os.fspath(data))
     records = [without_crowd(record) for record in annotations.records]

@@ -60,6 +60,19 @@ def is_hidden(path: str | os.PathLike[str]) -> bool:
     return name.startswith(".") or name.lower() in _HIDDEN
 
 
+def visible_names(folder: str | os.PathLike[str]) -> list[str]:
+    """The names in a folder, sorted, without hidden ones; none where it cannot be read."""
+    try:
+        return sorted(name for name in os.listdir(folder) if not is_hidden(name))
+    except (OSError, ValueError):
+        return []
+
+
+def folders_in(folder: Path) -> list[Path]:
+    """The folders directly in a folder that are not hidden, sorted; none where it cannot be read."""
+    return [folder / name for name in visible_names(folder) if os.path.isdir(folder / name)]
+
+
 def walk(folder: str | os.PathLike[str], on_problem: OnProblem, *, into: bool = True) -> Iterator[Path]:
     """List the files in a folder and its folders, linked ones as well, in order; each real folder once.
 

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any, TypeGuard
 
 from yolojax.data.annotations import Record
-from yolojax.data.formats.find import find_file, standard_split, walk
+from yolojax.data.formats.find import find_file, folders_in, standard_split, walk
 from yolojax.data.formats.format import Format, NamesAndRecords
-from yolojax.data.formats.locate import files_in, folders_in
+from yolojax.data.formats.locate import files_in
 from yolojax.data.formats.rows import Row, make_record
 from yolojax.data.formats.shapes import Corners, around_ellipse, around_points
 from yolojax.data.images import ENDINGS

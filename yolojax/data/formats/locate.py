@@ -5,27 +5,14 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from yolojax.data.formats.find import find_file, is_hidden, split_of_name, standard_split
+from yolojax.data.formats.find import find_file, folders_in, split_of_name, standard_split, visible_names
 from yolojax.data.images import ENDINGS
 from yolojax.data.problems import OnProblem
 
 
-def folders_in(folder: Path) -> list[Path]:
-    """The folders directly in a folder that are not hidden, sorted; none if it cannot be read."""
-    try:
-        with os.scandir(folder) as entries:
-            return sorted(Path(entry.path) for entry in entries if not is_hidden(entry.name) and entry.is_dir())
-    except OSError:
-        return []
-
-
 def files_in(folder: Path, endings: tuple[str, ...]) -> list[Path]:
     """The files directly in a folder that are not hidden and have one of the endings, sorted; none if it cannot be read."""
-    try:
-        names = [name for name in os.listdir(folder) if name.lower().endswith(endings) and not is_hidden(name)]
-    except OSError:
-        return []
-    return [folder / name for name in sorted(names)]
+    return [folder / name for name in visible_names(folder) if name.lower().endswith(endings)]
 
 
 def picture_folders(file: Path) -> list[Path]:

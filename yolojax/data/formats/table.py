@@ -12,9 +12,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from yolojax.data.annotations import LARGEST, Record
-from yolojax.data.formats.find import split_of_name, standard_split
+from yolojax.data.formats.find import folders_in, split_of_name, standard_split
 from yolojax.data.formats.format import Format, NamesAndRecords
-from yolojax.data.formats.locate import files_in, folders_in, locate_pictures, picture_folders
+from yolojax.data.formats.locate import files_in, locate_pictures, picture_folders
 from yolojax.data.formats.rows import Row, make_record
 from yolojax.data.formats.table_classes import display_names, listed_classes
 from yolojax.data.formats.table_columns import LOOKED_FOR, Boxes, Cells, Columns, is_number, is_whole, split_cells, understand

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from yolojax.data.formats.find import is_hidden, standard_split, walk
+from yolojax.data.formats.find import folders_in, standard_split, visible_names, walk
 from yolojax.data.images import ENDINGS
 from yolojax.data.problems import OnProblem
 from yolojax.errors import InputError
@@ -50,13 +50,13 @@ def find_parts(folder: Path) -> list[Part]:
     original = _original(folder)
     if original or (folder / "data.yaml").is_file():
         return original
-    inside = _folders(folder)
+    inside = folders_in(folder)
     if part := _apart(folder, inside):
         return _inner_splits(part) or [part]
     if flat := _flat(folder, []):
         return [flat]
     splits = [(name, path) for path in inside if (name := standard_split(path.name))]
-    found = ((name, _apart(path, _folders(path)) or _flat(path, _folders(path))) for name, path in splits)
+    found = ((name, _apart(path, folders_in(path)) or _flat(path, folders_in(path))) for name, path in splits)
     parts = [part._replace(split=name) for name, part in found if part]
     if not parts and (flat := _flat(folder, inside)):
         return [flat]
@@ -84,10 +84,10 @@ def _original(folder: Path) -> list[Part]:
     annotations = folder / "Annotations"
     if not annotations.is_dir():
         return []
-    listed = _names(annotations)
+    listed = visible_names(annotations)
     if not any(name.lower().endswith(".xml") for name in listed) and any(name.lower().endswith(".json") for name in listed):
         return []  # COCO
-    part = Part(None, annotations, _picture_folder(folder, _folders(folder)))
+    part = Part(None, annotations, _picture_folder(folder, folders_in(folder)))
     lists = (folder / "ImageSets/Main").is_dir()
     return ([] if lists else _inner_splits(part)) or [part]
 
@@ -106,19 +106,19 @@ def _picture_folder(folder: Path, inside: list[Path]) -> Path:
         for path in inside:
             if path.name.lower() == name:
                 return path
-    if any(os.path.splitext(name)[1].lower() in ENDINGS for name in _names(folder)):
+    if any(os.path.splitext(name)[1].lower() in ENDINGS for name in visible_names(folder)):
         return folder
     return folder / "JPEGImages"
 
 
 def _inner_splits(part: Part) -> list[Part]:
     """The parts of annotations/train/ and the like; none if there are annotations elsewhere as well."""
-    inside = _folders(part.annotations)
+    inside = folders_in(part.annotations)
     if not inside or not all(standard_split(path.name) for path in inside):
         return []
-    if any(name.lower().endswith(".xml") for name in _names(part.annotations)):
+    if any(name.lower().endswith(".xml") for name in visible_names(part.annotations)):
         return []
-    pictures = {standard_split(path.name): path for path in _folders(part.pictures)}
+    pictures = {standard_split(path.name): path for path in folders_in(part.pictures)}
     splits = [(standard_split(path.name), path) for path in inside]
     parts = [Part(split, path, pictures.get(split, part.pictures)) for split, path in splits]
     return sorted(parts, key=lambda part: part.split or "")
@@ -127,7 +127,7 @@ def _inner_splits(part: Part) -> list[Part]:
 def _flat(folder: Path, inside: list[Path]) -> Part | None:
     """Annotations beside the pictures, in the folder or in those inside."""
     for path in [folder, *inside]:
-        files = (path / name for name in _names(path) if name.lower().endswith(".xml"))
+        files = (path / name for name in visible_names(path) if name.lower().endswith(".xml"))
         if any(is_annotation(file) for file in files):
             return Part(None, folder, folder)
     return None
@@ -135,14 +135,3 @@ def _flat(folder: Path, inside: list[Path]) -> Part | None:
 
 def _xml(folder: Path) -> Iterator[Path]:
     return (path for path in walk(folder, lambda kind, message: None) if path.suffix.lower() == ".xml")
-
-
-def _names(folder: Path) -> list[str]:
-    try:
-        return sorted(name for name in os.listdir(folder) if not is_hidden(name))
-    except OSError:
-        return []
-
-
-def _folders(folder: Path) -> list[Path]:
-    return [folder / name for name in _names(folder) if os.path.isdir(folder / name)]

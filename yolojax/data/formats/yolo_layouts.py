@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from yolojax.data.formats.find import is_hidden, standard_split
+from yolojax.data.formats.find import standard_split, visible_names
 from yolojax.data.formats.yolo_labels import looks_like_labels
 from yolojax.data.formats.yolo_pairs import NAMES_FILES, PICTURE_FOLDERS, holds_labels, label_folder
 from yolojax.data.images import ENDINGS
@@ -133,7 +133,4 @@ def _content(path: Path) -> bytes:
 
 def _inside(folder: Path) -> list[Path]:
     """The files and folders in a folder, sorted, without hidden ones."""
-    try:
-        return sorted(path for path in folder.iterdir() if not is_hidden(path))
-    except OSError:
-        return []
+    return [folder / name for name in visible_names(folder)]

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
-from yolojax.data.formats.find import is_hidden, walk
+from yolojax.data.formats.find import visible_names, walk
 from yolojax.data.formats.yolo_labels import is_empty, looks_like_labels
 from yolojax.data.images import ENDINGS, UNREAD_ENDINGS
 from yolojax.data.problems import OnProblem
@@ -85,7 +85,7 @@ def label_folder(folder: Path) -> Path:
         canonical = usual if canonical is None and parts[at] == "images" else canonical
         if usual.is_dir():
             return usual
-        for name in _listing(above):
+        for name in visible_names(above):
             place = above.joinpath(name, *below)
             if name.lower() in _LABEL_FOLDERS | _ANNOTATION_FOLDERS and place.is_dir():
                 if name.lower() in _LABEL_FOLDERS or holds_labels(place):
@@ -112,7 +112,7 @@ def _match(
     """Add the labels of a folder's pictures to `labels`; return the files left over, with the pictures that lack a label."""
     used = {os.path.basename(picture): picture for picture in members}
     on_disk = sorted({*_pictures_on_disk(folder), *used})
-    files = {place: {name for name in _listing(place) if _may_be_label(name)} for place in (own, folder)}
+    files = {place: {name for name in visible_names(place) if _may_be_label(name)} for place in (own, folder)}
     exact = {f"{os.path.splitext(name)[0]}.txt" for name in on_disk}
     lonely = []
     for name in on_disk:
@@ -178,15 +178,7 @@ def _may_be_label(name: str) -> bool:
 
 
 def _pictures_on_disk(folder: Path) -> list[str]:
-    return [name for name in _listing(folder) if os.path.splitext(name)[1].lower() in ENDINGS | UNREAD_ENDINGS]
-
-
-def _listing(folder: Path) -> list[str]:
-    """The names in a folder, sorted, without hidden ones; none where it cannot be read."""
-    try:
-        return sorted(name for name in os.listdir(folder) if not is_hidden(name))
-    except (OSError, ValueError):
-        return []
+    return [name for name in visible_names(folder) if os.path.splitext(name)[1].lower() in ENDINGS | UNREAD_ENDINGS]
 
 
 def _plain(name: str) -> str:
