@@ -9,7 +9,7 @@ from tests.conftest import REPOSITORY
 
 LAYERS = (
     ("errors", "fields", "moved", "lazy"),
-    ("boxes", "grid", "targets", "assignment", "decode", "loss", "nms"),
+    ("boxes", "grid", "targets", "assignment", "decode", "loss", "simota", "nms"),
     ("runtime",),
     ("draw",),
     ("data",),
