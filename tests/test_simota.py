@@ -6,10 +6,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.sharding import PartitionSpec
 
 from tests.oracle import simota as oracle
 from yolojax.boxes import xyxy_to_cxcywh
 from yolojax.grid import AnchorGrid
+from yolojax.runtime.devices import make_mesh
 from yolojax.simota import simota, simota_loss
 from yolojax.targets import Targets, assign
 
@@ -238,3 +240,22 @@ def test_heads_of_another_grid_are_refused():
     raw, targets = make_case(0, ["one"])
     with pytest.raises(ValueError, match="do not fit the grid"):
         simota_loss(raw[::-1], targets, GRID)
+
+
+def test_over_eight_devices():
+    raw, targets = make_case(0, KINDS)
+    mesh = make_mesh()
+    axis = PartitionSpec(mesh.axis_names[0])
+    mapped = jax.jit(
+        jax.shard_map(terms_and_gradient, mesh=mesh, in_specs=(axis, axis), out_specs=(PartitionSpec(None, *axis), axis))
+    )
+    for a, b in zip(jax.tree.leaves(mapped(raw, targets)), jax.tree.leaves(terms_and_gradient(raw, targets)), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7)
+
+
+def test_export_with_a_symbolic_batch():
+    raw, targets = make_case(0, ["few", "crowd"])
+    shapes = jax.export.symbolic_args_specs((raw, tuple(targets)), "b, ...")
+    loss = jax.jit(lambda raw, targets: jnp.stack(simota_loss(raw, Targets(*targets), GRID)))
+    exported = jax.export.export(loss)(*shapes)
+    np.testing.assert_allclose(exported.call(raw, tuple(targets)), terms_and_gradient(raw, targets)[0], rtol=1e-6)
