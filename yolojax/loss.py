@@ -1,7 +1,7 @@
 """The losses of YOLOv3 on compact targets: the device gathers the predictions responsible for each box."""
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import jax
@@ -11,6 +11,7 @@ import optax
 from yolojax.boxes import ciou, cxcywh_to_xyxy, diou, giou, iou
 from yolojax.decode import MAX_LOG_SIZE, RawHeads, decode_boxes, flatten_heads, log_sizes, place_in_cell
 from yolojax.grid import AnchorGrid
+from yolojax.parts import NO_PARTS, Parts, is_part
 from yolojax.targets import Targets
 
 if TYPE_CHECKING:
@@ -83,6 +84,12 @@ def named_terms(value: LossValue, batch_size: int | None = None) -> dict[str, ja
             raise ValueError(f"a term of a loss cannot be called {name!r}, which the log uses for something else")
         batch_size = _checked_term(name, term, batch_size).shape[0]
     return terms
+
+
+def in_log_order(names: Iterable[str]) -> list[str]:
+    """Names of loss terms in the order in which they are logged: those of `LossTerms` first, then the others by name."""
+    known = set(names)
+    return [name for name in LossTerms._fields if name in known] + sorted(known.difference(LossTerms._fields))
 
 
 def _checked_term(name: str, term: Any, batch_size: int | None) -> jax.Array:
@@ -226,8 +233,18 @@ def paper_loss(
     return LossTerms(coord_weight * box_term, object_term + noobject_weight * background_term, class_term)
 
 
-def build_loss(config: "LossConfig") -> Callable[[RawHeads, Targets, AnchorGrid], LossTerms]:
-    """The loss that a configuration describes, as a function of raw heads, targets and grid."""
+def build_loss(config: "LossConfig", parts: Parts = NO_PARTS) -> Callable[[RawHeads, Targets, AnchorGrid], Any]:
+    """The loss that a configuration describes, as a function of raw heads, targets and grid.
+
+    Args:
+        config: the settings.
+        parts: parts that a program gives as objects.
+
+    Raises:
+        InputError: a loss of the user's own that cannot be found or called.
+    """
+    if is_part(config.name):
+        return parts.build("loss", config.name, config.options, "raw", "targets", "grid")
     shared = {"ignore_iou": config.ignore_iou, "label_smoothing": config.label_smoothing}
     if config.name == "yolo":
         return functools.partial(yolo_loss, **shared, box=config.box)

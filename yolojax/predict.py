@@ -16,6 +16,7 @@ from yolojax.errors import InputError
 from yolojax.grid import AnchorGrid
 from yolojax.inference import Recipe
 from yolojax.nms import distance_power
+from yolojax.parts import NO_PARTS, Parts
 from yolojax.runs.exported import ExportedBackend
 from yolojax.runs.workdir import Run, load_run
 from yolojax.runtime.prefetch import detect_prefetched
@@ -88,17 +89,18 @@ class Detector:
         return detector
 
     @classmethod
-    def from_workdir(cls, workdir: str | os.PathLike[str], checkpoint: str | int = "best") -> Self:
+    def from_workdir(cls, workdir: str | os.PathLike[str], checkpoint: str | int = "best", *, parts: Parts = NO_PARTS) -> Self:
         """Loads the detector that a run has trained.
 
         Args:
             workdir: folder of the run.
             checkpoint: "best", "last" or a step.
+            parts: the network, where the run was given one that has no importable name.
 
         Raises:
             InputError: there is no run or no such checkpoint.
         """
-        return cls.from_run(load_run(workdir, checkpoint))
+        return cls.from_run(load_run(workdir, checkpoint, parts=parts))
 
     @classmethod
     def from_run(cls, run: Run) -> Self:

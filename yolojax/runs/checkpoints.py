@@ -109,6 +109,10 @@ class Checkpoints:
         with self._reporting_failed_writes():
             self._manager.wait_until_finished()
 
+    def writing(self) -> bool:
+        """Whether a checkpoint is being written."""
+        return self._manager.is_saving_in_progress()
+
     def meta(self, step: int) -> dict[str, Any]:
         """Reads the meta of a checkpoint, as it was saved.
 

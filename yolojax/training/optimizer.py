@@ -9,7 +9,9 @@ import jax.numpy as jnp
 import optax
 
 from yolojax.config import OptimizerConfig
+from yolojax.errors import InputError
 from yolojax.models.layers import layer_matches, layer_of
+from yolojax.parts import NO_PARTS, Parts, is_part
 from yolojax.training.schedules import Schedule
 
 
@@ -95,7 +97,7 @@ def backtrack(trials: int) -> optax.GradientTransformationExtraArgs:
     return optax.GradientTransformationExtraArgs(init, update)
 
 
-def make_optimizer(config: OptimizerConfig, schedule: Schedule) -> optax.GradientTransformation:
+def make_optimizer(config: OptimizerConfig, schedule: Schedule, parts: Parts = NO_PARTS) -> optax.GradientTransformation:
     """Builds the optax transformation of an `OptimizerConfig`: clipping by global norm, then the named optimizer.
 
     adam: Kingma and Ba 2015, arXiv:1412.6980, algorithm 1. adamw: the same, and kernels shrink by rate * weight_decay of
@@ -108,15 +110,22 @@ def make_optimizer(config: OptimizerConfig, schedule: Schedule) -> optax.Gradien
     Args:
         config: the settings.
         schedule: function of the step, counted from 1, to the learning rate.
+        parts: parts that a program gives as objects.
 
     Raises:
         ValueError: an unknown name.
+        InputError: an optimizer of the user's own that cannot be found, called or used.
     """
 
     # optax counts updates from 0.
     def rate(count):
         return schedule(count + 1)
 
+    if is_part(config.name):
+        optimizer = parts.build("optimizer", config.name, config.options, "schedule")(rate)
+        if not (hasattr(optimizer, "init") and hasattr(optimizer, "update")):
+            raise InputError(f"config.optimizer.name: {config.name} returns {optimizer!r}, not an optax transformation")
+        return _wrapped(optimizer, config)
     decayed = functools.partial(kernels_only, layers=config.decay_layers)
     if config.name == "adam":
         optimizer = optax.adam(rate, b1=config.b1, b2=config.b2)
@@ -129,6 +138,11 @@ def make_optimizer(config: OptimizerConfig, schedule: Schedule) -> optax.Gradien
         )
     else:
         raise ValueError(f"unknown optimizer {config.name!r}; expected adam, adamw or sgd")
+    return _wrapped(optimizer, config)
+
+
+def _wrapped(optimizer: optax.GradientTransformation, config: OptimizerConfig) -> optax.GradientTransformation:
+    """The optimizer with rates by layer, clipping and line search, as far as the configuration asks for them."""
     if config.layer_rates:
         optimizer = optax.chain(optimizer, scale_layers(config.layer_rates))
     if config.clip_norm:
