@@ -136,6 +136,6 @@ def test_tf_family_differs_from_the_defaults_in_the_two_fields_that_the_page_nam
 
 
 def test_the_anchor_in_cells_is_the_published_one():
-    numbers = re.search(r"\(([\d.]+) x ([\d.]+) cells of (\d+) pixels are (\d+) x (\d+)\)", TEXT).groups()
+    (numbers,) = re.findall(r"\(([\d.]+) x ([\d.]+) cells of (\d+) pixels are (\d+) x (\d+)\)", TEXT)
     width, height, stride, *published = map(float, numbers)
     assert [width * stride, height * stride] == published == list(YOLOV3_ANCHORS[0][0])
