@@ -181,6 +181,16 @@ def test_kept_boxes_hold_their_mapped_corners_and_enough_of_their_area(height, w
         np.testing.assert_allclose(new, np.clip(around, 0, [width, height] * 2), atol=1e-3)
 
 
+def test_a_box_that_is_not_seen_is_dropped_though_the_box_around_it_reaches_into_the_picture():
+    side = 6 * math.sqrt(2)
+    example = Example(np.zeros((40, 40, 3), np.uint8), np.array([[20, 20, 20 + side, 20 + side]], np.float32), np.zeros(1, int))
+    turn = np.array([[1, -1], [1, 1]]) / math.sqrt(2)  # the square becomes a diamond, 6 from its centre to its corners
+    for centre, kept in ((-4, []), (-2, [[0, 0, 4, 4]])):
+        shift = np.full(2, float(centre)) - turn @ np.full(2, 20 + side / 2)
+        boxes = transform(example, np.column_stack([turn, shift]), min_visible=0.0).boxes
+        np.testing.assert_allclose(boxes, np.array(kept).reshape(-1, 4), atol=1e-5)
+
+
 def test_angles_are_uniform_and_reach_their_ends_both_ways():
     right_and_low = np.array([[59.99, 29.99, 60.01, 30.01], [39.99, 49.99, 40.01, 50.01]], np.float32)
     example = Example(np.zeros((60, 80, 3), np.uint8), right_and_low, np.arange(2, dtype=np.int32))
