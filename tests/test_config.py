@@ -191,6 +191,7 @@ CASES = [
     ("model.anchors", (((10.0, 20.0),),) * 3, "model.name", "yolov3", "darknet"),
     ("model.cfg", "[net]", "model.name", "darknet", "yolov3"),
     ("data.val_share", 0.5, "data.val", "", "val.txt"),
+    ("data.single_class", True, "data.source", "auto", "digits"),
     ("data.sampling", "class_balanced", "data.source", "auto", "digits"),
     ("data.repeat_threshold", 0.5, "data.sampling", "repeat_factor", "class_balanced"),
     ("data.cache_gib", 1.0, "data.source", "auto", "digits"),
