@@ -175,10 +175,17 @@ class DataConfig:
         "file with one class name per line; empty: the names of the training data",
         any_value,
         required=Required(
-            "give the path of a file with one class name per line", {"source": one_of("list"), "class_names": empty}
+            "give the path of a file with one class name per line",
+            {"source": one_of("list"), "class_names": empty, "single_class": empty},
         ),
     )
     class_names: tuple[str, ...] = field((), "class names; empty: read from names or the training data", distinct)
+    single_class: bool = field(
+        False,
+        "all classes of the data count as one, in training and evaluation, called object or, if class_names is one name, that",
+        any_value,
+        used_with={"source": one_of("auto", "list")},
+    )
     size: tuple[int, int] = field(
         (416, 416),
         "(height, width) of the network's input in pixels",

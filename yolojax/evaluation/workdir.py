@@ -47,7 +47,8 @@ def evaluate_workdir(
         checkpoint: "best", "last" or a step.
         split: "val", "test" or "train", without augmentation.
         data: path of a data set in place of the one that the run's configuration names. Its classes may be some of the run's,
-            in any order; detections of the others are left out.
+            in any order; detections of the others are left out. All of them are the one class of a run with
+            `config.data.single_class`.
         compare: another workdir, or the folder of an evaluation, on the same images: the two are compared too.
         class_map: with `data`: {name of a class in the data: its name in the run, "" to leave its boxes out}.
         parts: parts that the run was given as objects and that have no importable name.
@@ -67,7 +68,9 @@ def evaluate_workdir(
     if data:
         run.config.data.source = "auto"
         run.config.data.val = run.config.data.test = run.config.data.train = os.path.abspath(data)
-        annotations, classes = read_for_classes(data, split, run.config.data.class_names, class_map or {})
+        annotations, classes = read_for_classes(
+            data, split, run.config.data.class_names, class_map or {}, single_class=run.config.data.single_class
+        )
         source = ListSource(annotations)
     else:
         source = _own_split(run.config, split, parts)

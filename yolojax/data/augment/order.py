@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from yolojax.data.augment.affine import rotate_and_shear
 from yolojax.data.augment.config import AugmentConfig
-from yolojax.data.augment.geometry import crop, flip_horizontal, iou_crop, scale, translate, warp
+from yolojax.data.augment.geometry import crop, flip_horizontal, flip_vertical, iou_crop, scale, translate, warp
 from yolojax.data.augment.mixing import mixup, mosaic
 from yolojax.data.augment.photometric import blur, hsv, noise
 from yolojax.data.example import Example, checked_example, place_boxes
@@ -24,11 +25,11 @@ def augment(
 ) -> Example:
     """Vary an example in all the ways of `config`, each with its probability.
 
-    In order: mosaic; flip, IoU crop, crop, translate, scale; mixup; colours, blur, noise. A mosaic comes first: it takes images
-    as they are, and is moved as one. Mixup comes after the geometry, so that the two images move independently; the other one
-    goes through the same geometry, and is fitted into this one's size. The photometric changes come last: a camera's noise is
-    not resampled, and does not end where two images meet. The functions of `config.more` follow. With probability 0 only flip,
-    crop, translate and colours draw a random number.
+    In order: mosaic; flips, IoU crop, crop, translate, scale, rotation and shear; mixup; colours, blur, noise; the functions of
+    `config.more`. A mosaic comes first: it takes images as they are, and is moved as one. Mixup comes after the geometry, so that
+    the two images move independently; the other one goes through the same geometry, and is fitted into this one's size. The
+    photometric changes come late: a camera's noise is not resampled, and does not end where two images meet. With probability 0
+    only the horizontal flip, crop, translate and colours draw a random number.
 
     Args:
         rng: the random generator.
@@ -85,7 +86,7 @@ def _move(
     size: tuple[int, int] | None,
     draw_other: Callable[[np.random.Generator], Example] | None,
 ) -> Example:
-    """The part of `augment` that changes where things are: mosaic, flip, crops, translate and scale."""
+    """The part of `augment` that changes where things are: mosaic, flips, crops, translate, scale, rotation and shear."""
     if draw_other and _happens(rng, config.mosaic_probability):
         example = mosaic(
             rng,
@@ -97,6 +98,7 @@ def _move(
             min_visible=config.min_visible,
         )
     example = flip_horizontal(rng, example, probability=config.flip_probability)
+    example = flip_vertical(rng, example, probability=config.vertical_flip_probability)
     example = iou_crop(
         rng,
         example,
@@ -106,13 +108,22 @@ def _move(
     )
     example = crop(rng, example, probability=config.crop_probability)
     example = translate(rng, example, probability=config.translate_probability)
-    return scale(
+    example = scale(
         rng,
         example,
         probability=config.scale_probability,
         smallest=config.scale_smallest,
         largest=config.scale_largest,
         aspect=config.scale_aspect,
+        min_visible=config.min_visible,
+    )
+    return rotate_and_shear(
+        rng,
+        example,
+        rotation_probability=config.rotation_probability,
+        rotation_degrees=config.rotation_degrees,
+        shear_probability=config.shear_probability,
+        shear_degrees=config.shear_degrees,
         min_visible=config.min_visible,
     )
 
