@@ -11,7 +11,7 @@ LAYERS = (
     ("errors", "moved", "lazy"),
     ("parts",),
     ("fields",),
-    ("boxes", "grid", "targets", "decode", "loss", "nms"),
+    ("boxes", "grid", "targets", "assignment", "decode", "loss", "simota", "nms"),
     ("runtime",),
     ("draw",),
     ("data",),

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from tests.helpers.own_slots import own_targets
 from tests.oracle import assignment as oracle_assignment
 from tests.oracle import loss as oracle
 from yolojax.grid import AnchorGrid
@@ -111,6 +112,18 @@ def test_compact_terms_equal_dense_terms(box, seed, ignore_iou, label_smoothing,
             head, labels, scale_boxes, GRID.size, GRID.strides, GRID.anchors, ignore_iou=ignore_iou, box=box
         )
         np.testing.assert_allclose(terms[:, b], expected, rtol=1e-9 if x64 else 1e-5)
+
+
+def test_an_assignment_with_any_number_of_slots():
+    rng = np.random.default_rng(11)
+    pictures = [own_targets(rng, GRID, count, NUM_CLASSES) for count in (0, 4, 5)]
+    raw = random_case(0, GRID, counts=(0, 0, 0))[0]
+    terms, _ = terms_and_gradient(raw, stack([targets for targets, _, _ in pictures]), GRID)
+    for b, (_, labels, scale_boxes) in enumerate(pictures):
+        head = [h[b].astype(np.float64) for h in raw]
+        assert oracle.ignore_margin(head, scale_boxes, GRID.strides, GRID.anchors, 0.5) > 1e-5
+        expected = oracle.terms(head, labels, scale_boxes, GRID.size, GRID.strides, GRID.anchors)
+        np.testing.assert_allclose(terms[:, b], expected, rtol=1e-5)
 
 
 def test_the_ignore_test_matters():

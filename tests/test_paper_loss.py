@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.helpers.own_slots import own_targets
 from tests.oracle import loss as oracle
 from tests.test_loss import DEGENERATE, GRID, NUM_CLASSES, SMALL, dense_of, random_case, stack
 from yolojax.config import LossConfig
@@ -61,6 +62,18 @@ def test_terms_equal_a_loop_over_slots(options, x64):
             place = (GRID.size, GRID.strides, GRID.anchors)
             expected = oracle.paper_terms(head, labels, scale_boxes, *place, **options, **weights)
             np.testing.assert_allclose(terms[:, b], expected, rtol=1e-9 if x64 else 2e-5)
+
+
+def test_an_assignment_with_any_number_of_slots():
+    rng = np.random.default_rng(11)
+    pictures = [own_targets(rng, GRID, count, NUM_CLASSES) for count in (0, 4, 5)]
+    raw = random_case(0, GRID, counts=(0, 0, 0))[0]
+    terms, _ = terms_and_gradient(raw, stack([targets for targets, _, _ in pictures]), GRID, OPTIONS[0])
+    for b, (_, labels, scale_boxes) in enumerate(pictures):
+        head = [h[b].astype(np.float64) for h in raw]
+        place = (GRID.size, GRID.strides, GRID.anchors)
+        expected = oracle.paper_terms(head, labels, scale_boxes, *place, **OPTIONS[0], **WEIGHTS)
+        np.testing.assert_allclose(terms[:, b], expected, rtol=2e-5)
 
 
 @pytest.mark.parametrize("options", [OPTIONS[0], OPTIONS[-1]], ids=lambda o: "-".join(o.values()))

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 import numpy as np
 
 from yolojax.data.annotations import Record
+from yolojax.data.assign_rule import build_assign, checked_targets
 from yolojax.data.augment import augment
 from yolojax.data.darknet_fit import FITS
 from yolojax.data.example import Example, clip_boxes
@@ -26,7 +27,7 @@ from yolojax.errors import InputError
 from yolojax.grid import AnchorGrid
 from yolojax.parts import NO_PARTS, Parts
 from yolojax.runtime.threads import thread_pool
-from yolojax.targets import Targets, build_assign, checked_targets
+from yolojax.targets import Targets
 
 if TYPE_CHECKING:
     from yolojax.config import Config

@@ -10,13 +10,14 @@ import numpy as np
 
 from yolojax.config import Config
 from yolojax.config_values import unused_by_parts
+from yolojax.data.assign_rule import build_assign, checked_targets
 from yolojax.data.augment.order import build_more
 from yolojax.errors import InputError, first_line
 from yolojax.grid import AnchorGrid
 from yolojax.loss import LossTerms, named_terms
 from yolojax.models import abstract_variables
 from yolojax.parts import FIELDS, Parts, is_part
-from yolojax.targets import Targets, build_assign, checked_targets
+from yolojax.targets import Targets
 
 
 def no_targets(config: Config, grid: AnchorGrid, parts: Parts) -> Targets:
