@@ -132,8 +132,9 @@ class Detector:
     def from_exported(cls, path: str | os.PathLike[str]) -> Self:
         """Loads a detector that was exported as StableHLO; it finds what the exported run finds.
 
-        The file holds one program: `augment`, `class_agnostic` and `method="soft"` are refused, and `classes` are picked from
-        the (at most) 100 detections of all classes. A network imported from Darknet is compiled for each image size.
+        The file holds one program: `augment`, `class_agnostic`, `method="soft"` and more than 100 detections are refused,
+        `classes` are picked from the (at most) 100 detections of all classes, and `model`, `variables` and `predictions` are
+        not there. A network imported from Darknet is compiled for each image size.
 
         Args:
             path: the file.
@@ -244,7 +245,7 @@ class Detector:
                 `max_detections`, or an option that an exported file cannot honour.
             ValueError: an unknown method.
         """
-        wanted = self._wanted(classes)
+        one, wanted = is_one(images), self._wanted(classes)
         options: dict[str, Any] = {"augment": augment, "class_agnostic": class_agnostic, "method": method}
         if not isinstance(max_detections, int | np.integer) or max_detections < 1:
             raise InputError(f"max_detections must be a whole number from 1, not {max_detections!r}")
@@ -255,8 +256,9 @@ class Detector:
         for group in _groups(images):
             found += self._backend.detect(group, *thresholds, wanted, **options)
         # Fewer are no other program: suppression has no use for how many are kept.
-        named = [Detection(*(member[:max_detections] for member in detection), self.names) for detection in found]
-        return named[0] if is_one(images) else named
+        most = slice(max_detections)
+        named = [Detection(boxes[most], scores[most], class_ids[most], self.names) for boxes, scores, class_ids in found]
+        return named[0] if one else named
 
     def predictions(self, images: Image | Iterable[Image]) -> Predictions:
         """What the network says of every slot, before thresholds and suppression: decoded boxes and logits.

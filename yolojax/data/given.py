@@ -55,7 +55,9 @@ _ORIENTATION = 0x0112
 
 def is_one(images: object) -> bool:
     """Whether this is one image, not a series of images: an array of four axes is a series, and so is one of paths."""
-    if isinstance(images, np.ndarray) or hasattr(images, "__array__"):
+    if isinstance(images, np.ndarray):
+        return images.ndim < 4 and images.dtype.kind not in "OUST"
+    if hasattr(images, "__array__"):
         return getattr(images, "ndim", 3) < 4 and getattr(getattr(images, "dtype", None), "kind", "u") not in "OUST"
     return isinstance(images, str | os.PathLike | bytes | bytearray | memoryview) or _is_pillow(images) or _is_file(images)
 
