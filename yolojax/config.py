@@ -241,7 +241,9 @@ class OptimizerConfig:
     """The optimizer, its learning rate with linear warm-up and decay, and the averaging of parameters."""
 
     name: str = field(
-        "adam", "adam, adamw (decoupled weight decay) or sgd (with momentum, as in Darknet)", one_of("adam", "adamw", "sgd")
+        "adam",
+        "adam, adamw (decoupled weight decay), sgd (with momentum, as in Darknet) or rmsprop (with momentum, as in PyTorch)",
+        one_of("adam", "adamw", "sgd", "rmsprop"),
     )
     learning_rate: float = field(1e-4, "peak learning rate", positive)
     schedule: str = field(
@@ -261,19 +263,27 @@ class OptimizerConfig:
     warmup_epochs: float = field(2.0, "epochs of linear warm-up from 0", at_least(0))
     b1: float = field(0.9, "decay of Adam's first moment", below_one, used_with={"name": one_of("adam", "adamw")})
     b2: float = field(0.999, "decay of Adam's second moment", below_one, used_with={"name": one_of("adam", "adamw")})
-    momentum: float = field(0.9, "share of the last update in the next one", below_one, used_with={"name": one_of("sgd")})
+    momentum: float = field(
+        0.9, "share of the last update in the next one", below_one, used_with={"name": one_of("sgd", "rmsprop")}
+    )
     nesterov: bool = field(False, "use Nesterov's momentum", any_value, used_with={"name": one_of("sgd")})
+    rms_decay: float = field(
+        0.9, "decay of RMSProp's mean of the squared gradient", below_one, used_with={"name": one_of("rmsprop")}
+    )
+    rms_eps: float = field(
+        1e-8, "added to the root of that mean, which gradients are divided by", positive, used_with={"name": one_of("rmsprop")}
+    )
     weight_decay: float = field(
         5e-4,
         "weight decay of convolution kernels, multiplied by the learning rate",
         between(0, 1),
-        used_with={"name": one_of("adamw", "sgd")},
+        used_with={"name": one_of("adamw", "sgd", "rmsprop")},
     )
     decay_layers: str = field(
         "",
         "regular expression of the layers whose kernels decay, such as ^(?!head); empty: all",
         regular_expression,
-        used_with={"name": one_of("adamw", "sgd")},
+        used_with={"name": one_of("adamw", "sgd", "rmsprop")},
     )
     layer_rates: tuple[tuple[str, float], ...] = field(
         (), "((regular expression, factor), ...) for layers with a learning rate of their own", rates_by_layer
