@@ -119,6 +119,7 @@ OUT_OF_RANGE = {
     "train.log_steps": [0],
     "train.eval_epochs": [0.0],
     "train.checkpoint_steps": [0],
+    "train.keep_every": [-1.0],
     "eval.batch_size": [0],
     "train.max_skipped_steps": [-1],
     "eval.score_threshold": [-0.1, 1.1],

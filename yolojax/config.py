@@ -330,6 +330,9 @@ class TrainConfig:
         0.0, "epochs from the start for which freeze applies; 0: the whole run", at_least(0), used_with={"freeze": given}
     )
     checkpoint_steps: int = field(500, "steps between two checkpoints, besides the one after each evaluation", at_least(1))
+    keep_every: float = field(
+        0.0, "epochs between two checkpoints that are never deleted; 0: only the last two and the best are kept", at_least(0)
+    )
     max_skipped_steps: int = field(
         10, "steps with a non-finite loss that are skipped before the run ends; 0: the first ends it", at_least(0)
     )

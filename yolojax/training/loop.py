@@ -61,7 +61,7 @@ def train_and_evaluate(config: Config, workdir: str | os.PathLike[str], profile_
     """
     plan = plan_run(config, workdir)
     with lock_workdir(workdir) if is_first() else contextlib.nullcontext():
-        with open_workdir(plan.config, workdir) as checkpoints:
+        with open_workdir(plan.config, workdir, plan.keep_every) as checkpoints:
             start = start_or_resume(plan, checkpoints, workdir)
             with _outputs(workdir, start.step, plan.total_steps) as (log, progress):
                 announce(plan, start, workdir, progress)

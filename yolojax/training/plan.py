@@ -72,6 +72,16 @@ class Plan:
         return max(1, round(self.config.train.eval_epochs * self.steps_per_epoch))
 
     @property
+    def keep_every(self) -> int:
+        """Steps between two checkpoints that are never deleted; 0: there are none."""
+        epochs = self.config.train.keep_every
+        evaluations = epochs / self.config.train.eval_epochs
+        # So that what is kept has been evaluated even where rounded epochs would drift apart.
+        if evaluations.is_integer():
+            return round(evaluations) * self.eval_every
+        return max(1, round(epochs * self.steps_per_epoch))
+
+    @property
     def frozen_steps(self) -> int:
         """Steps from the start in which the layers of `config.train.freeze` are held."""
         epochs = self.config.train.freeze_epochs
@@ -87,7 +97,8 @@ class Plan:
 
     def saves(self, step: int) -> bool:
         """Whether a checkpoint is saved after a step."""
-        return self.evaluates(step) or step % self.config.train.checkpoint_steps == 0
+        kept = self.keep_every > 0 and step % self.keep_every == 0
+        return kept or self.evaluates(step) or step % self.config.train.checkpoint_steps == 0
 
 
 def plan_run(config: Config, workdir: str | os.PathLike[str]) -> Plan:
