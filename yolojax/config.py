@@ -27,6 +27,7 @@ from yolojax.fields import (
     input_sizes,
     one_of,
     positive,
+    positive_numbers,
     rate_drops,
     rates_by_layer,
     regular_expression,
@@ -219,10 +220,19 @@ class LossConfig:
         one_of("sigmoid", "softmax"),
         used_with={"name": one_of("paper")},
     )
+    reduction: str = field(
+        "sum",
+        "errors of the slots; sum: added, and the images averaged; mean: averaged on each scale over the batch, as in PyTorch",
+        one_of("sum", "mean"),
+        used_with={"name": one_of("paper")},
+    )
     ignore_iou: float = field(
         0.5, "unassigned predictions with at least this IoU to a box do not count as background", between(0, 1)
     )
     label_smoothing: float = field(0.01, "weight of the uniform distribution in the class labels", between(0, 1))
+    class_weights: tuple[float, ...] = field(
+        (), "factors on the classification error of the boxes of each class, in their order; empty: all 1", positive_numbers
+    )
     assign_rule: str = field(
         "threshold",
         "anchors responsible for a box; threshold: all with an IoU over assign_iou; best: the best one only (Darknet)",

@@ -236,5 +236,6 @@ def _is_layer_rates(rates):
 
 regular_expression = Check(_pattern_problem)
 anchors_per_scale = _check(_is_anchors, "hold ((width, height), ...) in pixels for each scale")
+positive_numbers = _check(lambda values: all(value > 0 for value in values), "hold numbers greater than 0", "> 0")
 rate_drops = _check(_is_drops, "hold ((share of the run, factor), ...), the shares rising and at most 1")
 rates_by_layer = _check(_is_layer_rates, "hold ((regular expression, factor), ...)")

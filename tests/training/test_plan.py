@@ -1,10 +1,13 @@
 """The plan of a run, from its configuration and data."""
 
+import pytest
+
 from tests.helpers.text_list import NAMES, PICTURES, write_list
 from tests.helpers.tiny_config import get_config
 from yolojax.data import splits
 from yolojax.data.convert import convert
 from yolojax.data.formats.read import read_annotations
+from yolojax.errors import InputError
 from yolojax.training.plan import plan_run, resolve
 
 
@@ -38,3 +41,14 @@ def test_checkpoints_to_be_kept_are_saved_when_they_are_due(tmp_path):
         assert [step for step in range(1, 43) if plan.saves(step)] == sorted({*kept, *evaluated})
         if keep_every >= eval_epochs:
             assert set(kept) <= set(evaluated)
+
+
+def test_one_weight_for_each_class_of_the_data(tmp_path):
+    config = write_list(tmp_path)
+    weights = tuple(1.0 + n for n in range(len(NAMES)))
+    config.loss.class_weights = weights
+    assert resolve(config)[0].loss.class_weights == weights
+    config.loss.class_weights = (*weights, 1.0)
+    message = rf"^config\.loss\.class_weights has {len(NAMES) + 1} weights, but the data has {len(NAMES)} class names$"
+    with pytest.raises(InputError, match=message):
+        resolve(config)

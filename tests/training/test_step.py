@@ -14,7 +14,7 @@ from yolojax.config import OptimizerConfig
 from yolojax.data.pipeline import Batch
 from yolojax.errors import InputError
 from yolojax.grid import AnchorGrid
-from yolojax.loss import yolo_loss
+from yolojax.loss import paper_loss, yolo_loss
 from yolojax.models import YOLOv3Tiny, initialize
 from yolojax.runtime.devices import check_batch_size, make_mesh, shardings
 from yolojax.targets import Targets, assign
@@ -134,6 +134,18 @@ def test_the_loss_is_the_mean_over_pictures_and_the_sum_of_its_terms(on_one_devi
     gradients = jax.tree.map(lambda old, new: (old - new) / RATE, params, state.params)
     assert metrics["gradient_norm"] == pytest.approx(float(optax.tree.norm(gradients)), rel=1e-4)
     assert state.step == 1 and state.ema is None
+
+
+def test_parts_of_a_batch_take_means_of_their_own_boxes():
+    loss = functools.partial(paper_loss, wh="log", noobject_weight=100.0, reduction="mean")
+    step = functools.partial(train_step, **STEP | {"loss": loss})
+    state, batch = new_state(), make_batch()
+    _, metrics = jax.jit(functools.partial(step, accumulate=2))(state, batch)
+    alone = jax.jit(step)
+    parts = [alone(state, jax.tree.map(lambda x: x[n::2], batch))[1] for n in range(2)]  # noqa: B023
+    for name in ("loss", "box", "objectness", "classification"):
+        np.testing.assert_allclose(metrics[name], (parts[0][name] + parts[1][name]) / 2, rtol=1e-5)
+    assert abs(parts[0]["box"] / parts[1]["box"] - 1) > 1e-2
 
 
 def test_steps_on_the_same_pictures_learn_them():

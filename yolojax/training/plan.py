@@ -159,5 +159,8 @@ def resolve(config: Config) -> tuple[Config, Any]:
     number = len(config.data.class_names)
     if config.model.num_classes not in (0, number):
         raise InputError(f"config.model.num_classes is {config.model.num_classes}, but the data has {number} class names")
+    weights = len(config.loss.class_weights)
+    if weights not in (0, number):
+        raise InputError(f"config.loss.class_weights has {weights} weights, but the data has {number} class names")
     config.model.num_classes = number
     return config, source
