@@ -31,6 +31,7 @@ from yolojax.fields import (
     own_part,
     own_parts,
     positive,
+    positive_numbers,
     rate_drops,
     rates_by_layer,
     regular_expression,
@@ -270,6 +271,12 @@ class LossConfig:
         one_of("sigmoid", "softmax"),
         used_with={"name": one_of_or_part("paper")},
     )
+    reduction: str = field(
+        "sum",
+        "errors of the slots; sum: added, and the images averaged; mean: averaged on each scale over the batch, as in PyTorch",
+        one_of("sum", "mean"),
+        used_with={"name": one_of("paper")},
+    )
     ignore_iou: float = field(
         0.5,
         "unassigned predictions with at least this IoU to a box do not count as background",
@@ -280,6 +287,12 @@ class LossConfig:
         0.01,
         "weight of the uniform distribution in the class labels",
         between(0, 1),
+        used_with={"name": one_of("yolo", "paper")},
+    )
+    class_weights: tuple[float, ...] = field(
+        (),
+        "factors on the classification error of the boxes of each class, in their order; empty: all 1",
+        positive_numbers,
         used_with={"name": one_of("yolo", "paper")},
     )
     assign_rule: str = field(
@@ -305,9 +318,9 @@ class OptimizerConfig:
 
     name: str = field(
         "adam",
-        "adam, adamw (decoupled weight decay) or sgd (with momentum, as in Darknet); package.module:name: your own function "
-        "(schedule, **options) -> optax transformation",
-        one_of_or_part("adam", "adamw", "sgd"),
+        "adam, adamw (decoupled weight decay), sgd (with momentum, as in Darknet) or rmsprop (with momentum, as in PyTorch); "
+        "package.module:name: your own function (schedule, **options) -> optax transformation",
+        one_of_or_part("adam", "adamw", "sgd", "rmsprop"),
     )
     options: dict[str, Any] = field(
         {}, "keyword arguments of your own optimizer", keyword_arguments, used_with={"name": own_part}
@@ -336,19 +349,27 @@ class OptimizerConfig:
     )
     b1: float = field(0.9, "decay of Adam's first moment", below_one, used_with={"name": one_of("adam", "adamw")})
     b2: float = field(0.999, "decay of Adam's second moment", below_one, used_with={"name": one_of("adam", "adamw")})
-    momentum: float = field(0.9, "share of the last update in the next one", below_one, used_with={"name": one_of("sgd")})
+    momentum: float = field(
+        0.9, "share of the last update in the next one", below_one, used_with={"name": one_of("sgd", "rmsprop")}
+    )
     nesterov: bool = field(False, "use Nesterov's momentum", any_value, used_with={"name": one_of("sgd")})
+    rms_decay: float = field(
+        0.9, "decay of RMSProp's mean of the squared gradient", below_one, used_with={"name": one_of("rmsprop")}
+    )
+    rms_eps: float = field(
+        1e-8, "added to the root of that mean, which gradients are divided by", positive, used_with={"name": one_of("rmsprop")}
+    )
     weight_decay: float = field(
         5e-4,
         "weight decay of convolution kernels, multiplied by the learning rate",
         between(0, 1),
-        used_with={"name": one_of("adamw", "sgd")},
+        used_with={"name": one_of("adamw", "sgd", "rmsprop")},
     )
     decay_layers: str = field(
         "",
         "regular expression of the layers whose kernels decay, such as ^(?!head); empty: all",
         regular_expression,
-        used_with={"name": one_of("adamw", "sgd")},
+        used_with={"name": one_of("adamw", "sgd", "rmsprop")},
     )
     layer_rates: tuple[tuple[str, float], ...] = field(
         (), "((regular expression, factor), ...) for layers with a learning rate of their own", rates_by_layer
@@ -395,6 +416,9 @@ class TrainConfig:
         0.0, "epochs from the start for which freeze applies; 0: the whole run", at_least(0), used_with={"freeze": given}
     )
     checkpoint_steps: int = field(500, "steps between two checkpoints, besides the one after each evaluation", at_least(1))
+    keep_every: float = field(
+        0.0, "epochs between two checkpoints that are never deleted; 0: only the last two and the best are kept", at_least(0)
+    )
     max_skipped_steps: int = field(
         10, "steps with a non-finite loss that are skipped before the run ends; 0: the first ends it", at_least(0)
     )

@@ -169,12 +169,13 @@ def _find_step(checkpoints: "Checkpoints", wanted: str | int) -> int:
     return int(wanted)
 
 
-def open_workdir(config: Config, workdir: str | os.PathLike[str]) -> "Checkpoints":
+def open_workdir(config: Config, workdir: str | os.PathLike[str], keep_every: int = 0) -> "Checkpoints":
     """Makes a workdir, or opens one again.
 
     Args:
         config: resolved configuration; written into a new workdir.
         workdir: the folder.
+        keep_every: as for `Checkpoints`.
 
     Returns:
         Its checkpoints.
@@ -188,7 +189,7 @@ def open_workdir(config: Config, workdir: str | os.PathLike[str]) -> "Checkpoint
     try:
         if is_first():
             Path(workdir).mkdir(parents=True, exist_ok=True)
-        checkpoints = Checkpoints(workdir, best_by=config.train.save_best_by)
+        checkpoints = Checkpoints(workdir, best_by=config.train.save_best_by, keep_every=keep_every)
         begun = checkpoints.steps() not in ([], [IMPORTED])
         if is_first() and not begun:
             write_json(Path(workdir) / "config.json", to_dict(config))

@@ -66,7 +66,7 @@ def train_and_evaluate(
     """
     plan = plan_run(config, workdir, parts)
     with lock_workdir(workdir) if is_first() else contextlib.nullcontext():
-        with open_workdir(plan.config, workdir) as checkpoints:
+        with open_workdir(plan.config, workdir, plan.keep_every) as checkpoints:
             start = start_or_resume(plan, checkpoints, workdir)
             with _outputs(workdir, start.step, plan.total_steps) as (log, progress):
                 announce(plan, start, workdir, progress)

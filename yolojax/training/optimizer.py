@@ -103,9 +103,12 @@ def make_optimizer(config: OptimizerConfig, schedule: Schedule, parts: Parts = N
     adam: Kingma and Ba 2015, arXiv:1412.6980, algorithm 1. adamw: the same, and kernels shrink by rate * weight_decay of
     themselves (Loshchilov and Hutter 2019, arXiv:1711.05101, algorithm 2). sgd: v = g + weight_decay * w + momentum * v,
     w = w - rate * v, as in Darknet; with Nesterov w = w - rate * (g + weight_decay * w + momentum * v) of the new v
-    (Sutskever et al. 2013, section 3, in the form of YOLOX). Decay comes after clipping, and acts on kernels only
-    (`kernels_only`). After that, updates are scaled in layers that have a rate of their own (`layer_rates`). With
-    `line_search_trials` the rate of the schedule is the largest that is tried (`backtrack`).
+    (Sutskever et al. 2013, section 3, in the form of YOLOX). rmsprop: with d = g + weight_decay * w and, from s = 0,
+    s = rms_decay * s + (1 - rms_decay) * d^2, v = d / (sqrt(s) + rms_eps) + momentum * v, w = w - rate * v (Tieleman and
+    Hinton 2012, lecture 6.5, in the form of torch.optim.RMSprop, where the rate of a step scales the whole update, as in sgd
+    here; in TensorFlow's the epsilon lies under the root, and v holds the rates of earlier steps). Decay comes after clipping,
+    and acts on kernels only (`kernels_only`). After that, updates are scaled in layers that have a rate of their own
+    (`layer_rates`). With `line_search_trials` the rate of the schedule is the largest that is tried (`backtrack`).
 
     Args:
         config: the settings.
@@ -136,8 +139,15 @@ def make_optimizer(config: OptimizerConfig, schedule: Schedule, parts: Parts = N
             optax.add_decayed_weights(config.weight_decay, mask=decayed),
             optax.sgd(rate, momentum=config.momentum, nesterov=config.nesterov),
         )
+    elif config.name == "rmsprop":
+        optimizer = optax.chain(
+            optax.add_decayed_weights(config.weight_decay, mask=decayed),
+            optax.scale_by_rms(config.rms_decay, config.rms_eps, eps_in_sqrt=False),
+            optax.trace(config.momentum),
+            optax.scale_by_learning_rate(rate),
+        )
     else:
-        raise ValueError(f"unknown optimizer {config.name!r}; expected adam, adamw or sgd")
+        raise ValueError(f"unknown optimizer {config.name!r}; expected adam, adamw, sgd or rmsprop")
     return _wrapped(optimizer, config)
 
 

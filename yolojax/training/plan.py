@@ -86,6 +86,16 @@ class Plan:
         return max(1, round(self.config.train.eval_epochs * self.steps_per_epoch))
 
     @property
+    def keep_every(self) -> int:
+        """Steps between two checkpoints that are never deleted; 0: there are none."""
+        epochs = self.config.train.keep_every
+        evaluations = epochs / self.config.train.eval_epochs
+        # So that what is kept has been evaluated even where rounded epochs would drift apart.
+        if evaluations.is_integer():
+            return round(evaluations) * self.eval_every
+        return max(1, round(epochs * self.steps_per_epoch))
+
+    @property
     def frozen_steps(self) -> int:
         """Steps from the start in which the layers of `config.train.freeze` are held."""
         epochs = self.config.train.freeze_epochs
@@ -101,7 +111,8 @@ class Plan:
 
     def saves(self, step: int) -> bool:
         """Whether a checkpoint is saved after a step."""
-        return self.evaluates(step) or step % self.config.train.checkpoint_steps == 0
+        kept = self.keep_every > 0 and step % self.keep_every == 0
+        return kept or self.evaluates(step) or step % self.config.train.checkpoint_steps == 0
 
 
 def plan_run(config: Config, workdir: str | os.PathLike[str], parts: Parts = NO_PARTS) -> Plan:
@@ -178,5 +189,8 @@ def resolve(config: Config, parts: Parts = NO_PARTS) -> tuple[Config, Any]:
     number = len(config.data.class_names)
     if config.model.num_classes not in (0, number):
         raise InputError(f"config.model.num_classes is {config.model.num_classes}, but the data has {number} class names")
+    weights = len(config.loss.class_weights)
+    if weights not in (0, number):
+        raise InputError(f"config.loss.class_weights has {weights} weights, but the data has {number} class names")
     config.model.num_classes = number
     return config, source

@@ -26,10 +26,10 @@ def augment(
     """Vary an example in all the ways of `config`, each with its probability.
 
     In order: mosaic; flips, IoU crop, crop, translate, scale, rotation and shear; mixup; colours, blur, noise; the functions of
-    `config.more`. A mosaic comes first: it takes images as they are, and is moved as one. Mixup comes after the geometry, so that
-    the two images move independently; the other one goes through the same geometry, and is fitted into this one's size. The
-    photometric changes come late: a camera's noise is not resampled, and does not end where two images meet. With probability 0
-    only the horizontal flip, crop, translate and colours draw a random number.
+    `config.more`. A mosaic comes first: it takes images as they are, and is moved as one. Mixup comes after the geometry, so
+    that the two images move independently; the other one goes through the same geometry, and is fitted into this one's size.
+    The photometric changes come late: a camera's noise is not resampled, and does not end where two images meet. With
+    probability 0 only the horizontal flip, crop, translate and colours draw a random number.
 
     Args:
         rng: the random generator.
