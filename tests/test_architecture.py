@@ -8,7 +8,7 @@ import pytest
 from tests.conftest import REPOSITORY
 
 LAYERS = (
-    ("errors", "fields", "moved", "lazy"),
+    ("errors", "fields", "moved", "lazy", "explicit"),
     ("boxes", "grid", "targets", "decode", "loss", "nms"),
     ("runtime",),
     ("draw",),
