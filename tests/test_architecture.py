@@ -8,7 +8,7 @@ import pytest
 from tests.conftest import REPOSITORY
 
 LAYERS = (
-    ("errors", "moved", "lazy"),
+    ("errors", "moved", "lazy", "explicit"),
     ("parts",),
     ("fields",),
     ("boxes", "grid", "targets", "assignment", "decode", "loss", "simota", "nms"),

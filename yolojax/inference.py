@@ -10,6 +10,7 @@ import numpy as np
 from yolojax.data.darknet_fit import FITS, multi_label
 from yolojax.data.images import ImageTransform, unletterbox_boxes
 from yolojax.decode import Predictions
+from yolojax.explicit import auto_sharded
 from yolojax.grid import AnchorGrid
 from yolojax.nms import CLASS_SCORES, Detections, distance_power, postprocess
 
@@ -172,9 +173,12 @@ class Recipe:
         )
 
 
+@auto_sharded(rows=True)
 def raw_heads(model: "nn.Module", variables: Mapping[str, Any], images: jax.Array) -> tuple[jax.Array, ...]:
     """The raw heads of a network for images, outside training, fine to coarse: (B, H_s, W_s, A, 5 + C) each."""
-    return cast(tuple[jax.Array, ...], model.apply(variables, images, train=False))
+    from yolojax.models.declared import train_argument  # an exported file needs no Flax
+
+    return cast(tuple[jax.Array, ...], model.apply(variables, images, **train_argument(model, False)))
 
 
 def to_original(

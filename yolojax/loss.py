@@ -8,9 +8,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from jax import export
 
 from yolojax.boxes import ciou, cxcywh_to_xyxy, diou, giou, iou
 from yolojax.decode import MAX_LOG_SIZE, RawHeads, decode_boxes, flatten_heads, log_sizes, place_in_cell
+from yolojax.explicit import auto_sharded
 from yolojax.grid import AnchorGrid
 from yolojax.parts import NO_PARTS, Parts, is_part
 from yolojax.targets import Targets
@@ -35,6 +37,7 @@ LOG_NAMES = frozenset(
 REDUCTIONS = ("sum", "mean")
 
 
+@functools.partial(export.register_namedtuple_serialization, serialized_name="yolojax.loss.LossTerms")
 class LossTerms(NamedTuple):
     """The three terms of a detection loss, each (B,): one number per image, summed over its slots.
 
@@ -48,6 +51,8 @@ class LossTerms(NamedTuple):
     objectness: jax.Array
     classification: jax.Array
 
+
+export.register_namedtuple_serialization(Targets, serialized_name="yolojax.targets.Targets")  # targets.py has no JAX
 
 LossValue: TypeAlias = LossTerms | tuple[jax.Array, ...] | Mapping[str, jax.Array] | jax.Array
 """What a loss may return, with (B,) arrays: a NamedTuple such as LossTerms, a mapping by name, or one array."""
@@ -104,6 +109,7 @@ def _checked_term(name: str, term: Any, batch_size: int | None) -> jax.Array:
     return term
 
 
+@auto_sharded(rows=True)
 def yolo_loss(
     raw: RawHeads,
     targets: Targets,
@@ -158,6 +164,7 @@ def yolo_loss(
     return LossTerms(box_term, objectness.sum(1), class_term)
 
 
+@auto_sharded(rows=True)
 def paper_loss(
     raw: RawHeads,
     targets: Targets,

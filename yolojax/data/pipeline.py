@@ -18,6 +18,7 @@ import numpy as np
 from yolojax.data.annotations import Record
 from yolojax.data.assign_rule import build_assign, checked_targets
 from yolojax.data.augment import augment
+from yolojax.data.batch import Batch, ValBatch
 from yolojax.data.darknet_fit import FITS
 from yolojax.data.example import Example, clip_boxes
 from yolojax.data.images import ImageTransform, fitted_aspect, letterbox_boxes
@@ -33,32 +34,6 @@ if TYPE_CHECKING:
     from yolojax.config import Config
 
 _Result = TypeVar("_Result")
-
-
-class Batch(NamedTuple):
-    """What a training step takes.
-
-    Attributes:
-        images: (B, H, W, 3) RGB, uint8, or float32 in [0, 1].
-        targets: batched Targets.
-    """
-
-    images: np.ndarray
-    targets: Targets
-
-
-class ValBatch(NamedTuple):
-    """What an evaluation step takes.
-
-    Attributes:
-        images: (B, H, W, 3) RGB, uint8, or float32 in [0, 1].
-        targets: batched Targets.
-        aspects: (B,) float32, the ratio of height to width that each picture has in the network's input.
-    """
-
-    images: np.ndarray
-    targets: Targets
-    aspects: np.ndarray
 
 
 class Sample(NamedTuple):

@@ -1,6 +1,5 @@
 """The network and the grid that a configuration describes."""
 
-import dataclasses
 import importlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ import jax.numpy as jnp
 
 from yolojax.errors import InputError
 from yolojax.grid import TINY_ANCHORS, YOLOV3_ANCHORS, AnchorGrid
+from yolojax.models.declared import declares
 from yolojax.models.tiny import YOLOv3Tiny
 from yolojax.models.yolov3 import YOLOv3
 from yolojax.parts import NO_PARTS, Parts, is_part
@@ -91,7 +91,7 @@ def build_grid(
 
 def in_float32(model: nn.Module) -> nn.Module:
     """The network with all layers computing in float32; one that has no field `dtype` as it is."""
-    return model.clone(dtype=jnp.float32) if "dtype" in {field.name for field in dataclasses.fields(model)} else model
+    return model.clone(dtype=jnp.float32) if declares(model, "dtype") else model
 
 
 def head_geometry(model: nn.Module) -> tuple[tuple[int, ...], int]:

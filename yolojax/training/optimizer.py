@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +13,7 @@ from yolojax.errors import InputError
 from yolojax.models.layers import layer_matches, layer_of
 from yolojax.parts import NO_PARTS, Parts, is_part
 from yolojax.training.schedules import Schedule
+from yolojax.training.updates import BacktrackState
 
 
 def kernels_only(params: Any, layers: str = "") -> Any:
@@ -54,16 +55,6 @@ def scale_layers(factors: Sequence[tuple[str, float]]) -> optax.GradientTransfor
         return jax.tree_util.tree_map_with_path(lambda path, update: update * factor(layer_of(path)), updates)
 
     return optax.stateless(scale)
-
-
-class BacktrackState(NamedTuple):
-    """The state of `backtrack`.
-
-    Attributes:
-        rate_factor: scalar float32, the factor of the last step, or 0 if no trial was accepted.
-    """
-
-    rate_factor: jax.Array
 
 
 def backtrack(trials: int) -> optax.GradientTransformationExtraArgs:

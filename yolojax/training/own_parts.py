@@ -1,5 +1,6 @@
 """What a run checks of the user's own parts before it starts: by shapes alone, nothing is computed."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,7 @@ from yolojax.data.assign_rule import build_assign, checked_targets
 from yolojax.data.augment.order import build_more
 from yolojax.errors import InputError, first_line
 from yolojax.grid import AnchorGrid
+from yolojax.inference import raw_heads
 from yolojax.loss import LossTerms, named_terms
 from yolojax.models import abstract_variables
 from yolojax.parts import FIELDS, Parts, is_part
@@ -55,7 +57,7 @@ def check_parts(config: Config, loss: Callable[..., Any], model: nn.Module, grid
 def _check_heads(config: Config, model: nn.Module, grid: AnchorGrid) -> None:
     images = jax.ShapeDtypeStruct((1, *grid.size, 3), jnp.float32)
     variables = abstract_variables(model)
-    heads = jax.eval_shape(lambda variables, images: model.apply(variables, images, train=False), variables, images)
+    heads: Any = jax.eval_shape(functools.partial(raw_heads, model), variables, images)
     expected = [(1, *shape, grid.anchors_per_scale, 5 + config.model.num_classes) for shape in grid.shapes]
     shapes = [tuple(getattr(head, "shape", ())) for head in (heads if isinstance(heads, tuple | list) else [heads])]
     if shapes != expected:
