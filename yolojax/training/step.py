@@ -1,6 +1,7 @@
 """The training step: a pure function of global arrays, and its compiled form on a mesh of devices."""
 
 import functools
+import operator
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,7 +13,7 @@ from jax.typing import ArrayLike
 
 from yolojax import moved
 from yolojax.grid import AnchorGrid
-from yolojax.loss import LossTerms
+from yolojax.loss import LossValue, named_terms
 from yolojax.models.layers import layer_matches, layer_of
 from yolojax.runtime.devices import shardings
 from yolojax.targets import Targets
@@ -62,7 +63,7 @@ def train_step(
     model: nn.Module,
     optimizer: optax.GradientTransformation,
     grid: AnchorGrid,
-    loss: Callable[..., LossTerms],
+    loss: Callable[..., LossValue],
     axis_name: str | None = None,
     ema_decay: float = 0.0,
     ema_warmup_steps: float = 0.0,
@@ -83,7 +84,8 @@ def train_step(
         model: the network.
         optimizer: optax transformation.
         grid: AnchorGrid of the images' size.
-        loss: function of (raw heads, targets, grid) to LossTerms, each (B,).
+        loss: function of (raw heads, targets, grid) to terms (B,), whose sum is the loss: LossTerms, another NamedTuple, a
+            mapping by name, or one array (`yolojax.loss.named_terms`).
         axis_name: axis over which gradients, metrics and batch statistics are averaged.
         ema_decay: d of ema = d * ema + (1 - d) * new, for a state that has an ema.
         ema_warmup_steps: s; if it is not 0, update n (from 1) uses d * (1 - exp(-n / s)) instead of d, so that the initial
@@ -95,9 +97,12 @@ def train_step(
         remat: recompute activations for the gradient instead of storing them.
 
     Returns:
-        (state, metrics). The metrics are scalars: "loss", "box", "objectness", "classification" (means over the batch),
-        "gradient_norm" (before clipping), "skipped" (1 if the update was skipped, else 0), and with a line search
-        "rate_factor", by which it multiplied the learning rate.
+        (state, metrics). The metrics are scalars: "loss" and every term of the loss under its name (means over the batch), for
+        LossTerms "box", "objectness" and "classification"; "gradient_norm" (before clipping), "skipped" (1 if the update was
+        skipped, else 0), and with a line search "rate_factor", by which it multiplied the learning rate.
+
+    Raises:
+        ValueError: the loss returns something that `named_terms` refuses.
     """
     if axis_name is not None:
         model = model.clone(axis_name=axis_name)
@@ -112,7 +117,7 @@ def train_step(
         parts = (split_batch(batch, accumulate), jax.random.split(dropout, accumulate))
 
     total, terms, gradients, batch_stats = _gradients(objective, state, parts, accumulate)
-    metrics = {"loss": total, **terms._asdict()}
+    metrics = {**terms, "loss": total}
     if axis_name is not None:
         gradients, metrics = jax.lax.pmean((gradients, metrics), axis_name)
     metrics["gradient_norm"] = optax.tree.norm(gradients)
@@ -138,18 +143,18 @@ def train_step(
 
 
 def _objective(params, batch_stats, batch, dropout, *, model, grid, loss, frozen):
-    """The mean loss of some images as (scalar, (mean LossTerms, updated batch statistics))."""
+    """The mean loss of some images as (scalar, (means of the terms, updated batch statistics))."""
     images, targets = batch
     params = _keep_frozen(params, jax.lax.stop_gradient(params), frozen)
     raw, updates = model.apply(
         {"params": params, "batch_stats": batch_stats}, images, train=True, mutable=["batch_stats"], rngs={"dropout": dropout}
     )
-    terms = jax.tree.map(jnp.mean, loss(raw, targets, grid))
-    return terms.box + terms.objectness + terms.classification, (terms, updates.get("batch_stats", {}))
+    terms = {name: term.mean() for name, term in named_terms(loss(raw, targets, grid), images.shape[0]).items()}
+    return functools.reduce(operator.add, terms.values()), (terms, updates.get("batch_stats", {}))
 
 
 def _gradients(objective, state, parts, accumulate):
-    """The mean loss of the batch, its LossTerms, its gradients, and the updated batch statistics."""
+    """The mean loss of the batch, its terms, its gradients, and the updated batch statistics."""
     gradient = jax.value_and_grad(objective, has_aux=True)
     if accumulate == 1:
         (total, (terms, batch_stats)), gradients = gradient(state.params, state.batch_stats, *parts)
@@ -160,8 +165,10 @@ def _gradients(objective, state, parts, accumulate):
         (total, (terms, batch_stats)), gradients = gradient(state.params, batch_stats, *part)
         return (batch_stats, jax.tree.map(jnp.add, sums, (total, terms, gradients))), None
 
-    zero = jnp.zeros((), jnp.float32)
-    zeros = zero, LossTerms(zero, zero, zero), jax.tree.map(jnp.zeros_like, state.params)
+    (total, (terms, _)), gradients = jax.eval_shape(
+        gradient, state.params, state.batch_stats, *jax.tree.map(lambda x: x[0], parts)
+    )
+    zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), (total, terms, gradients))
     (batch_stats, sums), _ = jax.lax.scan(add, (state.batch_stats, zeros), parts)
     return *jax.tree.map(lambda x: x / accumulate, sums), batch_stats
 

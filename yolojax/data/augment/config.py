@@ -1,8 +1,9 @@
 """How strongly training images are varied: the configuration of the augmentation."""
 
 import dataclasses
+from typing import Any
 
-from yolojax.fields import at_least, between, field, fraction, positive
+from yolojax.fields import at_least, between, field, fraction, given, keyword_arguments, own_parts, positive
 
 
 @dataclasses.dataclass(slots=True)
@@ -107,4 +108,13 @@ class AugmentConfig:
             "iou_crop_probability": positive,
             "mosaic_probability": positive,
         },
+    )
+    more: tuple[str, ...] = field(
+        (), "your own functions (rng, example, **options) -> Example, package.module:name, applied last, in order", own_parts
+    )
+    options: dict[str, Any] = field(
+        {},
+        "keyword arguments of all functions in more; those of one of them in a dict of its own under its name",
+        keyword_arguments,
+        used_with={"more": given},
     )
