@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import flax.linen as nn
@@ -106,7 +107,7 @@ def has_other_layers(config: "ModelConfig") -> bool:
     return is_part(config.name) or config.backbone != "darknet53" or bool(config.backbone_options) or is_part(config.neck)
 
 
-def _own_anchors(config: "ModelConfig", model: nn.Module, strides: tuple[int, ...], count: int) -> tuple:
+def _own_anchors(config: "ModelConfig", model: nn.Module, strides: tuple[int, ...], count: int) -> Sequence:
     stated = getattr(model, "anchors", None)
     published = {(len(known), len(known[0])): known for known in (YOLOV3_ANCHORS, TINY_ANCHORS)}
     anchors = config.anchors or (stated if isinstance(stated, tuple | list) else published.get((len(strides), count)))

@@ -69,7 +69,7 @@ def _check_loss(config: Config, loss: Callable[..., Any], grid: AnchorGrid, targ
     where = f"config.loss.name: {config.loss.name}"
     shapes = [(1, *shape, grid.anchors_per_scale, 5 + config.model.num_classes) for shape in grid.shapes]
     raw = tuple(jax.ShapeDtypeStruct(shape, jnp.float32) for shape in shapes)
-    one = Targets(*(jax.ShapeDtypeStruct((1, *field.shape), field.dtype) for field in targets))
+    one: Any = Targets(*(np.zeros((1, *field.shape), field.dtype) for field in targets))
     try:
         terms = jax.eval_shape(lambda raw, targets: named_terms(loss(raw, targets, grid)), raw, one)
     except ValueError as error:
