@@ -63,7 +63,7 @@ def test_pillow_pictures_of_32_bits_hold_16(pillow):
     deep = np.array([[0, 255, 4096, 65535]], np.int32)
     np.testing.assert_array_equal(as_image(pillow.fromarray(deep), 0)[..., 0], [[0, 0, 16, 255]])
     for wrong in (deep - 1, deep + 1, deep.astype(np.float32)):
-        with pytest.raises(InputError, match=r"images\[3\]: a Pillow picture of mode [IF] .* from 0 to 65535"):
+        with pytest.raises(InputError, match=r"^images\[3\]: a Pillow picture of mode [IF] .* from 0 to 65535"):
             as_image(pillow.fromarray(wrong), 3)
 
 

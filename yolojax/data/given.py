@@ -158,6 +158,8 @@ def _from_pillow(picture: Any, place: int) -> np.ndarray:
         else:
             # Of a palette with several transparent colours, Pillow warns when they are left out at once.
             image = np.asarray(picture.convert("RGBA" if picture.mode == "P" else "RGB"))[..., :3]
+    except InputError:
+        raise
     except (OSError, ValueError, SyntaxError) as error:  # Pillow decodes only now
         raise InputError(f"images[{place}]: Pillow cannot decode the picture: {error}") from error
     orientation = 1
