@@ -1,4 +1,5 @@
 import functools
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -9,7 +10,7 @@ from tests.helpers.own_slots import own_targets
 from tests.oracle import assignment as oracle_assignment
 from tests.oracle import loss as oracle
 from yolojax.grid import AnchorGrid
-from yolojax.loss import paper_loss, yolo_loss
+from yolojax.loss import LOG_NAMES, LossTerms, named_terms, paper_loss, yolo_loss
 from yolojax.targets import Targets, assign
 
 GRID = AnchorGrid((64, 96))
@@ -19,11 +20,12 @@ OVERLAPS = ["giou", "iou", "diou", "ciou"]
 
 
 @functools.partial(jax.jit, static_argnames=("grid", "box"))
-def terms_and_gradient(raw, targets, grid, box="giou", ignore_iou=0.5, label_smoothing=0.01):
+def terms_and_gradient(raw, targets, grid, box="giou", ignore_iou=0.5, label_smoothing=0.01, class_weights=()):
     """The terms stacked to (3, B), and the gradient of their sum with respect to the raw heads."""
 
     def total(raw):
-        terms = yolo_loss(raw, targets, grid, box=box, ignore_iou=ignore_iou, label_smoothing=label_smoothing)
+        options = {"ignore_iou": ignore_iou, "label_smoothing": label_smoothing, "class_weights": class_weights}
+        terms = yolo_loss(raw, targets, grid, box=box, **options)
         stacked = jnp.stack(terms)
         return stacked.sum(), stacked
 
@@ -123,6 +125,28 @@ def test_an_assignment_with_any_number_of_slots():
         assert oracle.ignore_margin(head, scale_boxes, GRID.strides, GRID.anchors, 0.5) > 1e-5
         expected = oracle.terms(head, labels, scale_boxes, GRID.size, GRID.strides, GRID.anchors)
         np.testing.assert_allclose(terms[:, b], expected, rtol=1e-5)
+
+
+def test_the_weights_of_the_classes_are_factors_on_the_classification():
+    weights = (0.5, 3.0, 1.25)
+    raw, pictures, targets = random_case(4, GRID, counts=(0, 3, 8))
+    terms, _ = terms_and_gradient(raw, targets, GRID, class_weights=np.float32(weights))
+    plain, _ = terms_and_gradient(raw, targets, GRID)
+    assert terms.dtype == raw[0].dtype
+    np.testing.assert_array_equal(terms[:2], plain[:2])
+    assert np.all(terms[2, 1:] != plain[2, 1:])
+    for b, picture in enumerate(pictures):
+        labels, scale_boxes = dense_of(picture, GRID)
+        place = (GRID.size, GRID.strides, GRID.anchors)
+        expected = oracle.terms([h[b].astype(np.float64) for h in raw], labels, scale_boxes, *place, class_weights=weights)
+        np.testing.assert_allclose(terms[:, b], expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("loss", [yolo_loss, paper_loss])
+def test_one_weight_for_each_class_or_none(loss):
+    raw, _, targets = random_case(4, SMALL, counts=(2,))
+    with pytest.raises(ValueError, match="class_weights has 2 weights for 3 classes"):
+        jax.eval_shape(lambda raw: loss(raw, targets, SMALL, class_weights=(1.0, 2.0)), raw)
 
 
 def test_the_ignore_test_matters():
@@ -293,3 +317,52 @@ def test_what_is_refused():
         yolo_loss(raw[:1], targets, SMALL)
     with pytest.raises(ValueError, match=r"\S"):
         yolo_loss(raw, targets, AnchorGrid((64, 32), SMALL.strides, SMALL.anchors))
+
+
+class Two(NamedTuple):
+    near: jax.Array
+    far: jax.Array
+
+
+@pytest.mark.parametrize(
+    "value, names",
+    [
+        (LossTerms(*np.ones((3, 4), np.float32)), ["box", "objectness", "classification"]),
+        (Two(*np.ones((2, 4), np.float32)), ["near", "far"]),
+        ({"b": np.ones(4, np.float64), "a": np.ones(4, np.float32)}, ["b", "a"]),
+        (np.ones(4, np.float32), ["loss"]),
+    ],
+)
+def test_a_loss_may_return_its_terms_in_several_ways(value, names):
+    for found in (named_terms(value), named_terms(value, 4)):
+        assert list(found) == names
+        given = [value] if isinstance(value, np.ndarray) else list(getattr(value, "values", value.__iter__)())
+        assert all(map(np.array_equal, found.values(), given))
+    with pytest.raises(ValueError, match=rf"the term '{names[0]}' of the loss must be \(5,\) floating, .*, not \(4,\) float"):
+        named_terms(value, 5)
+
+
+ONES = np.ones(4, np.float32)
+
+
+@pytest.mark.parametrize(
+    "value, message",
+    [
+        ({}, "the loss returned no term"),
+        ((ONES, ONES), r"a loss returns LossTerms, .*, not a tuple"),
+        ([ONES], r"not a list"),
+        (3.0, r"not a float"),
+        (np.float32(3), r"the term 'loss' of the loss must be \(B,\) floating, one number per image, not \(\) float32"),
+        ({"box": ONES, "mass": ONES[None]}, r"the term 'mass' .* \(4,\) floating, .* not \(1, 4\) float32"),
+        ({"box": ONES, "mass": ONES[:3]}, r"the term 'mass' .* \(4,\) floating, .* not \(3,\) float32"),
+        ({"box": ONES.astype(int)}, r"the term 'box' .* not \(4,\) int64"),
+        ({"box": None}, r"the term 'box' .* not NoneType"),
+        ({"box": 1.0}, r"the term 'box' .* not float"),
+        ({3: ONES}, "a term of a loss cannot be called 3"),
+        *(({name: ONES}, f"a term of a loss cannot be called '{name}', which the log uses") for name in sorted(LOG_NAMES)),
+    ],
+)
+def test_terms_that_cannot_be_summed_or_logged_are_refused_in_one_line(value, message):
+    with pytest.raises(ValueError, match=message) as error:
+        named_terms(value)
+    assert "\n" not in str(error.value)

@@ -1,5 +1,6 @@
 """From raw heads to boxes and logits: Redmon and Farhadi 2018, arXiv:1804.02767, section 2.1."""
 
+import functools
 import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -7,7 +8,9 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import export
 
+from yolojax.explicit import auto_sharded
 from yolojax.grid import AnchorGrid
 
 RawHeads = Sequence[jax.Array | np.ndarray] | tuple[Any, Any]
@@ -17,6 +20,7 @@ RawHeads = Sequence[jax.Array | np.ndarray] | tuple[Any, Any]
 MAX_LOG_SIZE = 20.0
 
 
+@functools.partial(export.register_namedtuple_serialization, serialized_name="yolojax.decode.Predictions")
 class Predictions(NamedTuple):
     """Decoded heads, with N slots and C classes.
 
@@ -31,6 +35,7 @@ class Predictions(NamedTuple):
     class_logits: jax.Array
 
 
+@auto_sharded(rows=True)
 def decode(raw: RawHeads, grid: AnchorGrid) -> Predictions:
     """Decodes raw heads into boxes and logits.
 

@@ -7,10 +7,12 @@ from typing import Any, NamedTuple, TypeVar, cast
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import export
 from jax.typing import ArrayLike
 
 from yolojax.boxes import cxcywh_to_xyxy, iou, pairwise_iou
 from yolojax.decode import Predictions
+from yolojax.explicit import auto_sharded
 
 METHODS = ("hard", "soft")
 CLASS_SCORES: dict[str, Callable[[jax.Array], jax.Array]] = {"sigmoid": jax.nn.sigmoid, "softmax": jax.nn.softmax}
@@ -21,6 +23,7 @@ WORD = 32
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
+@functools.partial(export.register_namedtuple_serialization, serialized_name="yolojax.nms.Detections")
 class Detections(NamedTuple):
     """A fixed number K of detections per image, by falling score, padded at the end.
 
@@ -64,6 +67,7 @@ def nms(boxes_xyxy: jax.Array | np.ndarray, scores: jax.Array | np.ndarray, *, i
 
 
 @_jit("max_candidates", "max_detections", "class_agnostic", "multi_label", "method", "class_scores", "distance_power")
+@auto_sharded(rows=True)
 def postprocess(
     predictions: Predictions,
     *,
@@ -135,7 +139,7 @@ def postprocess(
         )
         return _padded(detections, max_detections)
 
-    aspects = jnp.ones(len(predictions.boxes)) if aspects is None else aspects
+    aspects = jnp.ones(predictions.boxes.shape[:1]) if aspects is None else aspects
     return jax.vmap(one_image)(*predictions, aspects)
 
 

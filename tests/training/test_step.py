@@ -14,7 +14,7 @@ from yolojax.config import OptimizerConfig
 from yolojax.data.pipeline import Batch
 from yolojax.errors import InputError
 from yolojax.grid import AnchorGrid
-from yolojax.loss import yolo_loss
+from yolojax.loss import paper_loss, yolo_loss
 from yolojax.models import YOLOv3Tiny, initialize
 from yolojax.runtime.devices import check_batch_size, make_mesh, shardings
 from yolojax.targets import Targets, assign
@@ -134,6 +134,55 @@ def test_the_loss_is_the_mean_over_pictures_and_the_sum_of_its_terms(on_one_devi
     gradients = jax.tree.map(lambda old, new: (old - new) / RATE, params, state.params)
     assert metrics["gradient_norm"] == pytest.approx(float(optax.tree.norm(gradients)), rel=1e-4)
     assert state.step == 1 and state.ema is None
+
+
+def four_terms(raw, targets, grid):
+    return {**yolo_loss(raw, targets, grid)._asdict(), "size": sum(jnp.square(head).sum((1, 2, 3, 4)) for head in raw)}
+
+
+def one_array(raw, targets, grid):
+    return sum(four_terms(raw, targets, grid).values())
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+@pytest.mark.parametrize("loss, names", [(four_terms, {"box", "objectness", "classification", "size"}), (one_array, set())])
+def test_every_term_of_a_loss_counts_and_is_measured(loss, names, accumulate):
+    before, batch = new_state(), make_batch()
+
+    def total(params):
+        variables = {"params": params, "batch_stats": before.batch_stats}
+        terms = []
+        for n in range(accumulate):
+            images, targets = jax.tree.map(lambda x: x[n::accumulate], batch)  # noqa: B023
+            raw, _ = MODEL.apply(variables, images, train=True, mutable=["batch_stats"])
+            terms.append(four_terms(raw, targets, GRID))
+        means = jax.tree.map(lambda *parts: jnp.concatenate(parts).mean(), *terms)
+        return sum(means.values()), means
+
+    (expected, means), gradients = jax.jit(jax.value_and_grad(total, has_aux=True))(before.params)
+    state, metrics = jax.jit(functools.partial(train_step, accumulate=accumulate, **STEP | {"loss": loss}))(before, batch)
+    assert metrics.keys() == {"loss", "gradient_norm", "skipped", *names}
+    assert metrics["loss"] == pytest.approx(float(expected), rel=1e-5)
+    assert all(metrics[name] == pytest.approx(float(means[name]), rel=1e-5) for name in names)
+    assert_close(jax.tree.map(lambda old, new: (old - new) / RATE, before.params, state.params), gradients, 1e-3)
+
+
+def test_a_loss_that_mixes_up_pictures_and_classes_is_refused():
+    step = functools.partial(train_step, **STEP | {"loss": lambda raw, targets, grid: {"bad": raw[0].mean((0, 1, 2, 3))}})
+    with pytest.raises(ValueError, match=r"the term 'bad' of the loss must be \(6,\) floating, .*, not \(8,\) float32"):
+        jax.eval_shape(step, new_state(), make_batch(6))
+
+
+def test_parts_of_a_batch_take_means_of_their_own_boxes():
+    loss = functools.partial(paper_loss, wh="log", noobject_weight=100.0, reduction="mean")
+    step = functools.partial(train_step, **STEP | {"loss": loss})
+    state, batch = new_state(), make_batch()
+    _, metrics = jax.jit(functools.partial(step, accumulate=2))(state, batch)
+    alone = jax.jit(step)
+    parts = [alone(state, jax.tree.map(lambda x: x[n::2], batch))[1] for n in range(2)]  # noqa: B023
+    for name in ("loss", "box", "objectness", "classification"):
+        np.testing.assert_allclose(metrics[name], (parts[0][name] + parts[1][name]) / 2, rtol=1e-5)
+    assert abs(parts[0]["box"] / parts[1]["box"] - 1) > 1e-2
 
 
 def test_steps_on_the_same_pictures_learn_them():

@@ -14,6 +14,7 @@ from jax.extend.core import Literal
 from yolojax.errors import InputError
 from yolojax.export.onnx_nodes import Head, Nodes, Value
 from yolojax.export.onnx_operations import NODES
+from yolojax.inference import raw_heads
 
 
 def trace(
@@ -35,7 +36,7 @@ def trace(
         InputError: the network computes something that cannot be translated.
     """
     shape = jax.ShapeDtypeStruct((1, *size, 3), np.float32)
-    program = jax.make_jaxpr(lambda images: model.apply(variables, images, train=False))(shape)
+    program = jax.make_jaxpr(lambda images: raw_heads(model, variables, images))(shape)
     outputs = _run(program.jaxpr, program.consts, [Value(images)], nodes)
     heads = [output for output in outputs if isinstance(output, Head)]
     if len(heads) < len(outputs):

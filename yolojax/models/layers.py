@@ -31,10 +31,12 @@ def layer_matches(layer: str, pattern: str) -> bool:
 def layer_of(path: Sequence[Any]) -> str:
     """The path of the layer that a variable belongs to, such as "backbone/stem", from its key path in the tree of variables.
 
-    A layer is a convolution with its bias or batch normalization. Its path leaves out the last two keys: the layer of
-    (backbone, stem, conv, kernel) is "backbone/stem".
+    A layer is a convolution with its bias or batch normalization. The modules "conv", "bn" and "head" inside another module are
+    such parts of it: the layer of (backbone, stem, conv, kernel) is "backbone/stem". In a network of somebody else, the layer
+    of (encoder, Dense_0, kernel) is "encoder/Dense_0".
     """
-    return "/".join(key.key for key in path[:-2])
+    keys = jax.tree_util.keystr(tuple(path[:-1]), simple=True, separator="/").split("/")
+    return "/".join(keys[:-1] if len(keys) > 1 and keys[-1] in ("conv", "bn", "head") else keys)
 
 
 class ConvBN(nn.Module):
@@ -64,6 +66,7 @@ class ConvBN(nn.Module):
     axis_name: str | None = None
     frozen: str = ""
     remat: bool = False
+    drawn_on_host = True
 
     @nn.compact
     def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
@@ -108,6 +111,7 @@ class Head(nn.Module):
 
     num_classes: int
     anchors: int
+    drawn_on_host = True
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:

@@ -86,11 +86,15 @@ def make_mesh(devices: Sequence[jax.Device] | None = None) -> Mesh:  # pyright: 
 def shardings(mesh: Mesh) -> tuple[NamedSharding, NamedSharding]:
     """The shardings of a state and of a batch on a mesh.
 
+    Args:
+        mesh: result of `make_mesh`, or any other mesh, with axes of any names and types; rows are shared among all its devices.
+
     Returns:
         replicated: every device holds the whole array.
         batch_sharding: each device holds some rows of the first axis.
     """
-    return NamedSharding(mesh, PartitionSpec()), NamedSharding(mesh, PartitionSpec("data"))
+    rows = mesh.axis_names if len(mesh.axis_names) > 1 else mesh.axis_names[0]
+    return NamedSharding(mesh, PartitionSpec()), NamedSharding(mesh, PartitionSpec(rows))
 
 
 def check_batch_size(batch_size: int, mesh: Mesh, field: str, accumulate: int = 1) -> None:

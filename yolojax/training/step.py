@@ -8,16 +8,22 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import optax
+from jax import export
 from jax.typing import ArrayLike
 
 from yolojax import moved
+from yolojax.data.batch import Batch, ValBatch
+from yolojax.explicit import auto_sharded
 from yolojax.grid import AnchorGrid
-from yolojax.loss import LossTerms
-from yolojax.models.layers import layer_matches, layer_of
+from yolojax.loss import LossValue
+from yolojax.runtime.axes import AxisName
 from yolojax.runtime.devices import shardings
 from yolojax.targets import Targets
+from yolojax.training.gradients import gradients_of, keep_frozen, loss_function, make_objective, split_batch
+from yolojax.training.updates import init_optimizer, propose, rate_factor
 
 
+@functools.partial(export.register_namedtuple_serialization, serialized_name="yolojax.training.step.TrainState")
 class TrainState(NamedTuple):
     """Everything that training changes; arrays only.
 
@@ -36,18 +42,23 @@ class TrainState(NamedTuple):
     ema: dict[str, Any] | None
 
 
+# The host side itself does not import JAX.
+for _kind in (Batch, ValBatch):
+    export.register_namedtuple_serialization(_kind, serialized_name=f"yolojax.data.batch.{_kind.__name__}")
+
+
 def create_state(variables: dict[str, Any], optimizer: optax.GradientTransformation, *, average: bool = False) -> TrainState:
     """Makes the TrainState of step 0.
 
     Args:
-        variables: {"params", "batch_stats"}, the initial ones of the network.
+        variables: {"params", "batch_stats"}, the initial ones of the network; without batch normalization {"params"} will do.
         optimizer: optax transformation.
         average: whether to keep moving averages.
     """
-    params, batch_stats = variables["params"], variables["batch_stats"]
+    params, batch_stats = variables["params"], variables.get("batch_stats", {})
     # Copies: the step donates the whole state, and no buffer can be donated twice.
     ema = jax.tree.map(jnp.array, {"params": params, "batch_stats": batch_stats}) if average else None
-    return TrainState(jnp.zeros((), jnp.int32), params, batch_stats, optimizer.init(params), ema)
+    return TrainState(jnp.zeros((), jnp.int32), params, batch_stats, init_optimizer(optimizer, params), ema)
 
 
 def eval_variables(state: TrainState) -> dict[str, Any]:
@@ -55,6 +66,7 @@ def eval_variables(state: TrainState) -> dict[str, Any]:
     return state.ema or {"params": state.params, "batch_stats": state.batch_stats}
 
 
+@auto_sharded(rows=False)
 def train_step(
     state: TrainState,
     batch: tuple[ArrayLike, Targets],
@@ -62,8 +74,8 @@ def train_step(
     model: nn.Module,
     optimizer: optax.GradientTransformation,
     grid: AnchorGrid,
-    loss: Callable[..., LossTerms],
-    axis_name: str | None = None,
+    loss: Callable[..., LossValue],
+    axis_name: AxisName | None = None,
     ema_decay: float = 0.0,
     ema_warmup_steps: float = 0.0,
     frozen: str = "",
@@ -83,7 +95,8 @@ def train_step(
         model: the network.
         optimizer: optax transformation.
         grid: AnchorGrid of the images' size.
-        loss: function of (raw heads, targets, grid) to LossTerms, each (B,).
+        loss: function of (raw heads, targets, grid) to terms (B,), whose sum is the loss: LossTerms, another NamedTuple, a
+            mapping by name, or one array (`yolojax.loss.named_terms`).
         axis_name: axis over which gradients, metrics and batch statistics are averaged.
         ema_decay: d of ema = d * ema + (1 - d) * new, for a state that has an ema.
         ema_warmup_steps: s; if it is not 0, update n (from 1) uses d * (1 - exp(-n / s)) instead of d, so that the initial
@@ -95,40 +108,39 @@ def train_step(
         remat: recompute activations for the gradient instead of storing them.
 
     Returns:
-        (state, metrics). The metrics are scalars: "loss", "box", "objectness", "classification" (means over the batch),
-        "gradient_norm" (before clipping), "skipped" (1 if the update was skipped, else 0), and with a line search
-        "rate_factor", by which it multiplied the learning rate.
+        (state, metrics). The metrics are scalars: "loss" and every term of the loss under its name (means over the batch), for
+        LossTerms "box", "objectness" and "classification"; "gradient_norm" (before clipping), "skipped" (1 if the update was
+        skipped, else 0), and with a line search "rate_factor", by which it multiplied the learning rate.
+
+    Raises:
+        ValueError: the loss returns something that `named_terms` refuses.
     """
-    if axis_name is not None:
-        model = model.clone(axis_name=axis_name)
-    if frozen:
-        model = model.clone(frozen=frozen)
-    if remat:
-        model = model.clone(remat=True)
-    objective = functools.partial(_objective, model=model, grid=grid, loss=loss, frozen=frozen)
+    objective = make_objective(model, grid, loss, axis_name=axis_name, frozen=frozen, remat=remat)
     dropout = jax.random.fold_in(jax.random.key(0), state.step)
+    if axis_name is not None:
+        dropout = jax.random.fold_in(dropout, jax.lax.axis_index(axis_name))
     parts = (batch, dropout)
     if accumulate > 1:
         parts = (split_batch(batch, accumulate), jax.random.split(dropout, accumulate))
 
-    total, terms, gradients, batch_stats = _gradients(objective, state, parts, accumulate)
-    metrics = {"loss": total, **terms._asdict()}
-    if axis_name is not None:
-        gradients, metrics = jax.lax.pmean((gradients, metrics), axis_name)
-    metrics["gradient_norm"] = optax.tree.norm(gradients)
-
-    def loss_of(params):
-        total = _batch_loss(objective, params, state.batch_stats, parts, accumulate)
-        return total if axis_name is None else jax.lax.pmean(total, axis_name)
-
-    # The value and its function are for the line search. Other optimizers ignore them, and XLA removes what is unused.
-    updates, opt_state = optax.with_extra_args_support(optimizer).update(
-        gradients, state.opt_state, state.params, value=metrics["loss"], grad=gradients, value_fn=loss_of
+    total, terms, gradients, batch_stats = gradients_of(objective, state.params, state.batch_stats, parts, accumulate)
+    metrics = {**terms, "loss": total, "gradient_norm": optax.tree.norm(gradients)}
+    loss_of = loss_function(objective, state.batch_stats, parts, accumulate)
+    # XLA removes what the optimizer does not use.
+    updates, opt_state = propose(
+        optimizer,
+        gradients,
+        state.opt_state,
+        state.params,
+        value=total,
+        grad=gradients,
+        value_fn=loss_of,
+        grad_fn=lambda params, *_: jax.grad(loss_of)(params),
     )
-    rate_factor = optax.tree.get(opt_state, "rate_factor")
-    if rate_factor is not None:
-        metrics["rate_factor"] = rate_factor
-    params = _keep_frozen(optax.apply_updates(state.params, updates), state.params, frozen)
+    factor = rate_factor(opt_state)
+    if factor is not None:
+        metrics["rate_factor"] = factor
+    params = keep_frozen(optax.apply_updates(state.params, updates), state.params, frozen)
     ema = _average(state, params, batch_stats, ema_decay, ema_warmup_steps, frozen)
     finite = jnp.isfinite(metrics["loss"]) & jnp.isfinite(metrics["gradient_norm"])
     metrics["skipped"] = jnp.where(finite, 0, 1)
@@ -137,75 +149,19 @@ def train_step(
     return new._replace(step=state.step + 1), metrics
 
 
-def _objective(params, batch_stats, batch, dropout, *, model, grid, loss, frozen):
-    """The mean loss of some images as (scalar, (mean LossTerms, updated batch statistics))."""
-    images, targets = batch
-    params = _keep_frozen(params, jax.lax.stop_gradient(params), frozen)
-    raw, updates = model.apply(
-        {"params": params, "batch_stats": batch_stats}, images, train=True, mutable=["batch_stats"], rngs={"dropout": dropout}
-    )
-    terms = jax.tree.map(jnp.mean, loss(raw, targets, grid))
-    return terms.box + terms.objectness + terms.classification, (terms, updates.get("batch_stats", {}))
-
-
-def _gradients(objective, state, parts, accumulate):
-    """The mean loss of the batch, its LossTerms, its gradients, and the updated batch statistics."""
-    gradient = jax.value_and_grad(objective, has_aux=True)
-    if accumulate == 1:
-        (total, (terms, batch_stats)), gradients = gradient(state.params, state.batch_stats, *parts)
-        return total, terms, gradients, batch_stats
-
-    def add(carry, part):
-        batch_stats, sums = carry
-        (total, (terms, batch_stats)), gradients = gradient(state.params, batch_stats, *part)
-        return (batch_stats, jax.tree.map(jnp.add, sums, (total, terms, gradients))), None
-
-    zero = jnp.zeros((), jnp.float32)
-    zeros = zero, LossTerms(zero, zero, zero), jax.tree.map(jnp.zeros_like, state.params)
-    (batch_stats, sums), _ = jax.lax.scan(add, (state.batch_stats, zeros), parts)
-    return *jax.tree.map(lambda x: x / accumulate, sums), batch_stats
-
-
-def _batch_loss(objective, params, batch_stats, parts, accumulate):
-    """The mean loss of the batch alone, for the line search."""
-    if accumulate == 1:
-        return objective(params, batch_stats, *parts)[0]
-    return jax.lax.map(lambda part: objective(params, batch_stats, *part)[0], parts).mean()
-
-
 def _average(state, params, batch_stats, decay, warmup_steps, frozen):
     """The exponential moving averages after an update; None if the state has none."""
     if not state.ema:
         return state.ema
     if warmup_steps:
         decay = decay * -jnp.expm1(-(state.step + 1) / warmup_steps)
-    new = {"params": params, "batch_stats": batch_stats}
-    averages = jax.tree.map(lambda old, new: decay * old + (1 - decay) * new, state.ema, new)
-    return {name: _keep_frozen(averages[name], state.ema[name], frozen) for name in averages}
 
+    def average(old, new):
+        # Counters among the batch statistics have no average.
+        return (decay * old + (1 - decay) * new).astype(old.dtype) if jnp.issubdtype(old.dtype, jnp.inexact) else new
 
-def _keep_frozen(new, old, frozen):
-    """The leaves of `new`, but of `old` in frozen layers."""
-    # Selected, not computed: d * x + (1 - d) * x is not always x.
-    return jax.tree_util.tree_map_with_path(lambda path, n, o: o if layer_matches(layer_of(path), frozen) else n, new, old)
-
-
-def split_batch(batch: Any, parts: int) -> Any:
-    """Splits a batch into parts; every device holds an equal share of each part.
-
-    Args:
-        batch: tree of arrays (B, ...).
-        parts: how many; B must be a multiple of it.
-
-    Returns:
-        The tree with arrays (parts, B / parts, ...).
-    """
-
-    def split(x):
-        # Image n goes to part n % parts, so that a batch which is sharded over devices in order need not move.
-        return x.reshape(x.shape[0] // parts, parts, *x.shape[1:]).swapaxes(0, 1)
-
-    return jax.tree.map(split, batch)
+    averages = jax.tree.map(average, state.ema, {"params": params, "batch_stats": batch_stats})
+    return {name: keep_frozen(averages[name], state.ema[name], frozen) for name in averages}
 
 
 def compile_train_step(mesh: jax.sharding.Mesh, *, remat: bool = False, **options: Any) -> jax.stages.Wrapped:

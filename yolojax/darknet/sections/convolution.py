@@ -97,6 +97,7 @@ class DarknetConvolution(nn.Module):
     axis_name: str | None = None
     frozen: str = ""
     remat: bool = False
+    drawn_on_host = True
 
     @nn.compact
     def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:

@@ -1,0 +1,19 @@
+import flax.linen as nn
+
+from tests.helpers.foreign import Mixed, Plain
+from yolojax.models import YOLOv3Tiny
+from yolojax.models.declared import declares, train_argument
+
+
+class Anything(nn.Module):
+    def __call__(self, images, **options):
+        return options
+
+
+def test_fields_and_arguments_of_a_module():
+    tiny = YOLOv3Tiny(3)
+    assert all(declares(tiny, field) for field in ("axis_name", "frozen", "remat", "width"))
+    assert not any(declares(Plain(), field) for field in ("axis_name", "frozen", "remat", "clone", "path"))
+    assert train_argument(tiny, True) == train_argument(Mixed(), True) == train_argument(Anything(), True) == {"train": True}
+    assert train_argument(tiny, False) == {"train": False}
+    assert train_argument(Plain(), True) == {}
