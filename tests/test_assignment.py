@@ -1,6 +1,7 @@
 """The assignment on the device against `assign`, to the bit, and under the transformations of JAX."""
 
 import functools
+import re
 
 import jax
 import jax.numpy as jnp
@@ -182,3 +183,16 @@ def test_what_is_not_valid_or_not_finite_is_left_out():
 def test_what_is_refused(boxes, classes, options, message):
     with pytest.raises(ValueError, match=message):
         assign_on_device(boxes, classes, GRIDS["wide"], **options)
+
+
+def test_the_example_of_the_documentation(repository, capsys):
+    page = (repository / "docs/losses_and_optimizers.md").read_text()
+    (block,) = (block for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "assign_on_device" in block)
+    found = {}
+    exec(block, found)
+    assert capsys.readouterr().out
+    for terms in (found["fixed"], found["dynamic"]):
+        assert all(np.isfinite(term).all() for term in terms)
+    matches, none = np.asarray(found["matches"]), 2
+    assert (matches[0] == 0).any() and not (matches[0] == 1).any()
+    assert {0, 1, none} == set(matches[1])

@@ -6,10 +6,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.sharding import PartitionSpec
 
 from tests.oracle import simota as oracle
 from yolojax.boxes import xyxy_to_cxcywh
 from yolojax.grid import AnchorGrid
+from yolojax.runtime.devices import make_mesh
 from yolojax.simota import simota, simota_loss
 from yolojax.targets import Targets, assign
 
@@ -86,21 +88,58 @@ def test_matches_equal_a_loop_over_slots_and_boxes(seed, options):
         np.testing.assert_array_equal(matches[index], expected_matches(raw, targets, index, **options), str(index))
 
 
-def test_good_predictions_get_more_slots():
-    # Every slot predicts the box as well as it can: all IoUs are near 1, so that the box takes as many slots as there are IoUs.
-    box = np.array([[20, 12, 60, 52]], np.float32)
-    targets = Targets(*(x[None] for x in assign(box, [1], GRID, max_boxes=ROOM)))
-    raw = make_raw(np.random.default_rng(0), 1, spread=0.0)
-    centre_x, centre_y, width, height = xyxy_to_cxcywh(box)[0]
+def aimed(box, good):
+    """(raw, targets) of a picture with one box: the slots for which good(x, y, stride) of their cells' centres predict it.
+
+    They do so as well as they can, as their centres stay in their cells; the others predict boxes next to nothing.
+    """
+    targets = Targets(*(x[None] for x in assign([box], [1], GRID, max_boxes=ROOM)))
+    raw = make_raw(np.random.default_rng(0), 1, spread=0.01)
+    centre, size = np.split(xyxy_to_cxcywh(np.asarray(box, float)), 2)
     for head, stride, anchors in zip(raw, GRID.strides, GRID.anchors, strict=True):
         for row, column, a in np.ndindex(head.shape[1:4]):
-            place = np.array([centre_x / stride - column, centre_y / stride - row])
-            place = np.clip(place, 1e-3, 1 - 1e-3)
-            head[0, row, column, a, :2] = np.log(place / (1 - place))
-            head[0, row, column, a, 2:4] = np.log(np.array([width, height]) / anchors[a])
-    counts = [int((np.asarray(matches_of(raw, targets, candidates=c)) == 0).sum()) for c in (1, 4, 10)]
+            cell = np.array([column, row])
+            place = np.clip(centre / stride - cell, 1e-3, 1 - 1e-3)
+            head[0, row, column, a, :2] += np.log(place / (1 - place))
+            head[0, row, column, a, 2:4] += np.log(size / anchors[a]) if good(*(cell + 0.5) * stride, stride) else -6
+    return raw, targets
+
+
+def counted(raw, targets, **options):
+    """The number of slots that the first box of one picture gets, after a comparison with the oracle."""
+    matches = np.asarray(matches_of(raw, targets, **options))[0]
+    np.testing.assert_array_equal(matches, expected_matches(raw, targets, 0, **options))
+    return (matches == 0).sum()
+
+
+def test_good_predictions_get_more_slots():
+    case = aimed([20, 12, 60, 52], lambda x, y, stride: True)
+    counts = [counted(*case, candidates=c) for c in (1, 4, 10)]
     assert counts[0] == 1
     assert counts[0] < counts[1] < counts[2] <= 10
+    assert counted(*aimed([20, 12, 60, 52], lambda x, y, stride: False)) == 1
+
+
+def test_slots_inside_the_box_count_though_they_are_far_from_its_centre():
+    # Two columns of cells lie inside the box, but 40 pixels, 2.5 cells, from its centre.
+    raw, targets = aimed([6, 1, 90, 63], lambda x, y, stride: stride == 16 and abs(x - 48) >= 40)
+    assert counted(raw, targets) > 1
+
+
+def test_slots_that_are_no_candidates_do_not_count():
+    # The third column of cells and those after it: outside the box, and more than 2.5 cells from its centre.
+    raw, targets = aimed([0, 0, 30, 64], lambda x, y, stride: False)
+    fine = raw[0][0, :, 3:]
+    fine[..., 0] = -7
+    fine[..., 2:4] = np.log(np.array([96, 64]) / np.array(GRID.anchors[0]))
+    assert counted(raw, targets) == 1
+
+
+def test_small_differences_of_cost_count_where_no_slot_lies_inside_the_box():
+    rng = np.random.default_rng(0)
+    boxes = np.array([[15, 15, 17, 17], [47, 31, 49, 33], [62, 47, 65, 48.5]])
+    targets = Targets(*(x[None] for x in assign(boxes, [0, 1, 2], GRID, max_boxes=ROOM)))
+    raw = make_raw(rng, 1, spread=0.002)
     np.testing.assert_array_equal(matches_of(raw, targets)[0], expected_matches(raw, targets, 0))
 
 
@@ -201,3 +240,22 @@ def test_heads_of_another_grid_are_refused():
     raw, targets = make_case(0, ["one"])
     with pytest.raises(ValueError, match="do not fit the grid"):
         simota_loss(raw[::-1], targets, GRID)
+
+
+def test_over_eight_devices():
+    raw, targets = make_case(0, KINDS)
+    mesh = make_mesh()
+    axis = PartitionSpec(mesh.axis_names[0])
+    mapped = jax.jit(
+        jax.shard_map(terms_and_gradient, mesh=mesh, in_specs=(axis, axis), out_specs=(PartitionSpec(None, *axis), axis))
+    )
+    for a, b in zip(jax.tree.leaves(mapped(raw, targets)), jax.tree.leaves(terms_and_gradient(raw, targets)), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7)
+
+
+def test_export_with_a_symbolic_batch():
+    raw, targets = make_case(0, ["few", "crowd"])
+    shapes = jax.export.symbolic_args_specs((raw, tuple(targets)), "b, ...")
+    loss = jax.jit(lambda raw, targets: jnp.stack(simota_loss(raw, Targets(*targets), GRID)))
+    exported = jax.export.export(loss)(*shapes)
+    np.testing.assert_allclose(exported.call(raw, tuple(targets)), terms_and_gradient(raw, targets)[0], rtol=1e-6)

@@ -103,7 +103,7 @@ def simota_loss(
     predictions = decode(raw, grid)
     dtype = predictions.boxes.dtype
     matched = matches < targets.classes.shape[1]
-    batch = jnp.arange(len(matches))[:, None]
+    batch = jnp.arange(matches.shape[0])[:, None]
     # Slots without a box get one that is like any other, so that the gradient of what is then masked is finite.
     true_boxes = jnp.asarray(targets.boxes, dtype).at[batch, matches].get(mode="fill", fill_value=1)
     overlap = iou(cxcywh_to_xyxy(predictions.boxes), cxcywh_to_xyxy(true_boxes))
