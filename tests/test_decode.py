@@ -116,3 +116,13 @@ def test_stretched_sigmoids_reach_beyond_the_cell(t):
     expected += [((x + place) * 32, place * 32) for x in range(2)]
     np.testing.assert_allclose(boxes[:, :2], expected, rtol=1e-5)
     np.testing.assert_allclose(boxes[8:, 2:], np.exp(t) * np.array([[30, 40]] * 2), rtol=1e-5)
+
+
+def test_heads_with_unequal_numbers_of_anchors_are_refused_in_one_line():
+    grid = AnchorGrid((64, 64), (16, 32), (((10, 14), (23, 27)), ((81, 82), (135, 169))))
+    heads = (np.zeros((1, 4, 4, 2, 8), np.float32), np.zeros((1, 2, 2, 3, 8), np.float32))
+    with pytest.raises(
+        ValueError, match=r"\(1, 2, 2, 3, 8\)\] do not fit the grid, .*\('B', 2, 2, 2, '5 \+ C'\)\]$"
+    ) as refusal:
+        decode(heads, grid)
+    assert "\n" not in str(refusal.value)

@@ -102,6 +102,14 @@ def test_every_page_is_in_the_navigation():
         assert f"results/{page.name}" in navigation, page
 
 
+@pytest.mark.parametrize("page", ["docs/networks.md"])
+def test_code_of_a_page_runs(page):
+    names = {"__name__": page}
+    for block in re.findall(r"^```python\n(.*?)^```", (REPOSITORY / page).read_text(), re.DOTALL | re.MULTILINE):
+        exec(compile(block, page, "exec"), names)
+    assert len(names) > 2
+
+
 def commands(text):
     """Each command of yolojax in a page's blocks of shell, from its name to its end; a backslash joins lines."""
     for block in re.findall(r"^```bash\n(.*?)^```", text, re.DOTALL | re.MULTILINE):

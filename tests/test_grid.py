@@ -43,6 +43,14 @@ def test_any_number_of_anchors():
     assert grid.num_slots == 4
 
 
+@pytest.mark.parametrize("strides", [(4,), (64,), (4, 8, 16, 32), (2, 8, 64)], ids=str)
+def test_any_strides(strides):
+    grid = AnchorGrid(size=(128, 64), strides=strides, anchors=(((10, 20), (30, 20)),) * len(strides))
+    assert grid.shapes == tuple((128 // stride, 64 // stride) for stride in strides)
+    assert grid.num_slots == sum(2 * (128 // stride) * (64 // stride) for stride in strides) == len(grid.slot_geometry)
+    assert {int(stride) for stride in grid.slot_geometry[:, 2]} == set(strides)
+
+
 def test_equal_grids_are_one_static_argument():
     a, b = AnchorGrid(size=(416, 416), strides=(16, 32), anchors=TINY), AnchorGrid((416, 416), (16, 32), TINY)
     assert a == b

@@ -4,7 +4,8 @@ import flax.linen as nn
 import pytest
 
 from yolojax.darknet.places import places
-from yolojax.models import YOLOv3, YOLOv3Tiny
+from yolojax.errors import InputError
+from yolojax.models import FPN, Darknet53, ResNet, YOLOv3, YOLOv3Tiny
 
 
 def test_our_networks_take_the_layers_in_the_order_of_their_cfgs():
@@ -19,3 +20,16 @@ def test_our_networks_take_the_layers_in_the_order_of_their_cfgs():
     assert len(places(YOLOv3(80))) == 75 and len(places(YOLOv3Tiny(80))) == 13
     with pytest.raises(TypeError, match="the order of Darknet's layers is not known for Dense"):
         places(nn.Dense(3))
+
+
+def test_a_given_darknet_and_fpn_are_the_published_network_and_others_have_no_order():
+    given = YOLOv3(80, backbone=Darknet53(), neck=FPN(spp=True))
+    assert places(given) == places(YOLOv3(80, spp=True))
+    for backbone, given in (
+        (ResNet(), "ResNet with strides"),
+        (Darknet53(strides=(4, 32)), r"Darknet53 with strides \(4, 32\)"),
+    ):
+        with pytest.raises(InputError, match=rf"YOLOv3 on Darknet53 with strides \(8, 16, 32\), not on {given}"):
+            places(YOLOv3(80, backbone=backbone))
+    with pytest.raises(InputError, match="can only hold YOLOv3 with the neck FPN, not with Dense"):
+        places(YOLOv3(80, neck=nn.Dense(3)))

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
+from yolojax.models import abstract_variables
 from yolojax.models.darknet53 import Darknet53
 
 
@@ -21,6 +22,14 @@ def test_features_and_convolutions_are_those_of_the_table(width):
     shapes = {name: layer["conv"]["kernel"].shape for name, layer in variables["params"].items()}
     assert sum(shape[:2] == (1, 1) for shape in shapes.values()) == 1 + 2 + 8 + 8 + 4
     assert all(shape[2] == 2 * shape[3] for shape in shapes.values() if shape[:2] == (1, 1))
+
+
+def test_stride_64_is_one_more_stage_like_the_last_and_unused_stages_are_left_out():
+    params = {s: abstract_variables(Darknet53(strides=s))["params"] for s in ((2, 8), (8, 16, 32), (4, 64))}
+    more = params[4, 64].keys() - params[8, 16, 32].keys()
+    assert {name.partition("_")[0] for name in more} == {"stage6"} and len(more) == 1 + 2 * 4
+    assert params[4, 64]["stage6_block4_expand"]["conv"]["kernel"].shape == (3, 3, 512, 1024)
+    assert {name.partition("_")[0] for name in params[2, 8]} == {"stem", "stage1", "stage2", "stage3"}
 
 
 def test_residual_blocks_add_their_input():

@@ -9,11 +9,13 @@ import pytest
 from yolojax.models.layers import ConvBN, halve, pool, scaled, upsample
 
 
-@pytest.mark.parametrize("kernel, stride", [(1, 1), (3, 1), (3, 2)])
-def test_convolutions_pad_as_darknet_does(kernel, stride):
+@pytest.mark.parametrize("kernel, stride, activation", [(1, 1, "leaky"), (3, 1, "none"), (3, 2, "leaky"), (7, 2, "tanh")])
+def test_convolutions_pad_as_darknet_does(kernel, stride, activation):
     rng = np.random.default_rng(0)
     x = rng.normal(size=(1, 6, 8, 2))
-    layer = ConvBN(3, kernel, stride)
+    layer = ConvBN(
+        3, kernel, stride, **{"leaky": {}, "none": {"activation": None}, "tanh": {"activation": jnp.tanh}}[activation]
+    )
     variables = jax.tree.map(lambda leaf: rng.uniform(0.5, 1.5, leaf.shape), layer.init(jax.random.key(0), x, train=False))
     weights, bn = variables["params"]["conv"]["kernel"], variables["params"]["bn"]
     stats = variables["batch_stats"]["bn"]
@@ -26,7 +28,10 @@ def test_convolutions_pad_as_darknet_does(kernel, stride):
             window = padded[0, row * stride : row * stride + kernel, column * stride : column * stride + kernel]
             expected[0, row, column] = np.einsum("hwc,hwco->o", window, weights)
     expected = (expected - stats["mean"]) / np.sqrt(stats["var"] + 1e-5) * bn["scale"] + bn["bias"]
-    expected = np.where(expected > 0, expected, 0.1 * expected)
+    if activation == "leaky":
+        expected = np.where(expected > 0, expected, 0.1 * expected)
+    elif activation == "tanh":
+        expected = np.tanh(expected)
     np.testing.assert_allclose(layer.apply(variables, x, train=False), expected, rtol=1e-4, atol=1e-5)
 
 
@@ -52,6 +57,7 @@ def test_halving_and_upsampling():
     gradient = jax.grad(lambda x: (halve(x) * 3).sum())(jnp.asarray(x))
     np.testing.assert_array_equal(np.asarray(gradient) > 0, np.kron(expected, np.ones((1, 2, 2, 1))) == x)
     np.testing.assert_array_equal(upsample(jnp.asarray(x)), np.kron(x, np.ones((1, 2, 2, 1))))
+    np.testing.assert_array_equal(upsample(jnp.asarray(x), 3), np.kron(x, np.ones((1, 3, 3, 1))))
 
 
 def test_the_first_of_equal_numbers_gets_the_whole_gradient_of_a_maximum():

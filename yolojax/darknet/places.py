@@ -8,7 +8,8 @@ import flax.linen as nn
 
 from yolojax.darknet.network import DarknetNetwork
 from yolojax.darknet.sections import Convolution, convolution_name
-from yolojax.models import YOLOv3, YOLOv3Tiny, abstract_variables
+from yolojax.errors import InputError
+from yolojax.models import FPN, Darknet53, YOLOv3, YOLOv3Tiny, abstract_variables
 from yolojax.models.darknet53 import BLOCKS
 
 
@@ -53,6 +54,7 @@ def places(model: nn.Module) -> tuple[Place, ...]:
         model: a YOLOv3, YOLOv3Tiny or DarknetNetwork.
 
     Raises:
+        InputError: the order is known for this kind of network, but not with its backbone or neck.
         TypeError: the model is something else.
     """
     order = _order(model)
@@ -80,6 +82,7 @@ def _order(model: nn.Module) -> list[tuple[tuple[str, ...], int | None]]:
         return [((name,), None) for name in names]
     if not isinstance(model, YOLOv3):
         raise TypeError(f"the order of Darknet's layers is not known for {type(model).__name__}")
+    _check_published(model)
     names = [("backbone", "stem")]
     for stage, blocks in enumerate(BLOCKS, 1):
         names.append(("backbone", f"stage{stage}_down"))
@@ -87,9 +90,18 @@ def _order(model: nn.Module) -> list[tuple[tuple[str, ...], int | None]]:
             names += [("backbone", f"stage{stage}_block{block}_{part}") for part in ("reduce", "expand")]
     for stride in (32, 16, 8):
         necks = [f"neck{stride}_conv{number}" for number in range(1, 6)]
-        if model.spp and stride == 32:
+        if stride == 32 and (model.spp or getattr(model.neck, "spp", False)):
             necks.insert(3, "spp")
         names += [(name,) for name in (*necks, f"detect{stride}", f"head{stride}")]
         if stride > 8:
             names.append((f"up{stride}",))
     return [(name, None) for name in names]
+
+
+def _check_published(model):
+    """Refuses a YOLOv3 with other layers than Darknet's."""
+    if not isinstance(model.backbone, Darknet53 | None) or getattr(model.backbone, "strides", (8, 16, 32)) != (8, 16, 32):
+        given = f"{type(model.backbone).__name__} with strides {getattr(model.backbone, 'strides', 'of its own')}"
+        raise InputError(f"a .weights file can only hold YOLOv3 on Darknet53 with strides (8, 16, 32), not on {given}")
+    if not isinstance(model.neck, FPN | None):
+        raise InputError(f"a .weights file can only hold YOLOv3 with the neck FPN, not with {type(model.neck).__name__}")

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 
 from yolojax.models.layers import ConvBN, scaled
+from yolojax.models.strides import check_strides
 
 BLOCKS = (1, 2, 8, 8, 4)
 """Residual blocks in each of the five stages."""
@@ -17,7 +18,12 @@ class Darknet53(nn.Module):
     """The backbone of YOLOv3: (B, H, W, 3) -> features at strides 8, 16, 32 with 256, 512, 1024 channels (times `width`).
 
     Five stages of a stride-2 convolution and 1, 2, 8, 8, 4 residual blocks (1x1 to half the channels, 3x3 back, addition
-    after the activation). The attributes are those of `YOLOv3`.
+    after the activation). The paper has no stride 64: it is made by a sixth stage like the fifth, with as many channels. Stages
+    after the coarsest of `strides` are left out.
+
+    Attributes:
+        width, dtype, momentum, axis_name, frozen, remat: as in `YOLOv3`.
+        strides: the strides of the features that are returned: some of 2, 4, 8, 16, 32, 64, in rising order.
     """
 
     width: float = 1.0
@@ -26,19 +32,23 @@ class Darknet53(nn.Module):
     axis_name: str | None = None
     frozen: str = ""
     remat: bool = False
+    strides: tuple[int, ...] = (8, 16, 32)
 
     @nn.compact
     def __call__(self, x: jax.Array, *, train: bool) -> list[jax.Array]:
+        check_strides(self.strides, "Darknet53")
         common = {"dtype": self.dtype, "momentum": self.momentum, "axis_name": self.axis_name}
         conv = functools.partial(ConvBN, **common, frozen=self.frozen, remat=self.remat)
         x = conv(scaled(32, self.width), 3, name="stem")(x, train=train)
-        features = []
-        for stage, blocks in enumerate(BLOCKS, start=1):
-            channels = scaled(32 * 2**stage, self.width)
-            half = scaled(16 * 2**stage, self.width)
+        features = {}
+        for stage, blocks in enumerate((*BLOCKS, BLOCKS[-1]), start=1):
+            if 2**stage > self.strides[-1]:
+                break
+            channels = scaled(min(32 * 2**stage, 1024), self.width)
+            half = scaled(min(16 * 2**stage, 512), self.width)
             x = conv(channels, 3, stride=2, name=f"stage{stage}_down")(x, train=train)
             for block in range(1, blocks + 1):
                 y = conv(half, 1, name=f"stage{stage}_block{block}_reduce")(x, train=train)
                 x = x + conv(channels, 3, name=f"stage{stage}_block{block}_expand")(y, train=train)
-            features.append(x)
-        return features[-3:]
+            features[2**stage] = x
+        return [features[stride] for stride in self.strides]

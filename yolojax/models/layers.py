@@ -1,4 +1,4 @@
-"""The building blocks of Darknet networks."""
+"""The building blocks of the networks."""
 
 import math
 import re
@@ -39,11 +39,16 @@ def layer_of(path: Sequence[Any]) -> str:
     return "/".join(keys[:-1] if len(keys) > 1 and keys[-1] in ("conv", "bn", "head") else keys)
 
 
-class ConvBN(nn.Module):
-    """Convolution, batch normalization and leaky ReLU 0.1, as Darknet's `[convolutional] batch_normalize=1`.
+def leaky(x: jax.Array) -> jax.Array:
+    """Leaky ReLU with Darknet's slope of 0.1 below 0; any shape."""
+    return nn.leaky_relu(x, 0.1)
 
-    (B, H, W, C) -> (B, H / stride, W / stride, features). A stride of 2 pads one pixel on every side; "SAME" would pad only the
-    far sides, and so shift Darknet's weights.
+
+class ConvBN(nn.Module):
+    """Convolution, batch normalization and an activation, as Darknet's `[convolutional] batch_normalize=1`.
+
+    (B, H, W, C) -> (B, H / stride, W / stride, features). A stride of 2 pads one pixel on every side of a 3x3 kernel; "SAME"
+    would pad only the far sides, and so shift Darknet's weights.
 
     Attributes:
         features: output channels.
@@ -56,6 +61,7 @@ class ConvBN(nn.Module):
             training too, and does not update them.
         remat: whether the gradient recomputes the layer from its input instead of storing activations (Chen et al. 2016,
             arXiv:1604.06174).
+        activation: elementwise function; None for none.
     """
 
     features: int
@@ -66,6 +72,7 @@ class ConvBN(nn.Module):
     axis_name: str | None = None
     frozen: str = ""
     remat: bool = False
+    activation: Callable[[jax.Array], jax.Array] | None = leaky
     drawn_on_host = True
 
     @nn.compact
@@ -91,7 +98,7 @@ class ConvBN(nn.Module):
                 axis_name=self.axis_name,
                 name="bn",
             )(x)
-            return nn.leaky_relu(x, 0.1)
+            return x if self.activation is None else self.activation(x)
 
         return (nn.remat(layer) if self.remat and train else layer)(self, x)
 
@@ -127,9 +134,9 @@ class Head(nn.Module):
         return x.reshape(*x.shape[:3], self.anchors, outputs)
 
 
-def upsample(x: jax.Array) -> jax.Array:
-    """Nearest-neighbour upsampling by two; (B, H, W, C) -> (B, 2H, 2W, C)."""
-    return x.repeat(2, axis=1).repeat(2, axis=2)
+def upsample(x: jax.Array, factor: int = 2) -> jax.Array:
+    """Nearest-neighbour upsampling; (B, H, W, C) -> (B, factor * H, factor * W, C)."""
+    return x.repeat(factor, axis=1).repeat(factor, axis=2)
 
 
 @jax.custom_jvp
