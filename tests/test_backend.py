@@ -16,14 +16,14 @@ def test_variables_are_put_on_the_device_once():
     variables = initialize(network, 0)
     assert all(isinstance(leaf, np.ndarray) for leaf in jax.tree.leaves(variables))
     backend = NetworkBackend(network, variables, Recipe(GRIDS[1], NAMES))
-    before = jax.tree.leaves(backend._variables)
+    before = jax.tree.leaves(backend.variables)
     assert all(isinstance(leaf, jax.Array) for leaf in before)
     Detector.from_backend(backend)(np.zeros((64, 96, 3), np.uint8))
-    assert all(one is other for one, other in zip(before, jax.tree.leaves(backend._variables), strict=True))
+    assert all(one is other for one, other in zip(before, jax.tree.leaves(backend.variables), strict=True))
 
 
 def test_variables_on_a_device_stay_where_they_are():
     device = jax.devices()[-1]
     variables = jax.device_put({"params": {"bias": np.ones(3, np.float32)}}, device)
     backend = NetworkBackend(Colours(), variables, Recipe(GRID, NAMES))
-    assert backend._variables["params"]["bias"].devices() == {device}
+    assert backend.variables["params"]["bias"].devices() == {device}

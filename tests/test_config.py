@@ -9,8 +9,10 @@ import operator
 import pytest
 
 from yolojax.config import Config, checked, flatten, help_text
+from yolojax.config_values import unused_by_parts
 from yolojax.errors import InputError
 from yolojax.fields import full_name, leaves
+from yolojax.parts import FIELDS, OPTIONS
 
 
 def valid(**data):
@@ -41,6 +43,11 @@ OUT_OF_RANGE = {
     "model.dtype": ["float16"],
     "model.batch_norm_momentum": [-0.1, 1.1],
     "model.anchors": [(1, 2), ((1, 2), (3, 4)), (((1,),),), ((("a", 2),),), (((0, 2),),), (((math.nan, 2),),), ((),)],
+    **{name: [{1: 2}, {"a": math.nan}, {"a": {2}}] for name in OPTIONS.values()},
+    "model.backbone": ["resnet", "mine:"],
+    "model.neck": ["pan", ""],
+    "data.augment.more": [("flip",), ("mine:flip", "")],
+    "train.callbacks": [("print",)],
     "data.val_share": [-0.1, 1.0],
     "data.source": ["coco"],
     "data.class_names": [("a", "b", "a")],
@@ -63,6 +70,11 @@ OUT_OF_RANGE = {
     "data.augment.hue": [-0.1, 1.1],
     "data.augment.saturation": [0.9, 0.0],
     "data.augment.value": [0.9, 0.0],
+    "data.augment.vertical_flip_probability": [-0.1, 1.1],
+    "data.augment.rotation_probability": [-0.1, 1.1],
+    "data.augment.rotation_degrees": [-1.0, 181.0],
+    "data.augment.shear_probability": [-0.1, 1.1],
+    "data.augment.shear_degrees": [-1.0, 41.0],
     "data.augment.iou_crop_probability": [-0.1, 1.1],
     "data.augment.iou_crop_smallest": [0.0, 1.1],
     "data.augment.scale_probability": [-0.1, 1.1],
@@ -87,11 +99,13 @@ OUT_OF_RANGE = {
     "loss.wh": ["linear"],
     "loss.objectness": ["mse"],
     "loss.class_scores": ["max"],
+    "loss.class_weights": [(0.0,), (1.0, -1.0)],
+    "loss.reduction": ["none", ""],
     "loss.ignore_iou": [-0.1, 1.1],
     "loss.label_smoothing": [-0.1, 1.1],
     "loss.assign_rule": ["nearest"],
     "loss.assign_iou": [-0.1, 1.1],
-    "optimizer.name": ["rmsprop", "Adam"],
+    "optimizer.name": ["lion", "Adam"],
     "optimizer.learning_rate": [0.0, -1.0],
     "optimizer.end_learning_rate": [-1e-9],
     "optimizer.warmup_epochs": [-1.0],
@@ -102,6 +116,8 @@ OUT_OF_RANGE = {
     "optimizer.b1": [-0.1, 1.0],
     "optimizer.b2": [-0.1, 1.0],
     "optimizer.momentum": [-0.1, 1.0],
+    "optimizer.rms_decay": [-0.1, 1.0],
+    "optimizer.rms_eps": [0.0, -1e-8],
     "optimizer.weight_decay": [-0.1, 1.1],
     "optimizer.layer_rates": [("head", 2.0), (("(", 2.0),), (("head", -1.0),), (("head", "2"),), (("a", 1.0, 2.0),)],
     "train.save_best_by": ["map", "AP50", ""],
@@ -117,6 +133,7 @@ OUT_OF_RANGE = {
     "train.log_steps": [0],
     "train.eval_epochs": [0.0],
     "train.checkpoint_steps": [0],
+    "train.keep_every": [-1.0],
     "eval.batch_size": [0],
     "train.max_skipped_steps": [-1],
     "eval.score_threshold": [-0.1, 1.1],
@@ -185,7 +202,19 @@ CASES = [
     ("model.width", 0.5, "model.name", "yolov3_tiny", "darknet"),
     ("model.anchors", (((10.0, 20.0),),) * 3, "model.name", "yolov3", "darknet"),
     ("model.cfg", "[net]", "model.name", "darknet", "yolov3"),
+    ("model.options", {"a": 1}, "model.name", "mine:Net", "yolov3"),
+    ("model.backbone", "resnet50", "model.name", "yolov3", "yolov3_tiny"),
+    ("model.backbone_options", {"a": 1}, "model.name", "yolov3_spp", "yolov3_tiny"),
+    ("model.neck", "mine:Neck", "model.name", "yolov3", "yolov3_tiny"),
+    ("model.neck_options", {"a": 1}, "model.neck", "mine:Neck", "fpn"),
+    ("data.options", {"a": [1, 2]}, "data.source", "mine.data:source", "auto"),
+    ("data.augment.options", {"a": {"b": None}}, "data.augment.more", ("mine:turn",), ()),
+    ("loss.options", {"a": "x"}, "loss.name", "mine:loss", "yolo"),
+    ("loss.assign_options", {"a": 1.5}, "loss.assign_rule", "mine:Rules.nearest", "best"),
+    ("optimizer.options", {"a": True}, "optimizer.name", "mine:lion", "adam"),
+    ("optimizer.schedule_options", {"a": 1}, "optimizer.schedule", "mine:flat", "cosine"),
     ("data.val_share", 0.5, "data.val", "", "val.txt"),
+    ("data.single_class", True, "data.source", "auto", "digits"),
     ("data.sampling", "class_balanced", "data.source", "auto", "digits"),
     ("data.repeat_threshold", 0.5, "data.sampling", "repeat_factor", "class_balanced"),
     ("data.cache_gib", 1.0, "data.source", "auto", "digits"),
@@ -200,7 +229,11 @@ CASES = [
     ("data.augment.mixup_alpha", 8.0, "data.augment.mixup_probability", 0.5, 0.0),
     ("data.augment.mix_off_epochs", 0.0, "data.augment.mosaic_probability", 0.5, 0.0),
     ("data.augment.mix_off_epochs", 0.0, "data.augment.mixup_probability", 0.5, 0.0),
+    ("data.augment.rotation_degrees", 45.0, "data.augment.rotation_probability", 0.5, 0.0),
+    ("data.augment.shear_degrees", 5.0, "data.augment.shear_probability", 0.5, 0.0),
     ("data.augment.min_visible", 0.5, "data.augment.scale_probability", 0.5, 0.0),
+    ("data.augment.min_visible", 0.5, "data.augment.rotation_probability", 0.5, 0.0),
+    ("data.augment.min_visible", 0.5, "data.augment.shear_probability", 0.5, 0.0),
     ("data.augment.min_visible", 0.5, "data.augment.iou_crop_probability", 0.5, 0.0),
     ("data.augment.min_visible", 0.5, "data.augment.mosaic_probability", 0.5, 0.0),
     ("loss.box", "ciou", "loss.name", "yolo", "paper"),
@@ -209,13 +242,18 @@ CASES = [
     ("loss.wh", "log", "loss.name", "paper", "yolo"),
     ("loss.objectness", "iou", "loss.name", "paper", "yolo"),
     ("loss.class_scores", "softmax", "loss.name", "paper", "yolo"),
+    ("loss.reduction", "mean", "loss.name", "paper", "yolo"),
     ("loss.assign_iou", 0.5, "loss.assign_rule", "threshold", "best"),
     ("optimizer.b1", 0.8, "optimizer.name", "adamw", "sgd"),
     ("optimizer.b2", 0.99, "optimizer.name", "adam", "sgd"),
     ("optimizer.momentum", 0.0, "optimizer.name", "sgd", "adam"),
+    ("optimizer.momentum", 0.5, "optimizer.name", "rmsprop", "adamw"),
+    ("optimizer.rms_decay", 0.99, "optimizer.name", "rmsprop", "sgd"),
+    ("optimizer.rms_eps", 1e-10, "optimizer.name", "rmsprop", "adam"),
     ("optimizer.nesterov", True, "optimizer.name", "sgd", "adamw"),
     ("optimizer.weight_decay", 0.0, "optimizer.name", "sgd", "adam"),
     ("optimizer.weight_decay", 0.05, "optimizer.name", "adamw", "adam"),
+    ("optimizer.weight_decay", 0.05, "optimizer.name", "rmsprop", "adam"),
     ("optimizer.end_learning_rate", 0.0, "optimizer.schedule", "cosine", "step"),
     ("optimizer.steps", ((0.5, 0.2),), "optimizer.schedule", "step", "cosine"),
     ("optimizer.decay_layers", "^conv", "optimizer.name", "sgd", "adam"),
@@ -244,9 +282,40 @@ def test_what_nothing_uses_is_refused(name, value, other, used_with, unused_with
     checked(config)
 
 
+# Used by every built-in part of the field that decides, and not by the user's own.
+NOT_BY_OWN_PARTS = [
+    ("model.dtype", "bfloat16", "model.name"),
+    ("model.batch_norm_momentum", 0.9, "model.name"),
+    ("loss.ignore_iou", 0.7, "loss.name"),
+    ("loss.label_smoothing", 0.0, "loss.name"),
+    ("loss.class_weights", (1.0, 2.0), "loss.name"),
+    ("optimizer.learning_rate", 0.5, "optimizer.schedule"),
+    ("optimizer.warmup_epochs", 0.0, "optimizer.schedule"),
+]
+
+
 def test_every_such_field_has_a_case():
     conditions = [(leaf.name, other) for leaf in leaves(Config()) for other in leaf.declaration.used_with]
+    conditions = [pair for pair in conditions if (pair[0], full_name(*pair)) not in {(n, o) for n, _, o in NOT_BY_OWN_PARTS}]
     assert {(name, other) for name, _, other, *_ in CASES} == {(name, full_name(name, other)) for name, other in conditions}
+
+
+@pytest.mark.parametrize(("name", "value", "other"), NOT_BY_OWN_PARTS)
+def test_what_an_own_part_does_not_use_is_named_but_not_refused(name, value, other):
+    config = with_field(name, value)
+    assert unused_by_parts(checked(config)) == []
+    section, _, field = other.partition(".")
+    setattr(getattr(config, section), field, "mine:part")
+    assert unused_by_parts(checked(config)) == [name]
+
+
+def test_parts_of_ones_own_are_names_with_a_colon_and_objects_that_have_none():
+    for field in FIELDS.values():
+        for value in ("mine:part", "a.b:C.d", "<lambda of __main__>"):
+            assert flatten(checked(with_field(field, value)))[field] in (value, [value])
+        for value in ("mine", "mine:", ":part", "a b:c", "mine:a:b", "../mine:part", "mine-py:part", ""):
+            with pytest.raises(InputError, match=rf"^config\.{field} must "):
+                checked(with_field(field, (value,) if field in ("data.augment.more", "train.callbacks") else value))
 
 
 def line_searched():
@@ -287,7 +356,7 @@ def test_help_describes_every_field():
     for name, (default, doc) in described.items():
         assert len(doc) >= 10, f"{name} has no description"
         assert json.dumps(default_of(name)) == json.dumps(ast.literal_eval(default))
-    assert described["optimizer.learning_rate"] == ("0.0001", "peak learning rate [> 0]")
+    assert described["optimizer.learning_rate"] == ("0.0001", "peak learning rate [> 0; only with schedule=cosine|step]")
 
 
 def test_sections_are_documented():

@@ -13,6 +13,7 @@ from ml_collections import ConfigDict, FrozenConfigDict
 from tests.test_config import valid, with_field
 from yolojax.config import Config, checked, differences, flatten, from_dict, to_dict
 from yolojax.errors import InputError
+from yolojax.parts import OPTIONS
 
 POSITIVE = st.floats(1e-9, 1e9)
 UNIT = st.floats(0, 1)
@@ -148,4 +149,4 @@ def test_flatten_names_every_leaf():
     assert leaves["optimizer.learning_rate"] == 1e-4
     assert leaves["data.augment.flip_probability"] == 0.5
     assert leaves["data.size"] == [416, 416]
-    assert not any(isinstance(value, dict) for value in leaves.values())
+    assert {name for name, value in leaves.items() if isinstance(value, dict)} == set(OPTIONS.values())

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from jax import export
 
+from tests.helpers.own_slots import own_targets
 from tests.oracle import assignment as oracle_assignment
 from tests.oracle import loss as oracle
 from yolojax.grid import AnchorGrid
@@ -20,11 +21,12 @@ OVERLAPS = ["giou", "iou", "diou", "ciou"]
 
 
 @functools.partial(jax.jit, static_argnames=("grid", "box"))
-def terms_and_gradient(raw, targets, grid, box="giou", ignore_iou=0.5, label_smoothing=0.01):
+def terms_and_gradient(raw, targets, grid, box="giou", ignore_iou=0.5, label_smoothing=0.01, class_weights=()):
     """The terms stacked to (3, B), and the gradient of their sum with respect to the raw heads."""
 
     def total(raw):
-        terms = yolo_loss(raw, targets, grid, box=box, ignore_iou=ignore_iou, label_smoothing=label_smoothing)
+        options = {"ignore_iou": ignore_iou, "label_smoothing": label_smoothing, "class_weights": class_weights}
+        terms = yolo_loss(raw, targets, grid, box=box, **options)
         stacked = jnp.stack(terms)
         return stacked.sum(), stacked
 
@@ -112,6 +114,40 @@ def test_compact_terms_equal_dense_terms(box, seed, ignore_iou, label_smoothing,
             head, labels, scale_boxes, GRID.size, GRID.strides, GRID.anchors, ignore_iou=ignore_iou, box=box
         )
         np.testing.assert_allclose(terms[:, b], expected, rtol=1e-9 if x64 else 1e-5)
+
+
+def test_an_assignment_with_any_number_of_slots():
+    rng = np.random.default_rng(11)
+    pictures = [own_targets(rng, GRID, count, NUM_CLASSES) for count in (0, 4, 5)]
+    raw = random_case(0, GRID, counts=(0, 0, 0))[0]
+    terms, _ = terms_and_gradient(raw, stack([targets for targets, _, _ in pictures]), GRID)
+    for b, (_, labels, scale_boxes) in enumerate(pictures):
+        head = [h[b].astype(np.float64) for h in raw]
+        assert oracle.ignore_margin(head, scale_boxes, GRID.strides, GRID.anchors, 0.5) > 1e-5
+        expected = oracle.terms(head, labels, scale_boxes, GRID.size, GRID.strides, GRID.anchors)
+        np.testing.assert_allclose(terms[:, b], expected, rtol=1e-5)
+
+
+def test_the_weights_of_the_classes_are_factors_on_the_classification():
+    weights = (0.5, 3.0, 1.25)
+    raw, pictures, targets = random_case(4, GRID, counts=(0, 3, 8))
+    terms, _ = terms_and_gradient(raw, targets, GRID, class_weights=np.float32(weights))
+    plain, _ = terms_and_gradient(raw, targets, GRID)
+    assert terms.dtype == raw[0].dtype
+    np.testing.assert_array_equal(terms[:2], plain[:2])
+    assert np.all(terms[2, 1:] != plain[2, 1:])
+    for b, picture in enumerate(pictures):
+        labels, scale_boxes = dense_of(picture, GRID)
+        place = (GRID.size, GRID.strides, GRID.anchors)
+        expected = oracle.terms([h[b].astype(np.float64) for h in raw], labels, scale_boxes, *place, class_weights=weights)
+        np.testing.assert_allclose(terms[:, b], expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("loss", [yolo_loss, paper_loss])
+def test_one_weight_for_each_class_or_none(loss):
+    raw, _, targets = random_case(4, SMALL, counts=(2,))
+    with pytest.raises(ValueError, match="class_weights has 2 weights for 3 classes"):
+        jax.eval_shape(lambda raw: loss(raw, targets, SMALL, class_weights=(1.0, 2.0)), raw)
 
 
 def test_the_ignore_test_matters():

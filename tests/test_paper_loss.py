@@ -9,13 +9,16 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jax.sharding import NamedSharding, PartitionSpec
 
+from tests.helpers.own_slots import own_targets
 from tests.oracle import loss as oracle
 from tests.test_loss import DEGENERATE, GRID, NUM_CLASSES, SMALL, dense_of, random_case, stack
 from yolojax.config import LossConfig
 from yolojax.grid import AnchorGrid
 from yolojax.loss import build_loss, paper_loss, yolo_loss
-from yolojax.targets import assign
+from yolojax.runtime.devices import make_mesh
+from yolojax.targets import Targets, assign
 
 OPTIONS = [
     {"wh": wh, "objectness": objectness, "class_scores": class_scores}
@@ -63,6 +66,18 @@ def test_terms_equal_a_loop_over_slots(options, x64):
             np.testing.assert_allclose(terms[:, b], expected, rtol=1e-9 if x64 else 2e-5)
 
 
+def test_an_assignment_with_any_number_of_slots():
+    rng = np.random.default_rng(11)
+    pictures = [own_targets(rng, GRID, count, NUM_CLASSES) for count in (0, 4, 5)]
+    raw = random_case(0, GRID, counts=(0, 0, 0))[0]
+    terms, _ = terms_and_gradient(raw, stack([targets for targets, _, _ in pictures]), GRID, OPTIONS[0])
+    for b, (_, labels, scale_boxes) in enumerate(pictures):
+        head = [h[b].astype(np.float64) for h in raw]
+        place = (GRID.size, GRID.strides, GRID.anchors)
+        expected = oracle.paper_terms(head, labels, scale_boxes, *place, **OPTIONS[0], **WEIGHTS)
+        np.testing.assert_allclose(terms[:, b], expected, rtol=2e-5)
+
+
 @pytest.mark.parametrize("options", [OPTIONS[0], OPTIONS[-1]], ids=lambda o: "-".join(o.values()))
 def test_gradient_matches_finite_differences(options):
     raw, pictures, targets = random_case(5, SMALL, counts=(4,))
@@ -81,6 +96,136 @@ def test_gradient_matches_finite_differences(options):
     for actual, expected in zip(gradient, oracle.slopes(total, reference), strict=True):
         np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-7)
     assert sum(np.count_nonzero(g[..., :4]) for g in gradient) > 0
+
+
+# What PyTorch programs weigh these terms by, with boxes as paper_loss adds them: four means, or four quarters of one mean.
+LISTINGS = {
+    "mse_bce": (
+        {"wh": "log", "objectness": "bce", "class_scores": "sigmoid"},
+        {"coord_weight": 1.0, "noobject_weight": 100.0},
+        functools.partial(oracle.mse_bce_listing, noobject_scale=100.0),
+    ),
+    "mse_iou": (
+        {"wh": "log", "objectness": "iou", "class_scores": "softmax"},
+        {"coord_weight": 10 / 4, "noobject_weight": 10.0},
+        functools.partial(oracle.mse_iou_listing, box_scale=10.0, noobject_scale=10.0),
+    ),
+}
+
+
+def labels_by_scale(pictures, grid):
+    """(labels, scale_boxes) as the listings take them: over scales, then pictures; the labels without smoothing."""
+    each = [dense_of(picture, grid, 0.0) for picture in pictures]
+    return ([[parts[i][scale] for parts in each] for scale in range(grid.num_scales)] for i in range(2))
+
+
+@pytest.mark.parametrize("listing", LISTINGS)
+@pytest.mark.parametrize(("seed", "counts"), [(0, (0, 3, 8)), (1, (1,)), (2, (5, 0, 0, 2))])
+def test_means_are_those_of_the_listings_in_pytorch(listing, seed, counts):
+    options, weights, literal = LISTINGS[listing]
+    raw, pictures, targets = random_case(seed, GRID, counts)
+    with jax.enable_x64(True):
+        heads = tuple(head.astype(np.float64) for head in raw)
+        terms, _ = terms_and_gradient(heads, targets, GRID, options | {"reduction": "mean"}, 0.0, **weights)
+    box, objectness, classification = np.asarray(terms).mean(1)
+    expected = literal(heads, *labels_by_scale(pictures, GRID), GRID.strides, GRID.anchors, ignore_iou=0.5)
+    boxes = [expected[name] for name in ("x", "y", "w", "h", "box") if name in expected]
+    np.testing.assert_allclose(box, sum(boxes), rtol=1e-9)
+    np.testing.assert_allclose(objectness, expected["object"] + expected["background"], rtol=1e-9)
+    np.testing.assert_allclose(classification, expected["classes"], rtol=1e-9)
+    assert min(expected.values()) > 0
+
+
+@pytest.mark.parametrize("listing", LISTINGS)
+def test_the_gradient_of_means_matches_finite_differences(listing):
+    options, weights, literal = LISTINGS[listing]
+    raw, pictures, targets = random_case(5, SMALL, counts=(4, 0, 1))
+    heads = tuple(head.astype(np.float64) for head in raw)
+    with jax.enable_x64(True):
+        _, gradient = terms_and_gradient(heads, targets, SMALL, options | {"reduction": "mean"}, 0.0, **weights)
+    by_scale = tuple(labels_by_scale(pictures, SMALL))
+    fixed = {"reference": heads} if listing == "mse_iou" else {}
+
+    def total(heads):
+        return sum(literal(heads, *by_scale, SMALL.strides, SMALL.anchors, ignore_iou=0.5, **fixed).values())
+
+    rng = np.random.default_rng(0)
+    for _ in range(6):
+        way = [rng.normal(size=head.shape) for head in heads]
+        ends = [total(tuple(head + step * w for head, w in zip(heads, way, strict=True))) for step in (1e-6, -1e-6)]
+        # The gradient is that of the sum of the pictures' terms, the loss their mean.
+        slope = sum((np.asarray(g) * w).sum() for g, w in zip(gradient, way, strict=True)) / len(pictures)
+        np.testing.assert_allclose(slope, (ends[0] - ends[1]) / 2e-6, rtol=1e-6)
+
+
+@pytest.mark.parametrize("options", [OPTIONS[0], OPTIONS[-1]], ids=lambda o: "-".join(o.values()))
+def test_means_over_nothing_are_nothing(options):
+    options = options | {"reduction": "mean"}
+    raw, _, targets = random_case(8, SMALL, counts=(0, 0))
+    terms, gradient = terms_and_gradient(raw, targets, SMALL, options)
+    np.testing.assert_array_equal(terms[::2], 0)
+    assert np.all(np.asarray(terms[1]) > 0) and all(np.isfinite(g).all() for g in gradient)
+    # Neither objects nor background: every slot is ignored.
+    terms, gradient = terms_and_gradient(raw, targets, SMALL, options, ignore_iou=0.0)
+    np.testing.assert_array_equal(terms, 0)
+    assert not any(np.any(g) for g in gradient)
+
+
+@pytest.mark.parametrize("class_scores", ["sigmoid", "softmax"])
+def test_the_weights_of_the_classes_are_factors_on_the_classification(class_scores):
+    weights = (0.5, 3.0, 1.25)
+    options = {"wh": "sqrt", "objectness": "bce", "class_scores": class_scores}
+    raw, pictures, targets = random_case(4, GRID, counts=(0, 3, 8))
+    with jax.enable_x64(True):
+        heads = tuple(head.astype(np.float64) for head in raw)
+        terms, _ = terms_and_gradient(heads, targets, GRID, options, class_weights=np.array(weights))
+        ones, twos = (
+            terms_and_gradient(heads, targets, GRID, options | {"reduction": "mean"}, class_weights=np.full(3, factor))[0]
+            for factor in (1.0, 2.0)
+        )
+    for b, picture in enumerate(pictures):
+        labels, scale_boxes = dense_of(picture, GRID)
+        place = (GRID.size, GRID.strides, GRID.anchors)
+        head = [h[b] for h in heads]
+        expected = oracle.paper_terms(head, labels, scale_boxes, *place, **options, **WEIGHTS, class_weights=weights)
+        np.testing.assert_allclose(terms[:, b], expected, rtol=1e-9)
+    # A mean divides by the number of slots, not by their weights.
+    np.testing.assert_allclose(np.asarray(twos)[2], 2 * np.asarray(ones)[2], rtol=1e-12)
+
+
+@pytest.mark.skipif(jax.device_count() < 4, reason="needs four devices")
+def test_means_are_those_of_all_devices():
+    raw, _, targets = random_case(9, SMALL, counts=(0, 3, 8, 1, 0, 0, 2, 5))
+    loss = functools.partial(paper_loss, grid=SMALL, wh="log", noobject_weight=100.0, reduction="mean")
+
+    def terms_of(raw, targets, axis_name=None):
+        return jnp.stack(loss(raw, targets, axis_name=axis_name))
+
+    def slopes_of(raw, targets, axis_name=None):
+        return jax.grad(lambda raw: terms_of(raw, targets, axis_name).sum(0).mean())(raw)
+
+    compiled, slopes = jax.jit(terms_of), jax.jit(slopes_of)(raw, targets)
+    expected = np.asarray(compiled(raw, targets))
+    mesh, part = make_mesh(jax.devices()[:4]), PartitionSpec("data")
+    spread = jax.device_put((raw, targets), NamedSharding(mesh, part))
+    np.testing.assert_allclose(compiled(*spread), expected, rtol=1e-5)
+
+    def mapped(function, axis_name, out_specs):
+        named = functools.partial(function, axis_name=axis_name)
+        return jax.jit(jax.shard_map(named, mesh=mesh, in_specs=part, out_specs=out_specs))(raw, targets)
+
+    by_picture = PartitionSpec(None, "data")
+    np.testing.assert_allclose(mapped(terms_of, "data", by_picture), expected, rtol=1e-5)
+    # Each device has the gradient of the mean over its own pictures, and these are averaged.
+    for gradient, slope in zip(mapped(slopes_of, "data", part), slopes, strict=True):
+        np.testing.assert_allclose(gradient / 4, slope, rtol=1e-4, atol=1e-7)
+
+    # Without the name, each device takes the means of its own pictures.
+    apart = mapped(terms_of, None, by_picture)
+    for rows in (slice(2 * device, 2 * device + 2) for device in range(4)):
+        alone = compiled(tuple(head[rows] for head in raw), Targets(*(member[rows] for member in targets)))
+        np.testing.assert_allclose(apart[:, rows], alone, rtol=1e-5)
+    assert abs(apart.mean() / expected.mean() - 1) > 1e-3
 
 
 def one_slot(raw_slot, box=(18.0, 9.0, 46.0, 57.0), **options):
@@ -196,13 +341,13 @@ def test_build_loss_passes_every_option():
     raw, _, targets = random_case(3, SMALL, counts=(4,))
     for config, expected in (
         (LossConfig(), yolo_loss),
-        (LossConfig(box="ciou", ignore_iou=0.3, label_smoothing=0.2), functools.partial(
-            yolo_loss, box="ciou", ignore_iou=0.3, label_smoothing=0.2)),
+        (LossConfig(box="ciou", ignore_iou=0.3, label_smoothing=0.2, class_weights=(1.0, 2.0, 3.0)), functools.partial(
+            yolo_loss, box="ciou", ignore_iou=0.3, label_smoothing=0.2, class_weights=(1.0, 2.0, 3.0))),
         (LossConfig(name="paper"), paper_loss),
         (LossConfig("paper", coord_weight=2.0, noobject_weight=0.7, wh="log", objectness="iou", class_scores="softmax",
-                    ignore_iou=0.3, label_smoothing=0.2), functools.partial(
+                    reduction="mean", ignore_iou=0.3, label_smoothing=0.2, class_weights=(1.0, 2.0, 3.0)), functools.partial(
             paper_loss, coord_weight=2.0, noobject_weight=0.7, wh="log", objectness="iou", class_scores="softmax",
-            ignore_iou=0.3, label_smoothing=0.2)),
+            reduction="mean", ignore_iou=0.3, label_smoothing=0.2, class_weights=(1.0, 2.0, 3.0))),
     ):  # fmt: skip
         ours, theirs = (jax.jit(loss, static_argnums=2)(raw, targets, SMALL) for loss in (build_loss(config), expected))
         np.testing.assert_array_equal(ours, theirs)
@@ -210,7 +355,7 @@ def test_build_loss_passes_every_option():
 
 def test_what_is_refused():
     raw, _, targets = random_case(12, SMALL, counts=(1,))
-    for name in ("wh", "objectness", "class_scores"):
+    for name in ("wh", "objectness", "class_scores", "reduction"):
         with pytest.raises(ValueError, match=f"unknown {name} 'l1'; expected one of "):
             paper_loss(raw, targets, SMALL, **{name: "l1"})
     with pytest.raises(ValueError, match="do not fit the grid"):

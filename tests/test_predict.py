@@ -3,20 +3,24 @@
 import concurrent.futures
 import functools
 import gc
+import io
 import math
 import threading
 import time
 
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from tests.data.test_video import make_video
-from yolojax.data.images import write_image
+from yolojax.data.images import letterbox_transform, write_image
 from yolojax.data.video import open_video
+from yolojax.decode import Predictions, decode
 from yolojax.errors import InputError
 from yolojax.grid import AnchorGrid
+from yolojax.inference import to_original
 from yolojax.predict import Detection, Detector
 
 GRID = AnchorGrid((96, 160), (32,), (((32, 32), (32, 24)),))
@@ -219,10 +223,70 @@ def test_arrays_that_are_no_pictures_are_refused(image):
     assert f"images[1] must be an RGB array (H, W, 3) of uint8, not {image.shape} of {image.dtype}" in str(caught.value)
 
 
-@pytest.mark.parametrize("image", [0, None, [[0, 0, 0]], b"picture.png"])
+@pytest.mark.parametrize("image", [0, None, [[0, 0, 0]]])
 def test_what_is_neither_array_nor_path_is_refused(image):
     with pytest.raises(InputError, match=rf"images\[0\] must be .* or a path, not {type(image).__name__}"):
         colour_detector()([image])
+
+
+def test_what_is_no_series_of_images_is_refused():
+    for detect in (colour_detector(), colour_detector().predictions, colour_detector().fitted):
+        with pytest.raises(InputError, match=r"images must be .* or an iterable of these, not NoneType"):
+            detect(None)
+
+
+def test_every_kind_of_image(tmp_path):
+    """One after another in a generator, and each alone: what they are read as is tested in tests/data/test_given.py."""
+    pillow = pytest.importorskip("PIL.Image")
+    image, expected = PICTURES["landscape"]
+    write_image(tmp_path / "a.png", image)
+    content = (tmp_path / "a.png").read_bytes()
+    kinds = {
+        "array": lambda: image,
+        "JAX": lambda: jnp.asarray(image),
+        "Pillow": lambda: pillow.fromarray(image),
+        "path": lambda: tmp_path / "a.png",
+        "file": lambda: io.BytesIO(content),
+        "bytes": lambda: content,
+    }
+    for make in kinds.values():
+        assert_found(colour_detector()(make()), expected)
+    several = colour_detector()(make() for make in kinds.values())
+    assert isinstance(several, list) and len(several) == 6
+    for detection in several:
+        assert_found(detection, expected)
+
+
+def test_a_long_series_is_read_a_batch_at_a_time():
+    image, expected = PICTURES["of the input's size"]
+    read, held = [], []
+
+    class Watched:
+        """Passes on to `colour_detector`, and notes how many images were read by then."""
+
+        recipe = colour_detector().recipe
+
+        def detect(self, images, *arguments, **options):
+            held.append((len(read), len(images)))
+            return colour_detector()._backend.detect(images, *arguments, **options)
+
+    def images():
+        for number in range(20):
+            read.append(number)
+            yield image
+
+    detections = Detector.from_backend(Watched())(images())
+    assert held == [(8, 8), (16, 8), (20, 4)] and len(detections) == 20
+    assert_found(detections[-1], expected)
+
+
+def test_an_error_of_the_series_itself_is_passed_on():
+    def images():
+        yield PICTURES["empty"][0]
+        raise RuntimeError("the camera is gone")
+
+    with pytest.raises(RuntimeError, match="the camera is gone"):
+        colour_detector()(images())
 
 
 def test_one_picture_gives_one_detection(tmp_path):
@@ -245,7 +309,130 @@ def test_a_picture_that_cannot_be_read_is_named(tmp_path):
 
 
 def test_what_a_detector_says_of_itself():
-    assert colour_detector().names == NAMES and colour_detector().size == (96, 160)
+    model, variables = Colours(), {"params": {"unused": np.ones(2, np.float32)}}
+    detector = Detector(model, variables, GRID, NAMES)
+    assert detector.names == NAMES and detector.size == (96, 160) and detector.grid == GRID and detector.model is model
+    assert isinstance(detector.variables["params"]["unused"], jax.Array)
+
+
+def test_a_backend_of_someone_s_own_needs_nothing_new():
+    """It has what backends had before `max_detections` and `predictions`."""
+
+    class Own:
+        recipe = colour_detector().recipe
+
+        def detect(self, images, score_threshold, iou_threshold, wanted, *, augment, class_agnostic, method):
+            boxes = np.arange(20, dtype=np.float32).reshape(5, 4)
+            return [(boxes, np.linspace(0.9, 0.5, 5, dtype=np.float32), np.zeros(5, np.int32))] * len(images)
+
+    detector, image = Detector.from_backend(Own()), PICTURES["empty"][0]
+    assert len(detector(image).boxes) == 5 and detector(image, max_detections=2).scores.tolist() == pytest.approx([0.9, 0.8])
+    assert detector.grid == GRID
+    for name in ("model", "variables"):
+        with pytest.raises(InputError, match=f"this detector has no {name}: an exported file holds .*; load its run with"):
+            getattr(detector, name)
+    with pytest.raises(InputError, match="this detector has no predictions: "):
+        detector.predictions(image)
+
+
+CROWD_GRID = AnchorGrid((320, 448), (32,), (((32, 32), (32, 24)),))
+
+
+def crowd():
+    """14 x 10 cells, all red or green, and a detector of them."""
+    rows = [[GREEN if row == 9 else RED for _ in range(14)] for row in range(10)]
+    return tiles(rows, side=32), Detector(Colours(), {}, CROWD_GRID, NAMES)
+
+
+def test_how_many_detections_are_kept():
+    image, detector = crowd()
+    for asked, kept in ((1, 1), (3, 3), (100, 100), (120, 120), (10**9, 140)):
+        assert [len(member) for member in detector(image, max_detections=asked)[:3]] == [kept] * 3
+    assert len(detector(image).boxes) == 100
+    assert detector(image, max_detections=5, classes=["green"]).classes.tolist() == [1] * 5
+    for wrong in (0, -1, 1.5, None, "3"):
+        with pytest.raises(InputError, match=f"max_detections must be a whole number from 1, not {wrong!r}"):
+            detector(image, max_detections=wrong)
+
+
+def test_the_ones_kept_are_the_best():
+    image = np.zeros((96, 160, 3), np.uint8)
+    everything = constant_detector()(image, 0, 0.76)
+    for count in (1, 2):
+        for whole, best in zip(everything[:3], constant_detector()(image, 0, 0.76, max_detections=count)[:3], strict=True):
+            np.testing.assert_array_equal(best, whole[:count])
+
+
+def test_the_best_one_is_the_best_within_the_picture():
+    """A box in the grey margin is no detection, so it takes no place."""
+
+    class Margin(nn.Module):
+        """Sure of a box in the upper left corner, less sure of one in the middle."""
+
+        @nn.compact
+        def __call__(self, images, *, train):
+            heads = np.full((3, 5, 2, 8), 0, np.float32)
+            heads[..., 4] = -20
+            heads[0, 0, 0, 4:6], heads[1, 2, 0, 4:6] = 4, 2
+            return (jnp.broadcast_to(heads, (len(images), *heads.shape)),)
+
+    portrait = np.zeros((192, 64, 3), np.uint8)  # 32 x 96 pixels of the input, 64 from the left
+    detection = Detector(Margin(), {}, GRID, NAMES)(portrait, max_detections=1)
+    np.testing.assert_allclose(detection.boxes, [[0, 64, 64, 128]])
+
+
+def test_fewer_detections_are_no_other_program():
+    model = Recorder()
+    detector = Detector(model, {}, GRID, NAMES)
+    for count in (1, 5, 100, 120, 120, 7):
+        detector(PICTURES["empty"][0], max_detections=count)
+    assert model.sizes == (1, 1)
+
+
+@pytest.mark.parametrize("count", [1, 3, 9])
+def test_predictions_are_those_of_the_network(count):
+    images = [image for image, _ in list(PICTURES.values()) * 2][:count]
+    detector = colour_detector()
+    predictions, fitted = detector.predictions(iter(images)), detector.fitted(iter(images))
+    assert isinstance(predictions, Predictions) and all(isinstance(member, jax.Array) for member in predictions)
+    slots = GRID.num_slots
+    assert [member.shape for member in predictions] == [(count, slots, 4), (count, slots), (count, slots, 3)]
+    assert fitted.images.shape == (count, 96, 160, 3) and fitted.sizes == tuple(image.shape[:2] for image in images)
+    expected = decode(Colours().apply({}, fitted.images, train=False), GRID)
+    for member, other in zip(predictions, expected, strict=True):
+        np.testing.assert_allclose(member, other, rtol=1e-5, atol=1e-5)
+
+
+def test_predictions_go_on_to_detections():
+    images = [image for image, _ in PICTURES.values()]
+    detector = colour_detector()
+    detections = jax.device_get(detector.recipe.suppress(detector.predictions(images), score_threshold=0.3, iou_threshold=0.45))
+    fitted = detector.fitted(images)
+    for row, (expected, transform, size) in enumerate(zip(detector(images), fitted.transforms, fitted.sizes, strict=True)):
+        for one, two in zip(to_original(detections, row, transform, size), expected[:3], strict=True):
+            np.testing.assert_allclose(one, two, rtol=1e-5)
+
+
+def test_predictions_of_one_image_are_a_batch_of_one():
+    image = PICTURES["empty"][0]
+    assert colour_detector().predictions(image).boxes.shape == (1, GRID.num_slots, 4)
+    assert colour_detector().fitted(image).transforms == (letterbox_transform(image.shape[:2], (96, 160)),)
+
+
+def test_there_are_no_predictions_for_no_images():
+    with pytest.raises(InputError, match="no predictions for no images; give at least one"):
+        colour_detector().predictions([])
+    with pytest.raises(InputError, match="no images can be fitted; give at least one"):
+        colour_detector().fitted(iter([]))
+
+
+def test_predictions_are_compiled_once_for_each_batch_size():
+    model = Recorder()
+    detector = Detector(model, {}, GRID, NAMES)
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        for done in [pool.submit(detector.predictions, [PICTURES["empty"][0]] * count) for count in (3, 4, 3, 1, 8, 1)]:
+            done.result()
+    assert sorted(model.sizes) == [1, 4, 8]
 
 
 def test_threads_get_what_one_gets_and_compile_each_program_once():
@@ -353,6 +540,7 @@ def test_a_video_frame_by_frame(tmp_path):
         assert frame[y, x, 0] > 200 > 60 > frame[y, x, 2]  # red, where it was found
         assert detection.boxes.tolist() == [list(box)] and detection.classes.tolist() == [0]
     assert [len(found.boxes) for *_, found in colour_detector().predict_video(str(path), classes=["blue"])] == [0] * 21
+    assert [len(found.boxes) for *_, found in colour_detector().predict_video(path, 0, max_detections=2)] == [2] * 21
 
 
 def test_a_video_that_is_left_early_ends_its_threads_and_is_released(tmp_path, monkeypatch):

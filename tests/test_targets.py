@@ -3,8 +3,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.helpers.own_slots import own_targets
 from tests.oracle import assignment as oracle
 from tests.oracle import boxes as oracle_boxes
+from yolojax import assignment, targets
 from yolojax.grid import AnchorGrid
 from yolojax.targets import assign, densify
 
@@ -214,6 +216,15 @@ def test_padding_does_not_change_what_is_there():
         np.testing.assert_array_equal(a, b[:6])
 
 
+@pytest.mark.parametrize("grid", GRIDS.values(), ids=GRIDS)
+def test_dense_labels_of_an_assignment_with_any_number_of_slots(grid):
+    own, labels, scale_boxes = own_targets(np.random.default_rng(0), grid, 5, NUM_CLASSES)
+    assert (own.slots < grid.num_slots).sum(1).max() > grid.num_scales * grid.anchors_per_scale
+    ours = densify(own, grid, NUM_CLASSES)
+    for a, b in zip((*ours[0], *ours[1]), (*labels, *scale_boxes), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("boxes", "classes", "options"),
     [
@@ -230,3 +241,9 @@ def test_padding_does_not_change_what_is_there():
 def test_input_that_is_refused(boxes, classes, options):
     with pytest.raises(ValueError, match=r"\S"):
         assign(np.array(boxes, float), np.array(classes), SQUARE, **options)
+
+
+def test_the_twin_of_assign_is_there_on_demand():
+    assert targets.assign_on_device is assignment.assign_on_device
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        targets.nonsense  # noqa: B018

@@ -2,10 +2,12 @@
 
 # pyright: basic, reportUnnecessaryTypeIgnoreComment=true
 
+import io
 from typing import assert_type
 
 import jax
 import numpy as np
+import PIL.Image
 
 import yolojax
 from yolojax import (
@@ -27,6 +29,7 @@ from yolojax import (
     yolo_loss,
 )
 from yolojax.evaluation import average_precision, coco_metrics
+from yolojax.inference import Fitted
 
 grid = AnchorGrid((416, 416))
 model = YOLOv3(80)
@@ -50,6 +53,13 @@ assert_type(detector, Detector)
 assert_type(detector(image), Detection)
 assert_type(detector("picture.jpg"), Detection)
 assert_type(detector(["picture.jpg", image]), list[Detection])
+assert_type(detector(jax.numpy.asarray(image)), Detection)
+assert_type(detector(io.BytesIO()), Detection)
+assert_type(detector(image for _ in range(3)), list[Detection])
+assert_type(detector(PIL.Image.new("L", (4, 4)), max_detections=1), Detection)
+assert_type(detector.predictions([image]), Predictions)
+assert_type(detector.fitted("picture.jpg"), Fitted)
+assert_type(detector.grid, AnchorGrid)
 assert_type(detector.recipe, Recipe)
 assert_type(detector.recipe.size, tuple[int, int])
 assert_type(yolojax.__version__, str)

@@ -2,7 +2,7 @@
 
 import functools
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import jax
@@ -15,6 +15,10 @@ from yolojax.inference import ImageDetections, Recipe, raw_heads, to_original
 
 if TYPE_CHECKING:
     import flax.linen as nn
+
+MAX_DETECTIONS = 100
+"""How many detections of an image are kept, unless a call asks for more."""
+CANDIDATES_PER_DETECTION = 10
 
 
 class Backend(Protocol):
@@ -45,7 +49,9 @@ class Backend(Protocol):
             method: "hard" or "soft" suppression.
 
         Returns:
-            Detections of each image, in pixels of that image.
+            Detections of each image by falling score, in pixels of that image; `MAX_DETECTIONS` at most. A call for more passes
+            `max_detections: int` as well, which a backend may do without; a call for fewer does not: `Detector` leaves out the
+            rest. A backend may also have `model`, `variables` and `predictions`, as `NetworkBackend` does.
         """
         ...
 
@@ -56,13 +62,14 @@ class NetworkBackend:
     Any number of threads may call it at once.
 
     Attributes:
+        model: the network.
+        variables: {"params", "batch_stats"} on the device.
         recipe: what turns images into detections with the network.
     """
 
     def __init__(self, model: "nn.Module", variables: Mapping[str, Any], recipe: Recipe):
-        self.recipe = recipe
-        self._variables = jax.device_put(variables)
-        self._compute = functools.partial(_detect, model=model, recipe=recipe)
+        self.model, self.recipe = model, recipe
+        self.variables = jax.device_put(variables)
         self._programs: dict[tuple, jax.stages.Compiled] = {}
         self._compiling = threading.Lock()
 
@@ -78,22 +85,37 @@ class NetworkBackend:
         fitted, transforms = zip(*map(self.recipe.fit_image, images), strict=True)
         aspects = [fitted_aspect(image, transform) for image, transform in zip(images, transforms, strict=True)]
         arguments = stack_padded(fitted), stack_padded(aspects), score_threshold, iou_threshold, wanted
-        program = self._program(arguments, **options)
-        detections = jax.device_get(program(self._variables, *arguments))
+        program = self._program(_detect, arguments, **options)
+        detections = jax.device_get(program(self.variables, *arguments))
         return [
             to_original(detections, row, transform, image.shape[:2])
             for row, (image, transform) in enumerate(zip(images, transforms, strict=True))
         ]
 
-    def _program(self, arguments: tuple, **options: Any) -> jax.stages.Compiled:
-        key = len(arguments[0]), *options.values()
+    def predictions(self, images: Sequence[np.ndarray]) -> Predictions:
+        """The predictions for a few images, before suppression, on the device.
+
+        Args:
+            images: (h, w, 3) uint8 RGB each, of any sizes, at least one.
+        """
+        arguments = (stack_padded(self.recipe.fit_images(images).images),)
+        predictions = self._program(_predict, arguments)(self.variables, *arguments)
+        return Predictions(*(member[: len(images)] for member in predictions))
+
+    def _program(self, function: Callable[..., Any], arguments: tuple, **options: Any) -> jax.stages.Compiled:
+        key = function, len(arguments[0]), *options.values()
         if key not in self._programs:
             # If several threads need the same program, one compiles it and the others wait.
             with self._compiling:
                 if key not in self._programs:
-                    compute = jax.jit(functools.partial(self._compute, **options))
-                    self._programs[key] = compute.lower(self._variables, *arguments).compile()
+                    compute = jax.jit(functools.partial(function, model=self.model, recipe=self.recipe, **options))
+                    self._programs[key] = compute.lower(self.variables, *arguments).compile()
         return self._programs[key]
+
+
+def _predict(variables, images, *, model, recipe):
+    """Predictions for a batch of images, (B, H, W, 3)."""
+    return decode(raw_heads(model, variables, images), recipe.grid)
 
 
 def _detect(
@@ -109,10 +131,11 @@ def _detect(
     augment,
     class_agnostic,
     method,
+    max_detections=MAX_DETECTIONS,
 ):
     """Detections of a batch of images, (B, H, W, 3), of `aspects` (B,); wanted (C,) bool are the classes to find."""
     views = jnp.concatenate([images, images[:, :, ::-1]]) if augment else images
-    predictions = decode(raw_heads(model, variables, views), recipe.grid)
+    predictions = _predict(variables, views, model=model, recipe=recipe)
     if augment:
         predictions = _merge_mirrored(predictions, recipe.size[1])
     if recipe.multi_label:
@@ -120,6 +143,8 @@ def _detect(
     else:
         unwanted = jnp.where(wanted[predictions.class_logits.argmax(-1)], 0, -jnp.inf)
         predictions = predictions._replace(objectness_logits=predictions.objectness_logits + unwanted)
+    slots, classes = predictions.class_logits.shape[1:]
+    kept = min(max_detections, slots * classes if recipe.multi_label else slots)
     return recipe.suppress(
         predictions,
         score_threshold=score_threshold,
@@ -127,6 +152,8 @@ def _detect(
         aspects=aspects,
         class_agnostic=class_agnostic,
         method=method,
+        max_detections=kept,
+        max_candidates=max(1024, kept, min(CANDIDATES_PER_DETECTION * kept, slots)),
     )
 
 
@@ -138,7 +165,7 @@ def _merge_mirrored(predictions: Predictions, width: int) -> Predictions:
     return Predictions(*(jnp.concatenate(pair, axis=1) for pair in merged))
 
 
-def stack_padded(arrays: Sequence[np.ndarray | np.float32]) -> np.ndarray:
+def stack_padded(arrays: Sequence[np.ndarray | np.float32] | np.ndarray) -> np.ndarray:
     """Stacks arrays, filled up with copies to a power of two: few batch sizes, so few programs to compile."""
     padding = (1 << (len(arrays) - 1).bit_length()) - len(arrays)
     return np.stack([*arrays, *[arrays[-1]] * padding])

@@ -80,14 +80,17 @@ def pairwise_iou(a: Array, b: Array) -> Array:
     return iou(a[:, None, :], b[None, :, :])
 
 
-def _arrays(*arrays: Any) -> tuple[Any, list[Any]]:
-    """The library of the arguments (JAX's if any is JAX's, else NumPy), and the arguments as its arrays."""
+def namespace(*arrays: Any) -> Any:
+    """The library that computes with these arrays: JAX's if any of them is JAX's, else NumPy."""
     for array in arrays:
         if hasattr(array, "__array_namespace__") and not isinstance(array, np.ndarray | np.generic):
-            xp = array.__array_namespace__()
-            break
-    else:
-        xp = np
+            return array.__array_namespace__()
+    return np
+
+
+def _arrays(*arrays: Any) -> tuple[Any, list[Any]]:
+    """The library of the arguments, and the arguments as its arrays."""
+    xp = namespace(*arrays)
     return xp, [xp.asarray(array) for array in arrays]
 
 

@@ -25,8 +25,13 @@ from yolojax.fields import (
     given,
     input_size,
     input_sizes,
+    keyword_arguments,
     one_of,
+    one_of_or_part,
+    own_part,
+    own_parts,
     positive,
+    positive_numbers,
     rate_drops,
     rates_by_layer,
     regular_expression,
@@ -71,8 +76,12 @@ class ModelConfig:
 
     name: str = field(
         "yolov3",
-        "network; darknet: the network of a Darknet .cfg, as written by yolojax import",
-        one_of("yolov3", "yolov3_spp", "yolov3_tiny", "darknet"),
+        "network; darknet: the network of a Darknet .cfg, as written by yolojax import; package.module:name: your own function "
+        "(num_classes, **options) -> Flax module",
+        one_of_or_part("yolov3", "yolov3_spp", "yolov3_tiny", "darknet"),
+    )
+    options: dict[str, Any] = field(
+        {}, "keyword arguments of your own network", keyword_arguments, used_with={"name": own_part}
     )
     num_classes: int = field(0, "number of classes; 0: taken from the class names of the data", at_least(0))
     width: float = field(
@@ -81,15 +90,45 @@ class ModelConfig:
         positive,
         used_with={"name": one_of("yolov3", "yolov3_spp", "yolov3_tiny")},
     )
-    dtype: str = field("float32", "type of the computation; parameters stay float32", one_of("float32", "bfloat16"))
+    backbone: str = field(
+        "darknet53",
+        "backbone of the network; package.module:name: your own function (**options) -> Flax module",
+        one_of_or_part("darknet53", "resnet18", "resnet50", "csp_darknet53"),
+        used_with={"name": one_of("yolov3", "yolov3_spp")},
+    )
+    backbone_options: dict[str, Any] = field(
+        {},
+        'keyword arguments of the backbone, such as {"strides": [4, 8, 16, 32]}',
+        keyword_arguments,
+        used_with={"name": one_of("yolov3", "yolov3_spp")},
+    )
+    neck: str = field(
+        "fpn",
+        "what joins the backbone's features; fpn: as in YOLOv3; package.module:name: your own function (**options) -> Flax "
+        "module",
+        one_of_or_part("fpn"),
+        used_with={"name": one_of("yolov3", "yolov3_spp")},
+    )
+    neck_options: dict[str, Any] = field(
+        {}, "keyword arguments of your own neck", keyword_arguments, used_with={"neck": own_part}
+    )
+    dtype: str = field(
+        "float32",
+        "type of the computation; parameters stay float32",
+        one_of("float32", "bfloat16"),
+        used_with={"name": one_of("yolov3", "yolov3_spp", "yolov3_tiny", "darknet")},
+    )
     batch_norm_momentum: float = field(
-        0.99, "share of the old value that the running batch statistics keep at each step", between(0, 1)
+        0.99,
+        "share of the old value that the running batch statistics keep at each step",
+        between(0, 1),
+        used_with={"name": one_of("yolov3", "yolov3_spp", "yolov3_tiny", "darknet")},
     )
     anchors: tuple[tuple[tuple[float, float], ...], ...] = field(
         (),
         "((width, height), ...) in pixels for each scale; empty: the network's published anchors",
         anchors_per_scale,
-        used_with={"name": one_of("yolov3", "yolov3_spp", "yolov3_tiny")},
+        used_with={"name": one_of_or_part("yolov3", "yolov3_spp", "yolov3_tiny")},
     )
     cfg: str = field(
         "",
@@ -105,8 +144,12 @@ class DataConfig:
 
     source: str = field(
         "auto",
-        "auto: the format of train and val is recognised; list: text lists; digits: built-in scenes",
-        one_of("auto", "list", "digits"),
+        "auto: the format of train and val is recognised; list: text lists; digits: built-in scenes; package.module:name: your "
+        "own function (config, split, **options) -> Source",
+        one_of_or_part("auto", "list", "digits"),
+    )
+    options: dict[str, Any] = field(
+        {}, "keyword arguments of your own source", keyword_arguments, used_with={"source": own_part}
     )
     train: str = field(
         "", "text list, VOC folder, COCO .json or YOLO data.yaml; DIR:SPLIT takes that split instead of train", any_value
@@ -133,14 +176,21 @@ class DataConfig:
         "file with one class name per line; empty: the names of the training data",
         any_value,
         required=Required(
-            "give the path of a file with one class name per line", {"source": one_of("list"), "class_names": empty}
+            "give the path of a file with one class name per line",
+            {"source": one_of("list"), "class_names": empty, "single_class": empty},
         ),
     )
     class_names: tuple[str, ...] = field((), "class names; empty: read from names or the training data", distinct)
+    single_class: bool = field(
+        False,
+        "all classes of the data count as one, in training and evaluation, called object or, if class_names is one name, that",
+        any_value,
+        used_with={"source": one_of("auto", "list")},
+    )
     size: tuple[int, int] = field(
         (416, 416),
         "(height, width) of the network's input in pixels",
-        Depending("model.name", one_of("darknet"), then=input_size(1), otherwise=input_size(32)),
+        Depending("model.name", one_of_or_part("darknet"), then=input_size(1), otherwise=input_size(32)),
     )
     fit: str = field(
         "letterbox",
@@ -150,13 +200,13 @@ class DataConfig:
     sizes: tuple[tuple[int, int], ...] = field(
         (),
         "input sizes for multi-scale training, drawn anew at each step; empty: always size",
-        Depending("model.name", one_of("darknet"), then=input_sizes(1), otherwise=input_sizes(32)),
+        Depending("model.name", one_of_or_part("darknet"), then=input_sizes(1), otherwise=input_sizes(32)),
     )
     sampling: str = field(
         "uniform",
         "uniform; repeat_factor: rare classes more often; class_balanced: all classes equally often",
         one_of("uniform", "repeat_factor", "class_balanced"),
-        used_with={"source": one_of("auto", "list")},
+        used_with={"source": one_of_or_part("auto", "list")},
     )
     repeat_threshold: float = field(
         0.3,
@@ -191,9 +241,11 @@ class LossConfig:
 
     name: str = field(
         "yolo",
-        "yolo: overlap of the boxes and focal objectness; paper: squared errors of the boxes and cross entropy",
-        one_of("yolo", "paper"),
+        "yolo: overlap of the boxes and focal objectness; paper: squared errors of the boxes and cross entropy; "
+        "package.module:name: your own function (raw, targets, grid, **options) -> terms, (B,) each",
+        one_of_or_part("yolo", "paper"),
     )
+    options: dict[str, Any] = field({}, "keyword arguments of your own loss", keyword_arguments, used_with={"name": own_part})
     box: str = field(
         "giou", "overlap in the box term", one_of("giou", "iou", "diou", "ciou"), used_with={"name": one_of("yolo")}
     )
@@ -217,16 +269,40 @@ class LossConfig:
         "sigmoid",
         "sigmoid: classes are independent; softmax: classes exclude each other",
         one_of("sigmoid", "softmax"),
+        used_with={"name": one_of_or_part("paper")},
+    )
+    reduction: str = field(
+        "sum",
+        "errors of the slots; sum: added, and the images averaged; mean: averaged on each scale over the batch, as in PyTorch",
+        one_of("sum", "mean"),
         used_with={"name": one_of("paper")},
     )
     ignore_iou: float = field(
-        0.5, "unassigned predictions with at least this IoU to a box do not count as background", between(0, 1)
+        0.5,
+        "unassigned predictions with at least this IoU to a box do not count as background",
+        between(0, 1),
+        used_with={"name": one_of("yolo", "paper")},
     )
-    label_smoothing: float = field(0.01, "weight of the uniform distribution in the class labels", between(0, 1))
+    label_smoothing: float = field(
+        0.01,
+        "weight of the uniform distribution in the class labels",
+        between(0, 1),
+        used_with={"name": one_of("yolo", "paper")},
+    )
+    class_weights: tuple[float, ...] = field(
+        (),
+        "factors on the classification error of the boxes of each class, in their order; empty: all 1",
+        positive_numbers,
+        used_with={"name": one_of("yolo", "paper")},
+    )
     assign_rule: str = field(
         "threshold",
-        "anchors responsible for a box; threshold: all with an IoU over assign_iou; best: the best one only (Darknet)",
-        one_of("threshold", "best"),
+        "anchors responsible for a box; threshold: all with an IoU over assign_iou; best: the best one only (Darknet); "
+        "package.module:name: your own function (boxes_xyxy, classes, grid, *, max_boxes, **options) -> Targets",
+        one_of_or_part("threshold", "best"),
+    )
+    assign_options: dict[str, Any] = field(
+        {}, "keyword arguments of your own assign_rule", keyword_arguments, used_with={"assign_rule": own_part}
     )
     assign_iou: float = field(
         0.3,
@@ -241,13 +317,23 @@ class OptimizerConfig:
     """The optimizer, its learning rate with linear warm-up and decay, and the averaging of parameters."""
 
     name: str = field(
-        "adam", "adam, adamw (decoupled weight decay) or sgd (with momentum, as in Darknet)", one_of("adam", "adamw", "sgd")
+        "adam",
+        "adam, adamw (decoupled weight decay), sgd (with momentum, as in Darknet) or rmsprop (with momentum, as in PyTorch); "
+        "package.module:name: your own function (schedule, **options) -> optax transformation",
+        one_of_or_part("adam", "adamw", "sgd", "rmsprop"),
     )
-    learning_rate: float = field(1e-4, "peak learning rate", positive)
+    options: dict[str, Any] = field(
+        {}, "keyword arguments of your own optimizer", keyword_arguments, used_with={"name": own_part}
+    )
+    learning_rate: float = field(1e-4, "peak learning rate", positive, used_with={"schedule": one_of("cosine", "step")})
     schedule: str = field(
         "cosine",
-        "learning rate after the warm-up; cosine: decays along a cosine; step: is multiplied at certain steps (Darknet)",
-        one_of("cosine", "step"),
+        "learning rate after the warm-up; cosine: decays along a cosine; step: is multiplied at certain steps (Darknet); "
+        "package.module:name: your own function (steps_per_epoch, total_steps, **options) -> (step -> rate)",
+        one_of_or_part("cosine", "step"),
+    )
+    schedule_options: dict[str, Any] = field(
+        {}, "keyword arguments of your own schedule", keyword_arguments, used_with={"schedule": own_part}
     )
     end_learning_rate: float = field(
         1e-6, "learning rate at the end of the run", at_least(0), used_with={"schedule": one_of("cosine")}
@@ -258,22 +344,32 @@ class OptimizerConfig:
         rate_drops,
         used_with={"schedule": one_of("step")},
     )
-    warmup_epochs: float = field(2.0, "epochs of linear warm-up from 0", at_least(0))
+    warmup_epochs: float = field(
+        2.0, "epochs of linear warm-up from 0", at_least(0), used_with={"schedule": one_of("cosine", "step")}
+    )
     b1: float = field(0.9, "decay of Adam's first moment", below_one, used_with={"name": one_of("adam", "adamw")})
     b2: float = field(0.999, "decay of Adam's second moment", below_one, used_with={"name": one_of("adam", "adamw")})
-    momentum: float = field(0.9, "share of the last update in the next one", below_one, used_with={"name": one_of("sgd")})
+    momentum: float = field(
+        0.9, "share of the last update in the next one", below_one, used_with={"name": one_of("sgd", "rmsprop")}
+    )
     nesterov: bool = field(False, "use Nesterov's momentum", any_value, used_with={"name": one_of("sgd")})
+    rms_decay: float = field(
+        0.9, "decay of RMSProp's mean of the squared gradient", below_one, used_with={"name": one_of("rmsprop")}
+    )
+    rms_eps: float = field(
+        1e-8, "added to the root of that mean, which gradients are divided by", positive, used_with={"name": one_of("rmsprop")}
+    )
     weight_decay: float = field(
         5e-4,
         "weight decay of convolution kernels, multiplied by the learning rate",
         between(0, 1),
-        used_with={"name": one_of("adamw", "sgd")},
+        used_with={"name": one_of("adamw", "sgd", "rmsprop")},
     )
     decay_layers: str = field(
         "",
         "regular expression of the layers whose kernels decay, such as ^(?!head); empty: all",
         regular_expression,
-        used_with={"name": one_of("adamw", "sgd")},
+        used_with={"name": one_of("adamw", "sgd", "rmsprop")},
     )
     layer_rates: tuple[tuple[str, float], ...] = field(
         (), "((regular expression, factor), ...) for layers with a learning rate of their own", rates_by_layer
@@ -320,8 +416,14 @@ class TrainConfig:
         0.0, "epochs from the start for which freeze applies; 0: the whole run", at_least(0), used_with={"freeze": given}
     )
     checkpoint_steps: int = field(500, "steps between two checkpoints, besides the one after each evaluation", at_least(1))
+    keep_every: float = field(
+        0.0, "epochs between two checkpoints that are never deleted; 0: only the last two and the best are kept", at_least(0)
+    )
     max_skipped_steps: int = field(
         10, "steps with a non-finite loss that are skipped before the run ends; 0: the first ends it", at_least(0)
+    )
+    callbacks: tuple[str, ...] = field(
+        (), "your own functions of an Event (start, log, eval, checkpoint, end), package.module:name", own_parts
     )
     keep_memory: bool = field(
         True, "on a CPU with glibc: keep freed buffers for the next step; faster, but takes more memory", any_value

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from yolojax.errors import InputError
 from yolojax.fields import Check, Conditions, Declaration, Depending, full_name, leaves
+from yolojax.parts import is_part
 
 T = TypeVar("T")
 
@@ -46,7 +47,13 @@ def _convert(value, hint, where):
     if isinstance(hint, type) and dataclasses.is_dataclass(hint):
         return read(hint, value, where)
     kind = typing.get_origin(hint) or hint
+    if kind is dict:
+        if not isinstance(value, Mapping):
+            raise InputError(f"{where} must be a group of keyword arguments, not {value!r}")
+        return dict(value)
     if kind is tuple:
+        if is_part(value):
+            value = (value,)
         if not isinstance(value, list | tuple):
             raise InputError(f"{where} must be a list, not {value!r}")
         element = typing.get_args(hint)[0]
@@ -95,7 +102,7 @@ def verify(config: Any) -> None:
     changed = [leaf for leaf in fields if leaf.value != defaults[leaf.name]]
     for name, declaration, value in changed:
         problems = _problems(name, declaration.used_with, values)
-        if problems and all(problems.values()):
+        if problems and all(problems.values()) and not any(is_part(values[other]) for other in problems):
             others = " or ".join(problems)
             first, problem = next(iter(problems.items()))
             raise InputError(
@@ -110,6 +117,25 @@ def verify(config: Any) -> None:
         required = declaration.required
         if required and not value and not any(_problems(name, required.conditions, values).values()):
             raise InputError(f"config.{name} is not set: {required.hint}")
+
+
+def unused_by_parts(config: Any) -> list[str]:
+    """The fields that are set and that no part of the run uses, because the user's own has taken the place of one that would.
+
+    A named configuration sets such fields for the parts that it names, so they are not refused.
+
+    Returns:
+        Dotted names.
+    """
+    fields = list(leaves(config))
+    values = {leaf.name: leaf.value for leaf in fields}
+    defaults = {leaf.name: leaf.value for leaf in leaves(type(config)())}
+    unused = []
+    for name, declaration, value in fields:
+        problems = _problems(name, declaration.used_with, values)
+        if value != defaults[name] and problems and all(problems.values()):
+            unused.append(name)
+    return unused
 
 
 def _applicable(name: str, check: Check | Depending, values: Mapping[str, Any]) -> Check:

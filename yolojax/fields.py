@@ -6,12 +6,15 @@ Conditions on other fields are mappings of names to checks. A name without a dot
 dots ("model.name") starts at the whole configuration.
 """
 
+import copy
 import dataclasses
 import re
 import sys
 import types
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar
+
+from yolojax.parts import is_part, json_options
 
 T = TypeVar("T")
 
@@ -97,8 +100,10 @@ def field(
         needs: if the field differs from its default, all these conditions must hold.
         required: when it must be set.
     """
-    declaration = Declaration(doc, check, used_with, needs, required)
-    return dataclasses.field(default=default, metadata={"declaration": declaration})
+    metadata = {"declaration": Declaration(doc, check, used_with, needs, required)}
+    if isinstance(default, dict):
+        return dataclasses.field(default_factory=lambda: copy.deepcopy(default), metadata=metadata)
+    return dataclasses.field(default=default, metadata=metadata)
 
 
 class Leaf(NamedTuple):
@@ -162,6 +167,16 @@ def one_of(*choices: str) -> Check:
     """Accepts these values only."""
     names = ", ".join(choices)
     return Check(lambda value: None if value in choices else f"must be one of {names}", f"one of {names}", choices)
+
+
+def one_of_or_part(*choices: str) -> Check:
+    """Accepts these values, and the name of a part of the user's own, "package.module:name" (`yolojax.parts`)."""
+    names = ", ".join(choices)
+    return Check(
+        lambda value: None if value in choices or is_part(value) else f"must be one of {names}, or package.module:name",
+        f"one of {names}, or package.module:name",
+        choices,
+    )
 
 
 def at_least(minimum: float) -> Check:
@@ -235,6 +250,10 @@ def _is_layer_rates(rates):
 
 
 regular_expression = Check(_pattern_problem)
+keyword_arguments = Check(json_options, "keyword arguments")
+own_part = _check(is_part, "name a part of your own, package.module:name", "=package.module:name")
+own_parts = _check(lambda names: all(map(is_part, names)), "hold names of your own functions, package.module:name")
 anchors_per_scale = _check(_is_anchors, "hold ((width, height), ...) in pixels for each scale")
+positive_numbers = _check(lambda values: all(value > 0 for value in values), "hold numbers greater than 0", "> 0")
 rate_drops = _check(_is_drops, "hold ((share of the run, factor), ...), the shares rising and at most 1")
 rates_by_layer = _check(_is_layer_rates, "hold ((regular expression, factor), ...)")

@@ -1,8 +1,8 @@
 """How images become detections with a network: one recipe, and the compiled program that follows it."""
 
 import dataclasses
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Self, cast
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, cast
 
 import jax
 import numpy as np
@@ -21,6 +21,21 @@ if TYPE_CHECKING:
 
 ImageDetections = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Boxes (k, 4) float32 xyxy in pixels of the image, scores (k,) float32 and classes (k,) int32 of one image."""
+
+
+class Fitted(NamedTuple):
+    """Images as the network sees them, and the way back.
+
+    Attributes:
+        images: (B, H, W, 3), uint8, or float32 in [0, 1] if the images are fitted as Darknet does.
+        transforms: how each image lies in the input: `unletterbox_boxes(boxes_xyxy, transforms[i])` has the boxes of image i in
+            pixels of the original.
+        sizes: (height, width) of each original in pixels.
+    """
+
+    images: np.ndarray
+    transforms: tuple[ImageTransform, ...]
+    sizes: tuple[tuple[int, int], ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,6 +135,15 @@ class Recipe:
             (H, W, 3), uint8 or float32 in [0, 1], and how the image lies in it.
         """
         return FITS[self.fit](image, self.size)
+
+    def fit_images(self, images: Sequence[np.ndarray]) -> Fitted:
+        """Fits images of any sizes into the network's input.
+
+        Args:
+            images: (h, w, 3) uint8 RGB each, at least one.
+        """
+        fitted, transforms = zip(*map(self.fit_image, images), strict=True)
+        return Fitted(np.stack(fitted), transforms, tuple((image.shape[0], image.shape[1]) for image in images))
 
     def suppress(
         self,

@@ -1,11 +1,12 @@
 """The losses of YOLOv3 on compact targets: the device gathers the predictions responsible for each box."""
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jax import export
 
@@ -13,6 +14,7 @@ from yolojax.boxes import ciou, cxcywh_to_xyxy, diou, giou, iou
 from yolojax.decode import MAX_LOG_SIZE, RawHeads, decode_boxes, flatten_heads, log_sizes, place_in_cell
 from yolojax.explicit import auto_sharded
 from yolojax.grid import AnchorGrid
+from yolojax.parts import NO_PARTS, Parts, is_part
 from yolojax.targets import Targets
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ LOG_NAMES = frozenset(
     "absent pictures run config".split()
 )
 """Names in the log and in the files of an evaluation that no term of a loss can have."""
+REDUCTIONS = ("sum", "mean")
 
 
 @functools.partial(export.register_namedtuple_serialization, serialized_name="yolojax.loss.LossTerms")
@@ -90,6 +93,12 @@ def named_terms(value: LossValue, batch_size: int | None = None) -> dict[str, ja
     return terms
 
 
+def in_log_order(names: Iterable[str]) -> list[str]:
+    """Names of loss terms in the order in which they are logged: those of `LossTerms` first, then the others by name."""
+    known = set(names)
+    return [name for name in LossTerms._fields if name in known] + sorted(known.difference(LossTerms._fields))
+
+
 def _checked_term(name: str, term: Any, batch_size: int | None) -> jax.Array:
     shape, dtype = getattr(term, "shape", None), getattr(term, "dtype", None)
     right = isinstance(shape, tuple) and len(shape) == 1 and batch_size in (None, shape[0])
@@ -109,6 +118,7 @@ def yolo_loss(
     ignore_iou: float | jax.Array = 0.5,
     label_smoothing: float | jax.Array = 0.01,
     box: str = "giou",
+    class_weights: Sequence[float] | jax.Array = (),
 ) -> LossTerms:
     """The loss of the TensorFlow YOLOv3 family, with no weights between its terms.
 
@@ -125,12 +135,13 @@ def yolo_loss(
         ignore_iou: a prediction responsible for no box counts as background below this IoU.
         label_smoothing: d above.
         box: the overlap that the box term uses: "giou", "iou", "diou" or "ciou".
+        class_weights: (C,), factors on the classification error of a box, by its class; empty: all 1.
 
     Returns:
         The three terms, each (B,), in the floating type of the heads.
 
     Raises:
-        ValueError: the heads do not match the grid, or the box term is unknown.
+        ValueError: the heads do not match the grid, the box term is unknown, or there is not one weight for each class.
     """
     if box not in BOX_TERMS:
         raise ValueError(f"unknown box term {box!r}; expected one of {', '.join(BOX_TERMS)}")
@@ -144,7 +155,7 @@ def yolo_loss(
     box_term = jnp.where(positive, scale[..., None] * (1 - overlap), 0).sum((1, 2))
 
     class_bce = CLASS_TERMS["sigmoid"](responsible[..., 5:], _class_labels(flat, targets, label_smoothing))
-    class_term = jnp.where(positive, class_bce, 0).sum((1, 2))
+    class_term = jnp.where(positive, _class_weights(flat, targets, class_weights) * class_bce, 0).sum((1, 2))
 
     logits = flat[..., 4]
     t, background = _objectness_labels(flat, targets, grid, ignore_iou)
@@ -166,6 +177,9 @@ def paper_loss(
     wh: str = "sqrt",
     objectness: str = "bce",
     class_scores: str = "sigmoid",
+    class_weights: Sequence[float] | jax.Array = (),
+    reduction: str = "sum",
+    axis_name: str | None = None,
 ) -> LossTerms:
     """The loss of the YOLO papers: squared errors of the boxes, cross entropy of objectness and classes.
 
@@ -176,6 +190,11 @@ def paper_loss(
     object whose prediction overlaps no box of their scale by `ignore_iou` or more.
     Classification: sum over positive slots and classes of BCE against (1 - d) * onehot + d / C
     (Redmon and Farhadi 2018, arXiv:1804.02767, sections 2.1 and 2.2).
+    With reduction "mean" these sums become, for each scale, means over the slots of all images that they run over: squared
+    errors and objectness over the positive slots, the background over the slots that count as background, and the
+    classification over positive slots and classes (softmax: over positive slots). The means of the scales are added. This is
+    what torch.nn.MSELoss and BCELoss compute with their default reduction, for which the loss weights of PyTorch programs are
+    meant. A mean over nothing is 0.
 
     Args:
         raw: for each scale, fine to coarse, the raw heads (B, H_s, W_s, A, 5 + C).
@@ -191,21 +210,32 @@ def paper_loss(
             box, a constant in the gradient (the confidence of equation 3).
         class_scores: "sigmoid" as above, or "softmax": cross entropy of the softmax over the classes, for mutually exclusive
             classes; it is 0 for a single class. `postprocess` needs the same choice.
+        class_weights: (C,), factors on the classification error of a box, by its class; empty: all 1. They do not change what
+            the means of `reduction` divide by.
+        reduction: "sum", or "mean" as above. With "mean" the share of an image depends on the others: the mean over the batch
+            of its terms is the loss, whereas the term of one image alone says nothing.
+        axis_name: with "mean" under `jax.pmap` or `jax.shard_map`, the axis over which the images are spread, so that slots are
+            counted on all devices; without it the means are those of each device's images. Under `jax.jit` they are global.
 
     Returns:
         The three terms, each (B,), in the floating type of the heads.
 
     Raises:
-        ValueError: the heads do not match the grid, or `wh`, `objectness` or `class_scores` is unknown.
+        ValueError: the heads do not match the grid, `wh`, `objectness`, `class_scores` or `reduction` is unknown, or there is
+            not one weight for each class.
     """
-    options = (wh, WH_TERMS), (objectness, OBJECTNESS_TERMS), (class_scores, CLASS_TERMS)
-    for name, (value, known) in zip(("wh", "objectness", "class_scores"), options, strict=True):
+    options = (wh, WH_TERMS), (objectness, OBJECTNESS_TERMS), (class_scores, CLASS_TERMS), (reduction, REDUCTIONS)
+    for name, (value, known) in zip(("wh", "objectness", "class_scores", "reduction"), options, strict=True):
         if value not in known:
             raise ValueError(f"unknown {name} {value!r}; expected one of {', '.join(known)}")
     flat = flatten_heads(raw, grid)
     responsible, geometry, positive = _responsible(flat, targets, grid)
     true_boxes = jnp.asarray(targets.boxes, flat.dtype)[:, :, None, :]
     cells, strides, anchors = geometry[..., :2], geometry[..., 2:3], geometry[..., 3:5]
+    t, background = _objectness_labels(flat, targets, grid, ignore_iou)
+    share, background_share = 1, 1
+    if reduction == "mean":
+        share, background_share = _mean_shares(flat, targets, grid, background, axis_name)
 
     xy_error = place_in_cell(responsible[..., :2], geometry) + cells - true_boxes[..., :2] / strides
     if wh == "sqrt":
@@ -215,7 +245,7 @@ def paper_loss(
         wh_error = roots - jnp.sqrt(jnp.maximum(true_boxes[..., 2:], 0) / size)
     else:
         wh_error = log_sizes(responsible[..., 2:4], geometry) - jnp.log(jnp.maximum(true_boxes[..., 2:], 1) / anchors)
-    box_term = jnp.where(positive, (xy_error**2 + wh_error**2).sum(-1), 0).sum((1, 2))
+    box_term = jnp.where(positive, share * (xy_error**2 + wh_error**2).sum(-1), 0).sum((1, 2))
 
     logits = responsible[..., 4]
     if objectness == "bce":
@@ -224,18 +254,34 @@ def paper_loss(
         predicted = cxcywh_to_xyxy(decode_boxes(responsible[..., :4], geometry))
         overlap = jax.lax.stop_gradient(iou(predicted, cxcywh_to_xyxy(true_boxes)))
         object_error = (jax.nn.sigmoid(logits) - overlap) ** 2
-    object_term = jnp.where(positive, object_error, 0).sum((1, 2))
-    t, background = _objectness_labels(flat, targets, grid, ignore_iou)
-    background_term = (background * optax.sigmoid_binary_cross_entropy(flat[..., 4], t)).sum(1)
+    object_term = jnp.where(positive, share * object_error, 0).sum((1, 2))
+    background_term = (background_share * (background * optax.sigmoid_binary_cross_entropy(flat[..., 4], t))).sum(1)
 
     class_error = CLASS_TERMS[class_scores](responsible[..., 5:], _class_labels(flat, targets, label_smoothing))
-    class_term = jnp.where(positive, class_error, 0).sum((1, 2))
+    if reduction == "mean" and class_scores == "sigmoid":
+        class_error /= flat.shape[-1] - 5
+    class_weight = _class_weights(flat, targets, class_weights)
+    class_term = jnp.where(positive, share * class_weight * class_error, 0).sum((1, 2))
     return LossTerms(coord_weight * box_term, object_term + noobject_weight * background_term, class_term)
 
 
-def build_loss(config: "LossConfig") -> Callable[[RawHeads, Targets, AnchorGrid], LossTerms]:
-    """The loss that a configuration describes, as a function of raw heads, targets and grid."""
-    shared = {"ignore_iou": config.ignore_iou, "label_smoothing": config.label_smoothing}
+def build_loss(config: "LossConfig", parts: Parts = NO_PARTS) -> Callable[[RawHeads, Targets, AnchorGrid], Any]:
+    """The loss that a configuration describes, as a function of raw heads, targets and grid.
+
+    Args:
+        config: the settings.
+        parts: parts that a program gives as objects.
+
+    Raises:
+        InputError: a loss of the user's own that cannot be found or called.
+    """
+    if is_part(config.name):
+        return parts.build("loss", config.name, config.options, "raw", "targets", "grid")
+    shared = {
+        "ignore_iou": config.ignore_iou,
+        "label_smoothing": config.label_smoothing,
+        "class_weights": config.class_weights,
+    }
     if config.name == "yolo":
         return functools.partial(yolo_loss, **shared, box=config.box)
     return functools.partial(
@@ -246,6 +292,7 @@ def build_loss(config: "LossConfig") -> Callable[[RawHeads, Targets, AnchorGrid]
         wh=config.wh,
         objectness=config.objectness,
         class_scores=config.class_scores,
+        reduction=config.reduction,
     )
 
 
@@ -289,6 +336,40 @@ def _class_labels(flat: jax.Array, targets: Targets, label_smoothing: float | ja
     num_classes = flat.shape[-1] - 5
     onehot = jax.nn.one_hot(targets.classes, num_classes, dtype=flat.dtype)
     return ((1 - label_smoothing) * onehot + label_smoothing / num_classes)[:, :, None, :]
+
+
+def _class_weights(flat: jax.Array, targets: Targets, class_weights: Sequence[float] | jax.Array) -> jax.Array | int:
+    """The weights of the boxes by their classes, (B, M, 1), or 1 for no weights."""
+    num_classes = flat.shape[-1] - 5
+    if len(class_weights) == 0:
+        return 1
+    if len(class_weights) != num_classes:
+        raise ValueError(f"class_weights has {len(class_weights)} weights for {num_classes} classes")
+    # The class of padding, -1, reads the last weight; padding has no positive slot.
+    return jnp.asarray(class_weights, flat.dtype)[jnp.asarray(targets.classes)][..., None]
+
+
+def _mean_shares(
+    flat: jax.Array, targets: Targets, grid: AnchorGrid, background: jax.Array, axis_name: str | None
+) -> tuple[jax.Array, jax.Array]:
+    """The factors that turn sums over the slots of each image into terms whose mean over the images is a mean over slots.
+
+    A mean over the n slots of a scale in B images is the mean over the images of B / n times the sum over the image's slots.
+
+    Returns:
+        (B, M, K) factors of the slots responsible for each box, and (1, N) factors of the slots as background.
+    """
+    slots, images = jnp.asarray(targets.slots), flat.shape[0]
+    scales = [(first, first + count) for first, count in zip(grid.offsets, grid.slots_per_scale, strict=True)]
+    positives = jnp.stack([((slots >= first) & (slots < end)).sum() for first, end in scales])
+    backgrounds = jnp.stack([(background[:, first:end] > 0).sum() for first, end in scales])
+    if axis_name is not None:
+        images, positives, backgrounds = jax.lax.psum((images, positives, backgrounds), axis_name)
+    scale_of_slot = np.repeat(np.arange(grid.num_scales), grid.slots_per_scale)
+    of_positives, of_backgrounds = (
+        (images / jnp.maximum(counts, 1)).astype(flat.dtype)[scale_of_slot] for counts in (positives, backgrounds)
+    )
+    return of_positives.at[slots].get(mode="fill", fill_value=0), of_backgrounds[None]
 
 
 def _objectness_labels(

@@ -1,12 +1,16 @@
 """Which slots are responsible for which box: the compact form used in training, and the dense labels of the papers' code."""
 
-from typing import NamedTuple
+import importlib
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from yolojax.boxes import iou, xyxy_to_cxcywh
+from yolojax.boxes import Array, namespace, xyxy_to_cxcywh
 from yolojax.grid import AnchorGrid
+
+if TYPE_CHECKING:
+    from yolojax.assignment import assign_on_device as assign_on_device
 
 RULES = ("threshold", "best")
 
@@ -21,6 +25,8 @@ class Targets(NamedTuple):
         boxes: (M, 4) float32, cxcywh in pixels of the network's input; padding is 0.
         classes: (M,) int32; padding is -1.
         slots: (M, S * A) int32; entry s * A + a is the slot of anchor a on scale s, or N if it is not responsible for the box.
+            An assignment of your own may return (M, K) for any K: the losses and `densify` use the slots below N, in any order,
+            where no slot may occur twice.
         on_scale: (M, S) bool, whether the box got an anchor on this scale (before a later box took the slot).
     """
 
@@ -69,47 +75,71 @@ def assign(
         kept = np.sort(np.argsort(-areas, kind="stable")[:max_boxes])
         boxes, classes = boxes[kept], classes[kept]
 
-    n, scales, anchors = len(boxes), grid.num_scales, grid.anchors_per_scale
-    boxes = xyxy_to_cxcywh(boxes)
-    cells, overlaps = overlaps_at_cells(boxes, grid)
-    if rule == "threshold":
-        chosen = overlaps > iou_threshold
-    else:
-        overlaps = _iou_of_centred(boxes[:, None, None], boxes[:, None, None, :2], np.asarray(grid.anchors, np.float64))
-        chosen = np.zeros((n, scales, anchors), bool)
-    unmatched = ~chosen.any((1, 2))
-    best = overlaps.reshape(n, scales * anchors).argmax(-1)
-    chosen.reshape(n, scales * anchors)[unmatched, best[unmatched]] = True
+    n, boxes = len(boxes), xyxy_to_cxcywh(boxes)
+    entries = grid.num_scales * grid.anchors_per_scale
+    slots, chosen = choose_anchors(boxes, grid, iou_threshold=iou_threshold, rule=rule)
 
     targets = Targets(
         boxes=np.zeros((max_boxes, 4), np.float32),
         classes=np.full(max_boxes, -1, np.int32),
-        slots=np.full((max_boxes, scales * anchors), grid.num_slots, np.int32),
-        on_scale=np.zeros((max_boxes, scales), bool),
+        slots=np.full((max_boxes, entries), grid.num_slots, np.int32),
+        on_scale=np.zeros((max_boxes, grid.num_scales), bool),
     )
     targets.boxes[:n] = boxes
     targets.classes[:n] = classes
-    targets.slots[:n] = _claimed_slots(cells, chosen, grid)
+    targets.slots[:n] = _claimed_slots(np.where(chosen, slots, grid.num_slots).reshape(n, entries), grid)
     targets.on_scale[:n] = chosen.any(-1)
     return targets
 
 
-def overlaps_at_cells(boxes: np.ndarray, grid: AnchorGrid) -> tuple[np.ndarray, np.ndarray]:
+def choose_anchors(boxes: Array, grid: AnchorGrid, *, iou_threshold: float, rule: str) -> tuple[Array, Array]:
+    """The anchors that a rule of `assign` chooses for each box, before boxes contest a slot.
+
+    Args:
+        boxes: (n, 4) float64 cxcywh in pixels of the network's input, NumPy or JAX.
+        grid: the geometry of the network's slots.
+        iou_threshold: used by rule "threshold".
+        rule: "threshold" or "best".
+
+    Returns:
+        slots: (n, S, A) int32, the slot of each anchor in the box's cell.
+        chosen: (n, S, A) bool, which of them are chosen.
+    """
+    xp = namespace(boxes)
+    cells, overlaps = overlaps_at_cells(boxes, grid)
+    columns, offsets = np.asarray(grid.shapes, np.int32)[None, :, 1], np.asarray(grid.offsets, np.int32)[None]
+    first = (cells[..., 1] * columns + cells[..., 0]) * grid.anchors_per_scale + offsets
+    slots = first[..., None] + np.arange(grid.anchors_per_scale, dtype=np.int32)[None, None]
+    if rule == "best":
+        overlaps = _iou_of_centred(boxes[:, None, None], boxes[:, None, None, :2], _anchors(grid))
+    # The first of the largest, without argmax: JAX has none of float64 unless it is set to use it everywhere.
+    flat = overlaps.reshape(len(boxes), grid.num_scales * grid.anchors_per_scale)
+    best = flat == flat.max(-1, keepdims=True)
+    best &= xp.cumsum(best, -1, dtype=np.int32) == 1
+    chosen = best.reshape(slots.shape)
+    if rule == "threshold":
+        over = overlaps > iou_threshold
+        chosen = over | (chosen & ~over.any((1, 2), keepdims=True))
+    return slots, chosen
+
+
+def overlaps_at_cells(boxes: Array, grid: AnchorGrid) -> tuple[Array, Array]:
     """The IoU of each box with every anchor, where the anchor is placed at the centre of the box's cell on its scale.
 
     Args:
-        boxes: (n, 4) float64 cxcywh in pixels of the network's input.
+        boxes: (n, 4) float64 cxcywh in pixels of the network's input, NumPy or JAX.
         grid: the geometry of the network's slots.
 
     Returns:
-        cells: (n, S, 2) int64, column and row of the cell that holds the box's centre, clipped into the grid.
+        cells: (n, S, 2) int32, column and row of the cell that holds the box's centre, clipped into the grid.
         overlaps: (n, S, A) float64 in [0, 1].
     """
-    strides = np.asarray(grid.strides)
-    cells = np.floor(boxes[:, None, :2] / strides[:, None]).astype(np.int64)
-    cells = np.clip(cells, 0, np.asarray(grid.shapes)[:, ::-1] - 1)
-    centres = (cells + 0.5) * strides[:, None]
-    return cells, _iou_of_centred(boxes[:, None, None], centres[:, :, None], np.asarray(grid.anchors, np.float64))
+    xp = namespace(boxes)
+    strides = np.asarray(grid.strides, np.float64)[None, :, None]
+    last = np.asarray(grid.shapes, np.float64)[None, :, ::-1] - 1
+    cells = xp.clip(xp.floor(boxes[:, None, :2] / strides), 0, last)
+    overlaps = _iou_of_centred(boxes[:, None, None], ((cells + 0.5) * strides)[:, :, None], _anchors(grid))
+    return cells.astype(np.int32), overlaps
 
 
 def densify(
@@ -157,29 +187,38 @@ def _checked(boxes_xyxy: npt.ArrayLike, classes: npt.ArrayLike) -> tuple[np.ndar
     return boxes, classes.astype(np.int32)
 
 
-def _claimed_slots(cells: np.ndarray, chosen: np.ndarray, grid: AnchorGrid) -> np.ndarray:
-    """The slots that each box keeps once later boxes have taken theirs.
-
-    Args:
-        cells: (n, S, 2), column and row of each box's cell on each scale.
-        chosen: (n, S, A) bool, the anchors chosen for each box.
-        grid: the geometry of the network's slots.
-
-    Returns:
-        (n, S * A) slots; N at anchors that were not chosen, or that a later box has taken.
-    """
-    n, scales, anchors = chosen.shape
-    columns, rows = cells[..., 0], cells[..., 1]
-    grid_columns = np.asarray(grid.shapes)[:, 1]
-    first = np.asarray(grid.offsets) + (rows * grid_columns + columns) * anchors  # (n, S)
-    slots = np.where(chosen, first[..., None] + np.arange(anchors), grid.num_slots).reshape(n, scales * anchors)
+def _claimed_slots(slots: np.ndarray, grid: AnchorGrid) -> np.ndarray:
+    """The slots (n, S * A) that each box keeps once later boxes have taken theirs; N at the others."""
+    positions = np.arange(len(slots))[:, None]
     owner = np.full(grid.num_slots + 1, -1)
-    owner[slots] = np.arange(n)[:, None]  # for repeated indices NumPy keeps the last value
-    return np.where(owner[slots] == np.arange(n)[:, None], slots, grid.num_slots)
+    owner[slots] = positions  # for repeated indices NumPy keeps the last value
+    return np.where(owner[slots] == positions, slots, grid.num_slots)
 
 
-def _iou_of_centred(boxes: np.ndarray, centres: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """IoU of cxcywh boxes (..., 4) with boxes of the given centres (..., 2) and sizes (..., 2); broadcasts."""
+def _anchors(grid: AnchorGrid) -> np.ndarray:
+    return np.asarray(grid.anchors, np.float64)[None]
+
+
+def _iou_of_centred(boxes: Array, centres: Array, sizes: np.ndarray) -> Array:
+    """IoU of cxcywh boxes (..., 4) with boxes of these centres (..., 2) and sizes (..., 2); the same bits by NumPy and JAX."""
+    xp = namespace(boxes, centres)
+
+    def area(low, high):
+        size = xp.maximum(high - low, 0)
+        # The product is not negative. But without the maximum, compilers round it together with the sum that it goes into.
+        return xp.maximum(size[..., 0] * size[..., 1], 0)
+
     low, high = boxes[..., :2] - boxes[..., 2:] / 2, boxes[..., :2] + boxes[..., 2:] / 2
-    corners = np.concatenate(np.broadcast_arrays(centres - sizes / 2, centres + sizes / 2), -1)
-    return iou(np.concatenate([low, high], -1), corners)
+    anchor_low, anchor_high = centres - sizes / 2, centres + sizes / 2
+    intersection = area(xp.maximum(low, anchor_low), xp.minimum(high, anchor_high))
+    union = area(low, high) + area(anchor_low, anchor_high) - intersection
+    return intersection / xp.maximum(union, 1e-16)
+
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        # On demand: the host uses this module without JAX.
+        if name == "assign_on_device":
+            return importlib.import_module("yolojax.assignment").assign_on_device
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

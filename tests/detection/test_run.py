@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.test_predict import PICTURES, colour_detector
+from tests.test_predict import GREY, PICTURES, RED, colour_detector, crowd, tiles
 from yolojax.data.images import read_image, write_image
 from yolojax.data.pictures import find_sources
 from yolojax.detection.run import detect_files
@@ -251,3 +251,30 @@ def test_with_a_detector(tmp_path):
         assert detections == sorted((np.round(box, 2).tolist(), class_id) for box, class_id in expected)
         assert {entry["name"] for entry in result["detections"]} <= {"red", "green", "blue"}
         assert all(0.99 < entry["score"] <= 1 for entry in result["detections"])
+
+
+def crowds(folder, *counts):
+    """Pictures of so many detections each, and the detector of `crowd`, whose cells are 14 x 10."""
+    for number, count in enumerate(counts):
+        cells = np.full((140, 3), GREY, np.uint8)
+        cells[:count] = RED
+        write_image(folder / f"{number}.png", tiles(cells.reshape(10, 14, 3), side=32))
+    return crowd()[1]
+
+
+@pytest.mark.parametrize(
+    ("options", "kept", "line"),
+    [
+        ({}, [100, 99, 100], "2 pictures have 100 detections, the most that are kept; --max_detections=200 keeps more"),
+        ({"max_detections": 110}, [110, 99, 100], "1 picture has 110 detections, the most that are kept; --max_detections=220"),
+        ({"max_detections": 1}, [1, 1, 1], None),
+        ({"max_detections": 200}, [120, 99, 100], None),
+    ],
+)
+def test_pictures_of_which_no_more_detections_are_kept_are_counted_once(options, kept, line, tmp_path, capsys):
+    detector = crowds(tmp_path, 120, 99, 100)
+    results = detected(detector, [tmp_path], tmp_path / "out", **options)
+    assert [len(result["detections"]) for result in results] == kept
+    printed = capsys.readouterr().out
+    assert printed.count("the most that are kept") == (line is not None) and (line or "") in printed
+    assert printed.splitlines()[-1].startswith("3 pictures in ")

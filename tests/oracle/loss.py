@@ -48,7 +48,7 @@ def _positive_box_loss(predicted, true, kind, reference):
     return 1 - oracle_boxes.OVERLAPS[kind](predicted, true)
 
 
-def terms(raw, labels, scale_boxes, size, strides, anchors, *, ignore_iou=0.5, box="giou", reference=None):
+def terms(raw, labels, scale_boxes, size, strides, anchors, *, ignore_iou=0.5, box="giou", class_weights=None, reference=None):
     """(box, objectness, classification) of one picture; reference: the raw heads that fix complete IoU's alpha."""
     height, width = size
     reference = raw if reference is None else reference
@@ -65,7 +65,9 @@ def terms(raw, labels, scale_boxes, size, strides, anchors, *, ignore_iou=0.5, b
                     predicted, label[:4], box, decode_slot(reference[scale][row, column, a], *place)
                 )
                 total[1] += (1 - sigmoid(logit)) ** 2 * cross_entropy(logit, 1.0)
-                total[2] += sum(cross_entropy(float(x), float(t)) for x, t in zip(slot[5:], label[5:], strict=True))
+                weight = class_weights[np.argmax(label[5:])] if class_weights else 1.0
+                for x, t in zip(slot[5:], label[5:], strict=True):
+                    total[2] += weight * cross_entropy(float(x), float(t))
             else:
                 corners = oracle_boxes.to_xyxy(predicted)
                 best = max((oracle_boxes.iou(corners, t) for t in truths), default=0.0)
@@ -88,6 +90,7 @@ def paper_terms(
     wh,
     objectness,
     class_scores,
+    class_weights=None,
     reference=None,
 ):
     """(box, objectness, classification) of one picture; reference: the raw heads that fix the IoU aimed at."""
@@ -117,16 +120,87 @@ def paper_terms(
                     box = decode_slot(reference[scale][row, column, a], *place)
                     aim = oracle_boxes.iou(oracle_boxes.to_xyxy(box), oracle_boxes.to_xyxy(label[:4]))
                     total[1] += (probability - aim) ** 2
+                weight = class_weights[np.argmax(label[5:])] if class_weights else 1.0
                 if class_scores == "sigmoid":
-                    total[2] += sum(cross_entropy(float(s), float(t)) for s, t in zip(slot[5:], label[5:], strict=True))
+                    for s, t in zip(slot[5:], label[5:], strict=True):
+                        total[2] += weight * cross_entropy(float(s), float(t))
                 else:
                     whole = sum(math.exp(float(s)) for s in slot[5:])
-                    total[2] -= sum(
-                        float(t) * math.log(math.exp(float(s)) / whole) for s, t in zip(slot[5:], label[5:], strict=True)
-                    )
+                    for s, t in zip(slot[5:], label[5:], strict=True):
+                        total[2] -= weight * float(t) * math.log(math.exp(float(s)) / whole)
             elif max((oracle_boxes.iou(oracle_boxes.to_xyxy((x, y, w, h)), t) for t in truths), default=0.0) < ignore_iou:
                 total[1] += -noobject_weight * math.log(1 - probability)
     return tuple(total)
+
+
+def _selected(raw, labels, scale_boxes, place, ignore_iou):
+    """(those of objects, those of the background) of one scale in all pictures, as lists of (slot, label, anchor, row, column).
+
+    raw: (B, H, W, A, 5 + C); labels and scale_boxes: lists over the pictures.
+    """
+    objects, background = [], []
+    stride, anchors = place
+    for b, row, column, a in np.ndindex(raw.shape[:4]):
+        slot, label = raw[b, row, column, a], labels[b][row, column, a]
+        truths = [oracle_boxes.to_xyxy(box) for box in scale_boxes[b] if box[2] > 0 or box[3] > 0]
+        corners = oracle_boxes.to_xyxy(decode_slot(slot, row, column, stride, anchors[a]))
+        if label[4] == 1:
+            objects.append((slot, label, anchors[a], row, column))
+        elif max((oracle_boxes.iou(corners, truth) for truth in truths), default=0.0) < ignore_iou:
+            background.append((slot, label, anchors[a], row, column))
+    return objects, background
+
+
+def _mean(values):
+    return np.mean(values) if len(values) else 0.0
+
+
+def mse_bce_listing(raw, labels, scale_boxes, strides, anchors, *, ignore_iou, noobject_scale):
+    """The loss of PyTorch programs with MSELoss and BCELoss at their defaults, as {name: number} for a batch.
+
+    Each YOLO layer takes the mean squared errors of x and y within their cells and of the raw w and h, the mean cross entropies
+    of the objectness of objects and, times a scale, of the background, and that of all class scores; the layers are added.
+    raw: S x (B, H, W, A, 5 + C); labels and scale_boxes: lists over the scales of lists over the pictures.
+    """
+    total = dict.fromkeys(("x", "y", "w", "h", "object", "background", "classes"), 0.0)
+    for scale, (stride, shapes) in enumerate(zip(strides, anchors, strict=True)):
+        objects, background = _selected(raw[scale], labels[scale], scale_boxes[scale], (stride, shapes), ignore_iou)
+        total["x"] += _mean([(sigmoid(s[0]) - (label[0] / stride - column)) ** 2 for s, label, _, _, column in objects])
+        total["y"] += _mean([(sigmoid(s[1]) - (label[1] / stride - row)) ** 2 for s, label, _, row, _ in objects])
+        total["w"] += _mean([(s[2] - math.log(label[2] / anchor[0])) ** 2 for s, label, anchor, *_ in objects])
+        total["h"] += _mean([(s[3] - math.log(label[3] / anchor[1])) ** 2 for s, label, anchor, *_ in objects])
+        total["object"] += _mean([-math.log(sigmoid(s[4])) for s, *_ in objects])
+        total["background"] += noobject_scale * _mean([-math.log(1 - sigmoid(s[4])) for s, *_ in background])
+        total["classes"] += _mean(
+            [cross_entropy(x, t) for s, label, *_ in objects for x, t in zip(s[5:], label[5:], strict=True)]
+        )
+    return total
+
+
+def mse_iou_listing(raw, labels, scale_boxes, strides, anchors, *, ignore_iou, box_scale, noobject_scale, reference=None):
+    """The loss of PyTorch programs with MSELoss, BCEWithLogitsLoss and CrossEntropyLoss at their defaults, for a batch.
+
+    Each scale takes the mean of the squared errors of all four numbers of a box, that of the objectness to the IoU, the mean
+    cross entropy of the background and that of the softmax of the classes; the scales are added. reference: the raw heads that
+    fix the IoU.
+    """
+    total = dict.fromkeys(("box", "object", "background", "classes"), 0.0)
+    for scale, (stride, shapes) in enumerate(zip(strides, anchors, strict=True)):
+        objects, background = _selected(raw[scale], labels[scale], scale_boxes[scale], (stride, shapes), ignore_iou)
+        fixed = raw if reference is None else reference
+        aims = _selected(fixed[scale], labels[scale], scale_boxes[scale], (stride, shapes), ignore_iou)[0]
+        errors, confidences, classes = [], [], []
+        for (s, label, anchor, row, column), (aim, *_) in zip(objects, aims, strict=True):
+            errors += [(sigmoid(s[0]) - (label[0] / stride - column)) ** 2, (sigmoid(s[1]) - (label[1] / stride - row)) ** 2]
+            errors += [(s[2 + i] - math.log(label[2 + i] / anchor[i])) ** 2 for i in range(2)]
+            box = oracle_boxes.to_xyxy(decode_slot(aim, row, column, stride, anchor))
+            confidences.append((sigmoid(s[4]) - oracle_boxes.iou(box, oracle_boxes.to_xyxy(label[:4]))) ** 2)
+            classes.append(math.log(np.exp(s[5:]).sum()) - s[5 + np.argmax(label[5:])])
+        total["box"] += box_scale * _mean(errors)
+        total["object"] += _mean(confidences)
+        total["background"] += noobject_scale * _mean([-math.log(1 - sigmoid(s[4])) for s, *_ in background])
+        total["classes"] += _mean(classes)
+    return total
 
 
 def ignore_margin(raw, scale_boxes, strides, anchors, ignore_iou):

@@ -2,14 +2,18 @@
 
 import importlib.util
 import inspect
+import json
 import re
 
 import pytest
 
 from tests.conftest import REPOSITORY
+from tests.helpers.own_folder import write_folder
 from yolojax.config import checked, flatten
 from yolojax.configs import config_names, config_path
 from yolojax.models import build_grid, build_model
+from yolojax.training.loop import train_and_evaluate
+from yolojax.training.plan import plan_run
 
 CONFIGS = sorted(map(config_path, config_names()))
 
@@ -49,11 +53,38 @@ def test_the_checkout_has_no_other_configs():
     assert {path.stem for path in (REPOSITORY / "configs").glob("*.py")} == set(config_names())
 
 
-@pytest.mark.parametrize("name", ["data_set", "mnist"])
+@pytest.mark.parametrize("name", ["data_set", "mnist", "tf_family"])
 def test_the_network_can_be_chosen(name):
     get_config = load(config_path(name)).get_config
     for network in ("yolov3", "yolov3_tiny"):
         assert checked(get_config(network)).model.name == network
+
+
+@pytest.fixture
+def family_on_its_lists(tmp_path):
+    """The small network of `tf_family`, with a text list of eight pictures and a file of names, as the family has them."""
+    config = load(config_path("tf_family")).get_config("yolov3_tiny")
+    config.data.train = config.data.val = str(write_folder(tmp_path / "data", count=8))
+    config.data.names = str(tmp_path / "data" / "classes.names")
+    return config
+
+
+def test_the_tensorflow_family_plans_a_run_with_its_schedule(family_on_its_lists, tmp_path):
+    plan = plan_run(family_on_its_lists, tmp_path / "run")
+    assert plan.total_steps == 30  # of eight pictures in 30 epochs
+    assert plan.recipe.names == ("cat", "dog")
+    rates = [float(plan.schedule(step)) for step in (1, 2, 16, 30, 31)]
+    assert rates == pytest.approx([0.5e-4, 1e-4, 0.505e-4, 1e-6, 1e-6])
+
+
+@pytest.mark.slow
+def test_the_tensorflow_family_trains(family_on_its_lists, tmp_path):
+    config = family_on_its_lists
+    config.model.width, config.data.size, config.train.epochs = 0.125, (64, 64), 2.0
+    train_and_evaluate(config, tmp_path / "run")
+    lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    assert [(line["split"], line["step"]) for line in lines] == [("val", 1), ("train", 2), ("val", 2)]
+    assert all(line["loss"] == pytest.approx(line["box"] + line["objectness"] + line["classification"]) for line in lines)
 
 
 def test_a_readers_own_data_walk_names_what_exists():

@@ -1,8 +1,10 @@
 """`yolojax detect`: what its flags make of the detector and the outputs. test_programs.py runs it as users do."""
 
 import pytest
+from absl import flags
 
 from tests.helpers.flag_values import parsed
+from yolojax.backend import MAX_DETECTIONS
 from yolojax.detection import run
 from yolojax.errors import InputError
 from yolojax.predict import Detector
@@ -30,23 +32,35 @@ def test_without_flags_everything_has_its_default(calls):
     assert made == ("workdir", "a", "best") and given == (["b.png", "c"], "detections")
     assert options == {
         "draw": True, "json": True, "txt": False, "crops": False, "score_threshold": 0.3, "iou_threshold": 0.45,
-        "classes": None, "class_agnostic": False, "augment": False, "method": "hard",
+        "classes": None, "class_agnostic": False, "augment": False, "method": "hard", "max_detections": 100,
     }  # fmt: skip
 
 
 def test_every_flag_reaches_its_option(calls):
-    flags = "--nodraw --nojson --txt --crops --classes=3,cat --score_threshold=0.5 --iou_threshold=0.6 --class_agnostic".split()
+    named = "--nodraw --nojson --txt --crops --classes=3,cat --score_threshold=0.5 --iou_threshold=0.6 --class_agnostic".split()
     darknet = ["--cfg=a.cfg", "--weights=a.weights", "--names=a.names", "--fit=stretch"]
-    made, (given, options) = called(calls, *darknet, *flags, "--soft_nms", "--augment", "--out=o", "-")
+    made, (given, options) = called(calls, *darknet, *named, "--soft_nms", "--augment", "--max_detections=7", "--out=o", "-")
     assert made == ("darknet", "a.cfg", "a.weights", "a.names", "stretch") and given == (["-"], "o")
     assert options == {
         "draw": False, "json": False, "txt": True, "crops": True, "score_threshold": 0.5, "iou_threshold": 0.6,
-        "classes": ["3", "cat"], "class_agnostic": True, "augment": True, "method": "soft",
+        "classes": ["3", "cat"], "class_agnostic": True, "augment": True, "method": "soft", "max_detections": 7,
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("value", ["0", "-3", "1.5", "all"])
+def test_no_positive_number_of_detections_is_refused_with_the_flag(calls, value):
+    with pytest.raises(flags.Error, match="max_detections"):
+        called(calls, "--workdir=a", f"--max_detections={value}", "b.png")
+
+
+def test_the_help_says_how_many_detections_are_kept():
+    with parsed(detect.define):
+        flag = flags.FLAGS["max_detections"]
+    assert flag.default == MAX_DETECTIONS == 100 and "the most detections of a picture" in flag.help
+
+
 @pytest.mark.parametrize(
-    ("flags", "message"),
+    ("given", "message"),
     [
         (["--workdir=a"], "name at least one picture"),
         (["--workdir=a", "--nodraw", "--nojson", "b.png"], "nothing would be written"),
@@ -57,7 +71,7 @@ def test_every_flag_reaches_its_option(calls):
         (["--cfg=a.cfg", "--weights=a.weights", "--checkpoint=last", "b.png"], "--checkpoint is not used with --cfg"),
     ],
 )
-def test_flags_that_do_not_fit_each_other_are_refused_before_anything_is_read(calls, flags, message):
+def test_flags_that_do_not_fit_each_other_are_refused_before_anything_is_read(calls, given, message):
     with pytest.raises(InputError, match=message):
-        called(calls, *flags)
+        called(calls, *given)
     assert calls == []

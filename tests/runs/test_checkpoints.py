@@ -48,6 +48,23 @@ def test_a_resumed_run_keeps_the_best_checkpoint_of_its_earlier_part(tmp_path):
     assert Checkpoints(tmp_path, read_only=True).steps() == [6, 7]
 
 
+def test_the_checkpoints_of_certain_steps_are_kept_also_by_a_resumed_run(tmp_path):
+    at_once, in_parts = tmp_path / "one", tmp_path / "other"
+    values = ((2, None), (3, 0.5), (4, 0.9), (6, 0.7), (7, None), (9, 0.8), (10, None), (11, None))
+    for folder, parts in ((at_once, (values,)), (in_parts, (values[:4], values[4:6], values[6:]))):
+        for part in parts:
+            with Checkpoints(folder, keep_every=3) as checkpoints:
+                for step, ap50 in part:
+                    save(checkpoints, step, ap50)
+        checkpoints = Checkpoints(folder, read_only=True)
+        assert checkpoints.steps() == [3, 4, 6, 9, 10, 11] and checkpoints.best_step() == 4
+    # A checkpoint between them, as of a run that was stopped, does not stay.
+    with Checkpoints(in_parts, keep_every=3) as checkpoints:
+        for step in (12, 13, 14):
+            save(checkpoints, step)
+    assert Checkpoints(in_parts, read_only=True).steps() == [3, 4, 6, 9, 12, 13, 14]
+
+
 @pytest.mark.skipif(jax.device_count() < 2, reason="needs two devices")
 def test_a_state_that_is_on_all_devices_is_saved_without_a_program_and_comes_back(tmp_path, caplog):
     replicated, _ = shardings(make_mesh(jax.devices()))

@@ -12,6 +12,7 @@ from jax import export
 from yolojax.errors import InputError
 from yolojax.grid import AnchorGrid
 from yolojax.inference import Recipe
+from yolojax.predict import Detector
 from yolojax.runs.exported import ABOUT, KIND, PROGRAM, VERSION, ExportedBackend, load_exported
 
 RECIPE = Recipe(AnchorGrid((32, 64)), ("cat", "dog"))
@@ -106,3 +107,14 @@ def test_what_the_program_cannot_do_is_refused(program, tmp_path):
             found(backend, [image], **change)
     with pytest.raises(ValueError, match="unknown suppression method 'both'"):
         found(backend, [image], method="both")
+    with pytest.raises(InputError, match="a: an exported file keeps 100 detections, not 101; ask for 100 at most, or"):
+        found(backend, [image], max_detections=101)
+    detector = Detector.from_exported(tmp_path / "a")
+    assert detector(image, max_detections=1).classes.tolist() == [1] and detector.grid == RECIPE.grid
+    with pytest.raises(InputError, match="keeps 100 detections, not 200"):
+        detector(image, max_detections=200)
+    for attribute in ("model", "variables"):
+        with pytest.raises(InputError, match=f"this detector has no {attribute}: an exported file holds one program"):
+            getattr(detector, attribute)
+    with pytest.raises(InputError, match="this detector has no predictions: an exported file holds one program"):
+        detector.predictions(image)

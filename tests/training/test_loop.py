@@ -3,6 +3,8 @@
 import json
 import logging
 import math
+import os
+import signal
 
 import jax
 import numpy as np
@@ -27,6 +29,7 @@ def workdir(tmp_path_factory):
     config.data.sizes = (64, 64), (96, 64)
     config.train.batch_size, config.train.accumulate, config.train.remat = 16, 2, True
     config.train.epochs = config.train.eval_epochs = 3.0
+    config.train.keep_every = 2 / 3
     config.loss.name, config.loss.objectness, config.loss.class_scores = "paper", "iou", "softmax"
     config.optimizer.name, config.optimizer.nesterov, config.optimizer.clip_norm = "sgd", True, 10.0
     config.optimizer.ema_decay, config.optimizer.ema_warmup_steps = 0.999, 1e9
@@ -55,6 +58,38 @@ def test_each_input_size_is_compiled_once(workdir):
 
 def test_parts_and_what_is_computed_anew_reach_the_step(workdir):
     assert set((workdir.parent / "options.txt").read_text().splitlines()) == {"2 True"}
+
+
+def test_checkpoints_of_certain_epochs_are_saved_and_kept(workdir):
+    # Every two of nine steps; tiny_config's checkpoint_steps and the evaluation ask for 4, 8 and 9.
+    assert Checkpoints(workdir, read_only=True).steps() == [2, 4, 6, 8, 9]
+
+
+@pytest.mark.slow
+def test_a_stopped_and_resumed_run_keeps_the_same_checkpoints(tmp_path, monkeypatch):
+    config = get_config()
+    config.data.digits_train, config.data.digits_val, config.train.epochs = 44, 4, 4.0  # 5.5 steps an epoch
+    config.train.keep_every, config.train.checkpoint_steps = 1.0, 3
+    one, other = tmp_path / "one", tmp_path / "other"
+    loop.train_and_evaluate(config, one)
+
+    class Stopping(loop.Progress):
+        def advance(self, done, note=""):
+            super().advance(done, note)
+            if done in (7, 13):
+                os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(loop, "Progress", Stopping)
+    for stopped in (7, 13):
+        with pytest.raises(KeyboardInterrupt):
+            loop.train_and_evaluate(config, other)
+        assert Checkpoints(other, read_only=True).steps()[-1] == stopped
+    loop.train_and_evaluate(config, other)
+    steps = [Checkpoints(workdir, read_only=True).steps() for workdir in (one, other)]
+    assert steps[0] == steps[1] and {6, 12, 18, 21, 22} <= set(steps[0])
+    for step in steps[0]:
+        ours, theirs = (load_run(workdir, step).variables for workdir in (one, other))
+        jax.tree.map(np.testing.assert_array_equal, ours, theirs)
 
 
 def test_the_run_ends_with_finite_numbers_and_is_evaluated_the_same_again(workdir):

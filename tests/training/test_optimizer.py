@@ -67,6 +67,11 @@ def literal_updates(config, rates):
                 g = g + decay * w
                 v = g + config.momentum * v
                 w = w - rate * (g + config.momentum * v if config.nesterov else v)
+            elif config.name == "rmsprop":
+                g = g + decay * w
+                m = config.rms_decay * m + (1 - config.rms_decay) * g**2
+                v = g / (np.sqrt(m) + config.rms_eps) + config.momentum * v
+                w = w - rate * v
             else:
                 m = config.b1 * m + (1 - config.b1) * g
                 v = config.b2 * v + (1 - config.b2) * g**2
@@ -86,6 +91,10 @@ def literal_updates(config, rates):
         OptimizerConfig(name="sgd", weight_decay=0.1, momentum=0.7, nesterov=True),
         OptimizerConfig(name="sgd", weight_decay=0.0, momentum=0.0),
         OptimizerConfig(name="sgd"),
+        OptimizerConfig(name="rmsprop"),
+        OptimizerConfig(name="rmsprop", weight_decay=0.1, momentum=0.7, rms_decay=0.99),
+        # So large an epsilon that it shows on which side of the root it is.
+        OptimizerConfig(name="rmsprop", weight_decay=0.0, momentum=0.0, rms_eps=0.1),
     ],
     ids=lambda c: f"{c.name}-{c.weight_decay}-{c.momentum}-{c.nesterov}",
 )
@@ -120,12 +129,14 @@ def test_only_the_kernels_of_the_named_layers_decay():
 
     stem, head = ({"conv": {"kernel": jnp.asarray([2.0])}}, {"head": {"kernel": jnp.asarray([2.0])}})
     params = {"stem": stem, "head16": head}
-    for name in ("sgd", "adamw"):
+    for name in ("sgd", "adamw", "rmsprop"):
         config = OptimizerConfig(name=name, weight_decay=0.5, decay_layers="^stem")
         optimizer = make_optimizer(config, lambda n: 0.1)
         still = jax.tree.map(jnp.zeros_like, params)
         updates, _ = optimizer.update(still, optimizer.init(params), params)
-        np.testing.assert_allclose(updates["stem"]["conv"]["kernel"], [-0.1], rtol=1e-6)
+        # Decay alone is 0.5 * 2; RMSProp divides it by the root of 0.1 of its square.
+        expected = -0.1 if name != "rmsprop" else -0.1 / 0.1**0.5
+        np.testing.assert_allclose(updates["stem"]["conv"]["kernel"], [expected], rtol=1e-6)
         np.testing.assert_array_equal(updates["head16"]["head"]["kernel"], [0.0])
 
 
@@ -216,5 +227,5 @@ def test_the_line_search_goes_on_after_a_step_without_a_finite_loss():
 
 
 def test_an_unknown_optimizer_is_refused():
-    with pytest.raises(ValueError, match="unknown optimizer 'rmsprop'; expected adam, adamw or sgd"):
-        make_optimizer(OptimizerConfig(name="rmsprop"), lambda n: 1.0)
+    with pytest.raises(ValueError, match="unknown optimizer 'lion'; expected adam, adamw, sgd or rmsprop"):
+        make_optimizer(OptimizerConfig(name="lion"), lambda n: 1.0)

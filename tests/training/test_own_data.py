@@ -1,16 +1,25 @@
 """A training on a data set that is named in one word: what is chosen and said."""
 
+import contextlib
+import dataclasses
 import json
 
 import pytest
 
 from tests.helpers.own_folder import write_folder
-from yolojax.config import Config
+from tests.helpers.tiny_config import get_config as tiny_config
+from tests.helpers.tiny_set import write_set
+from yolojax.config import Config, differences
 from yolojax.configs.data_set import get_config
 from yolojax.data.convert import convert
+from yolojax.data.pipeline import train_batches
 from yolojax.errors import InputError
+from yolojax.evaluation.workdir import evaluate_workdir
 from yolojax.models import build_grid
+from yolojax.runs.workdir import read_config
+from yolojax.training.loop import train_and_evaluate
 from yolojax.training.own_data import use_data
+from yolojax.training.plan import plan_run, resolve
 
 
 def test_anchors_that_fit_stay(tmp_path):
@@ -56,3 +65,45 @@ def test_what_is_set_on_the_command_line_stays(tmp_path):
     assert config.data.class_names == () and config.data.names == str(tmp_path / "in/classes.names")
     with pytest.raises(InputError, match="a text list has no class names"):
         use_data(Config(), data)
+
+
+def of_one_class(folder):
+    """A configuration that trains on a set of two classes as if they were one."""
+    config = tiny_config()
+    config.data.source, config.data.train, config.data.single_class = "auto", str(write_set(folder)), True
+    config.train.epochs, config.data.augment.mix_off_epochs = 2.0, 0.0
+    return config
+
+
+def test_two_classes_become_one_in_all_that_training_takes(tmp_path):
+    config = of_one_class(tmp_path / "set")
+    plan = plan_run(config, tmp_path / "run")
+    assert plan.config.data.class_names == ("object",) and plan.config.model.num_classes == plan.model.num_classes == 1
+    for split in ("train", "val"):
+        line = f"{split}: the classes cat, dog count as one class, object (config.data.single_class)"
+        assert plan.sources[split].notes(split)[-1] == line
+    with contextlib.closing(train_batches(plan.sources["train"], plan.config, plan.train_grids, 0, 1)) as batches:
+        ((batch, _),) = batches
+    assert (batch.targets.classes >= 0).any() and set(batch.targets.classes.ravel().tolist()) <= {0, -1}
+    # So a run is resumed, by the configuration that it was begun with and by its own.
+    assert resolve(config)[0] == resolve(plan.config)[0] == plan.config
+    many = dataclasses.replace(config, data=dataclasses.replace(config.data, single_class=False))
+    assert any("data.single_class" in line for line in differences(plan.config, resolve(many)[0]))
+
+
+@pytest.mark.slow
+def test_a_run_of_one_class_is_trained_goes_on_and_is_evaluated_on_data_of_any_classes(tmp_path, capsys):
+    config, workdir = of_one_class(tmp_path / "set"), tmp_path / "run"
+    metrics = train_and_evaluate(config, workdir)
+    out = capsys.readouterr().out.splitlines()
+    for split in ("training", "validation"):
+        assert f"{split}: the classes cat, dog count as one class, object (config.data.single_class)" in out
+    assert metrics["per_class"].keys() == {"object"} and metrics["per_class"]["object"]["boxes"] == 8
+    assert "object" in (workdir / "eval/val/report.html").read_text()
+    for resumed in (read_config(workdir), config):
+        assert train_and_evaluate(resumed, workdir)["per_class"]["object"] == metrics["per_class"]["object"]
+        assert f"resuming {workdir} at step 1" in capsys.readouterr().out
+    other = write_set(tmp_path / "other", ("bird", "cow", "fish"), pictures=2)
+    for class_map, boxes in ({}, 6), ({"fish": ""}, 4):
+        metrics = evaluate_workdir(workdir, data=other, class_map=class_map)
+        assert metrics["images"] == 2 and metrics["per_class"]["object"]["boxes"] == boxes

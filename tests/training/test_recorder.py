@@ -24,7 +24,7 @@ class Progress:
     def say(self, text):
         self.lines.append(text)
 
-    def show(self, step, values):
+    def show(self, step, values, terms):
         pass
 
 

@@ -15,7 +15,7 @@ from yolojax.config import OptimizerConfig
 from yolojax.data.pipeline import Batch
 from yolojax.errors import InputError
 from yolojax.grid import AnchorGrid
-from yolojax.loss import yolo_loss
+from yolojax.loss import paper_loss, yolo_loss
 from yolojax.models import YOLOv3Tiny, initialize
 from yolojax.runtime.devices import check_batch_size, make_mesh, shardings
 from yolojax.targets import Targets, assign
@@ -139,6 +139,18 @@ def test_a_loss_that_mixes_up_pictures_and_classes_is_refused():
     step = functools.partial(train_step, **STEP | {"loss": lambda raw, targets, grid: {"bad": raw[0].mean((0, 1, 2, 3))}})
     with pytest.raises(ValueError, match=r"the term 'bad' of the loss must be \(6,\) floating, .*, not \(8,\) float32"):
         jax.eval_shape(step, new_state(), make_batch(6))
+
+
+def test_parts_of_a_batch_take_means_of_their_own_boxes():
+    loss = functools.partial(paper_loss, wh="log", noobject_weight=100.0, reduction="mean")
+    step = functools.partial(train_step, **STEP | {"loss": loss})
+    state, batch = new_state(), make_batch()
+    _, metrics = jax.jit(functools.partial(step, accumulate=2))(state, batch)
+    alone = jax.jit(step)
+    parts = [alone(state, jax.tree.map(lambda x: x[n::2], batch))[1] for n in range(2)]  # noqa: B023
+    for name in ("loss", "box", "objectness", "classification"):
+        np.testing.assert_allclose(metrics[name], (parts[0][name] + parts[1][name]) / 2, rtol=1e-5)
+    assert abs(parts[0]["box"] / parts[1]["box"] - 1) > 1e-2
 
 
 def test_steps_on_the_same_pictures_learn_them():

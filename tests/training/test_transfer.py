@@ -72,7 +72,7 @@ def test_frozen_layers_normalize_as_in_evaluation():
     assert "conv1" not in moved and {"conv2", "detect16"} <= moved
 
 
-@pytest.mark.parametrize("name", ["adam", "adamw", "sgd"])
+@pytest.mark.parametrize("name", ["adam", "adamw", "sgd", "rmsprop"])
 def test_layers_have_rates_of_their_own(name):
     params = initialize(MODEL, 0)["params"]
     gradients = jax.tree.map(lambda leaf: np.full_like(leaf, 0.3), params)

@@ -4,8 +4,10 @@ from yolojax.config import ModelConfig
 from yolojax.darknet.cfg import parse_cfg
 from yolojax.darknet.layers import build_layers
 from yolojax.darknet.sections import Convolution, Layer
+from yolojax.errors import InputError
 from yolojax.grid import AnchorGrid
 from yolojax.models import build_grid
+from yolojax.models.build import has_other_layers
 from yolojax.models.darknet53 import BLOCKS
 from yolojax.models.layers import scaled
 
@@ -24,8 +26,13 @@ def cfg_text(config: ModelConfig, size: tuple[int, int]) -> str:
         The text of the cfg.
 
     Raises:
-        InputError: as `build_grid`.
+        InputError: as `build_grid`, or a network of which Darknet has no layers.
     """
+    if has_other_layers(config):
+        raise InputError(
+            f"the network {config.name}, backbone {config.backbone}, neck {config.neck}, cannot be written as a .cfg; export "
+            "it --to stablehlo or onnx"
+        )
     grid = build_grid(config, size)
     if config.name == "darknet":
         return _resized(config.cfg, grid.size)

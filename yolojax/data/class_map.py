@@ -8,6 +8,7 @@ import numpy as np
 
 from yolojax.data.annotations import Record
 from yolojax.data.formats.read import Annotations, read_annotations
+from yolojax.data.single_class import NUMBERS
 from yolojax.errors import InputError
 
 _NAMED = 5  # classes in a message, at most
@@ -31,7 +32,7 @@ def parse_class_map(text: str) -> dict[str, str]:
 
 
 def read_for_classes(
-    data: str | os.PathLike[str], split: str, names: Sequence[str], class_map: Mapping[str, str]
+    data: str | os.PathLike[str], split: str, names: Sequence[str], class_map: Mapping[str, str], *, single_class: bool = False
 ) -> tuple[Annotations, tuple[int, ...]]:
     """Read a data set for a network that was trained on another one.
 
@@ -40,6 +41,7 @@ def read_for_classes(
         split: as for `read_annotations`.
         names: the network's class names. Data without names of its own, such as a text list, has its class numbers.
         class_map: as `parse_class_map` returns it.
+        single_class: whether all classes of the data, but for those that `class_map` leaves out, are the network's only one.
 
     Returns:
         The annotations with the network's names and numbers, without the boxes of classes that `class_map` leaves out, and the
@@ -48,13 +50,14 @@ def read_for_classes(
     Raises:
         InputError: the data cannot be read, has boxes of classes that the network lacks, or `class_map` names unknown classes.
     """
+    fallback = NUMBERS if single_class else names
     try:
         annotations = read_annotations(data, split)
     except InputError:  # perhaps for want of names; else the same problem again
-        annotations = read_annotations(data, split, names)
+        annotations = read_annotations(data, split, fallback)
     own = annotations.names
     if not own:
-        annotations = read_annotations(data, split, names)
+        annotations = read_annotations(data, split, fallback)
         own = annotations.names
     unknown = [name for name in class_map if name not in own]
     if unknown:
@@ -62,6 +65,8 @@ def read_for_classes(
     unknown = [name for name in class_map.values() if name and name not in names]
     if unknown:
         raise InputError(f"--class_map: the network has no class {_listed(unknown)}; its classes are {_listed(names)}")
+    if single_class:
+        class_map = {**dict.fromkeys(own, names[0]), **class_map}
     numbers = {name: number for number, name in enumerate(names)}
     new = np.array([numbers.get(class_map.get(name, name), -1) for name in own], np.int32)
     used = {int(number) for record in annotations.records for number in record.classes}

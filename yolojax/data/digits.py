@@ -5,8 +5,6 @@ import gzip
 import os
 import sys
 import time
-import zipfile
-import zlib
 from importlib import resources
 from pathlib import Path
 
@@ -15,6 +13,7 @@ import numpy as np
 from yolojax.data.augment import Example
 from yolojax.data.formats.names import write_names
 from yolojax.data.images import write_image
+from yolojax.data.mnist import TILE, read_mnist
 from yolojax.errors import InputError
 from yolojax.runtime.opencv import cv2
 
@@ -30,7 +29,6 @@ LEAST_CONTRAST = 90
 INK_RAMP = np.clip((np.arange(256) - 88) * 2.7, 0, 255).astype(np.uint8)
 
 # The MNIST detection set: enlargements of 28 pixel tiles, and the most digits of each group in one picture.
-TILE = 28
 MNIST_GROUPS = (((3.0, 4.0), 3), ((1.0, 1.5, 2.0), 6), ((0.5, 0.8), 3))
 MNIST_OVERLAP = 0.02
 
@@ -117,8 +115,8 @@ def write_mnist_detection(
 
     Args:
         out: the folder to write, new or empty: train/*.png, val/*.png, train.txt, val.txt, digits.names.
-        mnist: an .npz file with x_train (n, 28, 28) uint8 white on black, y_train (n,), x_test, y_test; without it the digits
-            of `split_digits` are enlarged to 28 pixels.
+        mnist: an .npz file or IDX files, as for `mnist.read_mnist`; without it the digits of `split_digits` are enlarged to 28
+            pixels.
         train: number of training pictures.
         val: number of validation pictures.
         size: height and width of the pictures, pixels.
@@ -137,7 +135,7 @@ def write_mnist_detection(
         raise InputError(f"--size {size}: the largest digit is {largest} pixels high; give at least {largest}")
     if seed < 0:
         raise InputError(f"--seed {seed}: give 0 or more")
-    digits = _read_mnist(mnist) if mnist is not None else [(_to_tiles(glyphs), ys) for glyphs, ys in split_digits()]
+    digits = read_mnist(mnist) if mnist is not None else [(_to_tiles(glyphs), ys) for glyphs, ys in split_digits()]
     out = Path(out)
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -238,26 +236,6 @@ def _mnist_picture(rng, tiles, labels, size):
 
 def _to_tiles(glyphs):
     return np.stack([cv2.resize(glyph, (TILE, TILE), interpolation=cv2.INTER_CUBIC) for glyph in glyphs])
-
-
-def _read_mnist(path):
-    """[(x_train, y_train), (x_test, y_test)] of an MNIST .npz file, checked."""
-    try:
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
-            arrays = {key: archive[key] for key in ("x_train", "y_train", "x_test", "y_test")}
-    except KeyError as error:
-        raise InputError(f"{path}: no array {error.args[0]}; give an MNIST .npz file") from error
-    except (OSError, ValueError, EOFError, TypeError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
-        raise InputError(f"{path}: cannot be read as an .npz file of arrays: {error}") from error
-    for part in ("train", "test"):
-        images, labels = arrays[f"x_{part}"], arrays[f"y_{part}"]
-        if images.dtype != np.uint8 or images.shape[1:] != (TILE, TILE) or not len(images):
-            raise InputError(
-                f"{path}: x_{part} is {images.dtype} {images.shape}, not uint8 (n, {TILE}, {TILE}); give an MNIST file"
-            )
-        if labels.shape != images.shape[:1] or labels.dtype.kind not in "iu" or labels.min() < 0 or labels.max() > 9:
-            raise InputError(f"{path}: y_{part} must hold one digit, 0 to 9, for each picture of x_{part}")
-    return [(arrays["x_train"], arrays["y_train"]), (arrays["x_test"], arrays["y_test"])]
 
 
 def _progress(total):

@@ -1,8 +1,10 @@
 """An example, which is an image with its boxes and classes, and the clipping of boxes."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+
+from yolojax.errors import InputError
 
 
 class Example(NamedTuple):
@@ -17,6 +19,40 @@ class Example(NamedTuple):
     image: np.ndarray
     boxes: np.ndarray
     classes: np.ndarray
+
+
+def checked_example(value: Any, where: str) -> Example:
+    """Take what a function of the user's own returns as an example.
+
+    Args:
+        value: (image, boxes, classes).
+        where: the function, for the message.
+
+    Returns:
+        The example, with boxes of float32 and classes of int32.
+
+    Raises:
+        InputError: something else than an `Example`.
+    """
+    try:
+        image, boxes, classes = value
+        boxes = np.asarray(boxes, np.float32).reshape(-1, 4)
+        classes = np.asarray(classes).reshape(-1)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{where} must return an Example (image, boxes (n, 4), classes (n,)): {error}") from error
+    problem = None
+    if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
+        found = f"{image.shape} of {image.dtype}" if hasattr(image, "dtype") else type(image).__name__
+        problem = f"an image that is an RGB array (H, W, 3) of uint8, not {found}"
+    elif len(boxes) != len(classes):
+        problem = f"as many classes as boxes, not {len(classes)} and {len(boxes)}"
+    elif not np.isfinite(boxes).all():
+        problem = "boxes that are finite"
+    elif (len(classes) and (classes.astype(np.int32) != classes).any()) or (classes < 0).any():
+        problem = f"classes that are whole numbers from 0, not {classes[:5].tolist()}"
+    if problem:
+        raise InputError(f"{where} must return {problem}")
+    return Example(image, boxes, classes.astype(np.int32))
 
 
 def clip_boxes(

@@ -87,6 +87,27 @@ def read_image_and_bits(path: str | os.PathLike) -> tuple[np.ndarray, int | None
             content = file.read()
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: the picture cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    return _decode(content, path)
+
+
+def decode_image(content: bytes, name: str) -> np.ndarray:
+    """Decodes the content of a picture file, like `read_image`.
+
+    Args:
+        content: the whole file.
+        name: what messages call it.
+
+    Returns:
+        (H, W, 3) uint8 RGB, contiguous.
+
+    Raises:
+        InputError: as for `read_image`.
+    """
+    return _decode(content, name)[0]
+
+
+def _decode(content: bytes, path: str | os.PathLike) -> tuple[np.ndarray, int | None]:
+    """The picture of a file's content and what `read_image_and_bits` says of its bits; messages call it by its path."""
     # OpenCV has a limit of its own if it was loaded before this module.
     if size := stored_size(content):
         check_pixels(path, *size)
@@ -115,11 +136,24 @@ def _use_lower_bits(path: str | os.PathLike, content: bytes, image: np.ndarray) 
         return image, None
     if deep.min() < 0:
         raise InputError(f"{path}: a picture with negative values is not read; save it with 8 or 16 bits, without a sign")
-    largest = int(deep.max())
-    if deep.itemsize != 2 or deep.dtype.kind == "f" or not 0 < largest < 1 << FEWER_BITS[-1]:
+    if deep.itemsize != 2 or deep.dtype.kind == "f":
         return image, None
-    bits = next(bits for bits in FEWER_BITS if largest < 1 << bits)
-    return np.right_shift(deep, bits - 8).astype(np.uint8), bits
+    eight, bits = upper_eight_bits(deep)
+    return (eight, bits) if bits else (image, None)
+
+
+def upper_eight_bits(deep: np.ndarray) -> tuple[np.ndarray, int | None]:
+    """The upper 8 of the bits that a picture of 16 uses, see `read_image_and_bits`.
+
+    Args:
+        deep: whole numbers from 0, of 16 bits.
+
+    Returns:
+        The picture as uint8, and 10 or 12 if it uses only so many bits, else None.
+    """
+    largest = int(deep.max(initial=0))
+    bits = next((bits for bits in FEWER_BITS if 0 < largest < 1 << bits), None)
+    return np.right_shift(deep, (bits or 16) - 8).astype(np.uint8), bits
 
 
 def check_pixels(path: str | os.PathLike, height: int, width: int) -> None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 import numpy as np
 
 from yolojax.data.annotations import Record
+from yolojax.data.assign_rule import build_assign, checked_targets
 from yolojax.data.augment import augment
 from yolojax.data.batch import Batch, ValBatch
 from yolojax.data.darknet_fit import FITS
@@ -25,8 +26,9 @@ from yolojax.data.sampling import AUGMENT, class_balanced_weights, repeat_factor
 from yolojax.data.source import Source, UnreadablePicture
 from yolojax.errors import InputError
 from yolojax.grid import AnchorGrid
+from yolojax.parts import NO_PARTS, Parts
 from yolojax.runtime.threads import thread_pool
-from yolojax.targets import Targets, assign
+from yolojax.targets import Targets
 
 if TYPE_CHECKING:
     from yolojax.config import Config
@@ -82,7 +84,7 @@ def train_sampler(source: Source, config: Config) -> Callable[[int], list[tuple[
     return sampler(config.seed, config.train.batch_size, len(source), weights)
 
 
-def train_sample(source: Source, config: Config, grid: AnchorGrid, epoch: int, index: int) -> Sample:
+def train_sample(source: Source, config: Config, grid: AnchorGrid, epoch: int, index: int, parts: Parts = NO_PARTS) -> Sample:
     """Make the training sample of (config.seed, epoch, index), augmented.
 
     Args:
@@ -91,6 +93,7 @@ def train_sample(source: Source, config: Config, grid: AnchorGrid, epoch: int, i
         grid: the grid of the input size.
         epoch: the epoch, from 0.
         index: the picture, modulo len(source); indices from len(source) on show pictures again, augmented differently.
+        parts: parts that a program gives as objects.
 
     Raises:
         UnreadablePicture: the picture cannot be read; with `config.data.on_unreadable` "skip" it is replaced by the next one
@@ -106,9 +109,10 @@ def train_sample(source: Source, config: Config, grid: AnchorGrid, epoch: int, i
         config.data.augment,
         size=grid.size,
         draw_other=(lambda rng: _readable(source, config, epoch, int(rng.integers(len(source))))[0]) if mixed else None,
+        parts=parts,
     )
     # At most one, even if several were tried: each is counted when its own turn comes.
-    return _prepare(example, config, grid, unreadable=int(skipped > 0))
+    return _prepare(example, config, grid, parts, unreadable=int(skipped > 0))
 
 
 def _readable(source: Source, config: Config, epoch: int, index: int) -> tuple[Example, int]:
@@ -122,35 +126,29 @@ def _readable(source: Source, config: Config, epoch: int, index: int) -> tuple[E
     raise InputError(f"{config.data.train}: none of the {len(source)} pictures can be read; check that the files are complete")
 
 
-def val_sample(source: Source, config: Config, grid: AnchorGrid, index: int) -> Sample | None:
+def val_sample(source: Source, config: Config, grid: AnchorGrid, index: int, parts: Parts = NO_PARTS) -> Sample | None:
     """Make the sample of a picture as it is, for evaluation; None for an unreadable picture that may be skipped."""
     try:
-        return _prepare(source.example(0, index), config, grid, unreadable=0)
+        return _prepare(source.example(0, index), config, grid, parts, unreadable=0)
     except UnreadablePicture:
         if config.data.on_unreadable == "stop":
             raise
         return None
 
 
-def _prepare(example: Example, config: Config, grid: AnchorGrid, unreadable: int) -> Sample:
+def _prepare(example: Example, config: Config, grid: AnchorGrid, parts: Parts, unreadable: int) -> Sample:
     image, transform = FITS[config.data.fit](example.image, grid.size)
     height, width = example.image.shape[:2]
     boxes, classes, dropped_small = clip_boxes(example.boxes, example.classes, height, width)
-    targets = assign(
-        letterbox_boxes(boxes, transform),
-        classes,
-        grid,
-        max_boxes=config.data.max_boxes,
-        iou_threshold=config.loss.assign_iou,
-        rule=config.loss.assign_rule,
-    )
+    assign = build_assign(config.loss, config.data.max_boxes, parts)
+    targets = checked_targets(assign(letterbox_boxes(boxes, transform), classes, grid), config.loss.assign_rule)
     excess = max(0, len(boxes) - config.data.max_boxes)
     return Sample(image, targets, example, transform, dropped_small, excess, unreadable)
 
 
-def _blank(config: Config, grid: AnchorGrid) -> Sample:
+def _blank(config: Config, grid: AnchorGrid, parts: Parts) -> Sample:
     black = Example(np.zeros((*grid.size, 3), np.uint8), np.zeros((0, 4), np.float32), np.zeros(0, np.int32))
-    return _prepare(black, config, grid, unreadable=0)
+    return _prepare(black, config, grid, parts, unreadable=0)
 
 
 def collate(samples: Sequence[Sample]) -> Batch:
@@ -166,6 +164,7 @@ def train_batches(
     start_step: int,
     stop_step: int,
     rows: Sequence[int] | np.ndarray | None = None,
+    parts: Parts = NO_PARTS,
 ) -> Generator[tuple[Batch, dict[str, int]], None, None]:
     """Yield the batches of training steps in order; threads prefetch them.
 
@@ -176,6 +175,7 @@ def train_batches(
         start_step: the first step, from 0.
         stop_step: the step before which to stop.
         rows: the rows of each batch to read, ascending; they are the same as in the whole batch. None: all.
+        parts: parts that a program gives as objects.
 
     Yields:
         The batch, and how many boxes and pictures were left out of it: {"dropped_small", "dropped_excess", "unreadable"}.
@@ -187,7 +187,7 @@ def train_batches(
             grid = step_grid(config.seed, step, grids)
             samples = samples_of(step)
             samples = samples if rows is None else [samples[row] for row in rows]
-            yield [functools.partial(train_sample, source, config, grid, epoch, index) for epoch, index in samples]
+            yield [functools.partial(train_sample, source, config, grid, epoch, index, parts) for epoch, index in samples]
 
     for samples in _in_threads(jobs(), config.data.threads):
         counts = {
@@ -197,7 +197,12 @@ def train_batches(
 
 
 def val_batches(
-    source: Source, config: Config, grid: AnchorGrid, batch_size: int, rows: Sequence[int] | np.ndarray | None = None
+    source: Source,
+    config: Config,
+    grid: AnchorGrid,
+    batch_size: int,
+    rows: Sequence[int] | np.ndarray | None = None,
+    parts: Parts = NO_PARTS,
 ) -> Generator[tuple[ValBatch, tuple[Sample, ...], tuple[int, ...]], None, None]:
     """Yield a split in batches, once and in order.
 
@@ -208,6 +213,7 @@ def val_batches(
         batch_size: the number of images in a whole batch.
         rows: the rows of each batch to read; None: all. With rows no batch is skipped, since its other rows may count: a batch
             without any readable picture is filled with blank images.
+        parts: parts that a program gives as objects.
 
     Yields:
         A batch of `batch_size` images (or of len(rows)), filled up with copies where pictures are missing at the end or may be
@@ -216,13 +222,13 @@ def val_batches(
     whole = rows is None
     rows = range(batch_size) if rows is None else rows
     groups = [[first + int(row) for row in rows if first + row < len(source)] for first in range(0, len(source), batch_size)]
-    jobs = ([functools.partial(val_sample, source, config, grid, index) for index in group] for group in groups)
+    jobs = ([functools.partial(val_sample, source, config, grid, index, parts) for index in group] for group in groups)
     for group, samples in zip(groups, _in_threads(jobs, config.data.threads), strict=True):
         read = [(index, sample) for index, sample in zip(group, samples, strict=True) if sample is not None]
         if read or not whole:
             indices = tuple(index for index, _ in read)
             samples = tuple(sample for _, sample in read)
-            filler = samples[-1] if samples else _blank(config, grid)
+            filler = samples[-1] if samples else _blank(config, grid, parts)
             filled = samples + (filler,) * (len(rows) - len(samples))
             aspects = np.array([fitted_aspect(sample.original.image, sample.transform) for sample in filled])
             yield ValBatch(*collate(filled), aspects), samples, indices

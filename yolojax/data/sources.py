@@ -18,12 +18,14 @@ from yolojax.data.fingerprint import fingerprint
 from yolojax.data.formats.read import Annotations
 from yolojax.data.image_size import read_size
 from yolojax.data.images import read_image
+from yolojax.data.own_source import OwnSource, open_own
 from yolojax.data.plausible import boxes_under_a_pixel
 from yolojax.data.problems import summarise
 from yolojax.data.sampling import SCENE
 from yolojax.data.source import Source, UnreadablePicture
 from yolojax.data.splits import split_annotations
 from yolojax.errors import InputError
+from yolojax.parts import NO_PARTS, Parts, is_part
 
 if TYPE_CHECKING:
     from yolojax.config import Config
@@ -158,7 +160,7 @@ class DigitsSource:
         return digits.compose_scene(rng, *self.glyphs, size=self.size)
 
 
-def open_split(config: Config, split: str) -> ListSource | DigitsSource:
+def open_split(config: Config, split: str, parts: Parts = NO_PARTS) -> ListSource | DigitsSource | OwnSource:
     """Open one split of the data that a configuration describes.
 
     Where `config.data.val` is not set, the split val is that of the training data set; where that has none, it is a share of
@@ -168,6 +170,7 @@ def open_split(config: Config, split: str) -> ListSource | DigitsSource:
     Args:
         config: the configuration. If it has no class names, they come from its names file, or else from this split.
         split: "train", "val" or "test".
+        parts: parts that a program gives as objects.
 
     Returns:
         The `Source`.
@@ -181,6 +184,8 @@ def open_split(config: Config, split: str) -> ListSource | DigitsSource:
     if split not in known:
         which = "the digits source has" if data.source == "digits" else "there is"
         raise InputError(f"{which} no split {split!r}; expected one of {', '.join(known)}")
+    if is_part(data.source):
+        return open_own(config, split, parts)
     if data.source == "digits":
         length = data.digits_train if split == "train" else data.digits_val
         return DigitsSource(config.seed, length, min(data.size), held_out=split == "val")
@@ -201,6 +206,8 @@ def truth(source: Source, index: int, example: Example) -> tuple[np.ndarray, np.
     Returns:
         Boxes (n, 4) float32 xyxy in pixels of the picture, classes (n,) int32, and ignored (n,) bool.
     """
+    if isinstance(source, OwnSource):
+        return source.truth(index, example)
     if not isinstance(source, ListSource):
         return example.boxes, example.classes, np.zeros(len(example.boxes), bool)
     record = source.records[index]

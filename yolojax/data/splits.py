@@ -12,6 +12,7 @@ from yolojax.data.formats.names import read_names
 from yolojax.data.formats.read import FORMATS, Annotations, has_splits, outside, read_annotations, recognise, split_of, splits
 from yolojax.data.formats.text import read_text_list
 from yolojax.data.problems import Effect, Problem, effect_of, refuse
+from yolojax.data.single_class import NUMBERS, as_one_class, the_class
 from yolojax.errors import InputError
 from yolojax.runtime.command import command
 
@@ -50,14 +51,17 @@ def split_annotations(data: DataConfig, split: str) -> tuple[Annotations, list[s
     if shared:
         annotations, chosen = _divided(data, annotations, split)
         lines += chosen
+    if data.single_class:
+        annotations, line = as_one_class(annotations, the_class(data))
+        lines.append(line)
     elsewhere = outside(path, annotations.records) if data.source == "auto" else None
     return annotations, [*lines, elsewhere] if elsewhere else lines
 
 
 def _read(data: DataConfig, path: str, split: str) -> tuple[Annotations, list[str]]:
     """What a data set says about a split, and a line about missing pictures if they are passed over."""
-    names = data.class_names or (read_names(data.names) if data.names else ())
     form = FORMATS["text" if data.source == "list" else recognise(split_of(path)[0])]
+    names = _given_names(data) or (NUMBERS if data.single_class and form.name == "text" else ())
     problems: list[Problem] = []
     missing: list[str] = []
 
@@ -83,6 +87,14 @@ def _read(data: DataConfig, path: str, split: str) -> tuple[Annotations, list[st
     count = f"{number} pictures are missing: " if number > 1 else ""
     others = f"; also {', '.join(gone[1:_NAMED])}{', ...' * (len(gone) > _NAMED)}" if len(gone) > 1 else ""
     raise InputError(f"{count}{missing[0]}{others} ({advice} passes over missing pictures)")
+
+
+def _given_names(data: DataConfig) -> Sequence[str]:
+    """The class names by which the data is read; none for its own."""
+    names = read_names(data.names) if data.names else ()
+    if data.single_class:  # one name in class_names is the name of all classes together
+        return names or (data.class_names if len(data.class_names) > 1 else ())
+    return data.class_names or names
 
 
 def _split_in(path: str, split: str) -> str | None:

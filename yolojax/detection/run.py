@@ -10,6 +10,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
+from yolojax.backend import MAX_DETECTIONS
 from yolojax.data.images import read_image
 from yolojax.data.pictures import STANDARD_INPUT, find_sources, is_video, paths_of
 from yolojax.data.video import frames, open_video, properties
@@ -52,7 +53,8 @@ def detect_files(
         crops: write OUT/crops/CLASS/NAME-NUMBER.png, the content of each box.
         score_threshold: as `Detector` takes it.
         iou_threshold: as `Detector` takes it.
-        **options: further options of `Detector`.
+        **options: further options of `Detector`. Where `max_detections` is 100 or more, a line says how many pictures have as
+            many.
 
     Raises:
         InputError: a source without pictures, a folder that cannot be written, or, after everything else is done, pictures
@@ -66,7 +68,7 @@ def detect_files(
     for path in files:  # so that a source which would be overwritten is refused before anything is written
         outputs.name(path, ".mp4" if is_video(path) else None)
     detect = functools.partial(detector, score_threshold=score_threshold, iou_threshold=iou_threshold, **options)
-    run = _Run(detect, outputs, only_source=len(entries) == 1)
+    run = _Run(detect, outputs, len(entries) == 1, options.get("max_detections", MAX_DETECTIONS))
     try:
         with outputs:
             for alone, group in itertools.groupby(entries, lambda source: is_video(source) or source == STANDARD_INPUT):
@@ -80,6 +82,8 @@ def detect_files(
     finally:
         if outputs.complete:
             print(outputs.summary())
+            if run.full:
+                print(run.note_of_full_pictures())
             print(run.summary())
     if run.unreadable:
         kind = "sources" if any(map(is_video, entries)) else "pictures"
@@ -94,14 +98,16 @@ class _Run:
         detect: function of a list of images to their Detections.
         outputs: where detections go.
         only_source: whether the run has a single source, so that the run fails with it.
+        most: how many detections of a picture are kept.
+        full: how many pictures have so many.
         inputs: how many pictures and videos the sources held so far.
         unreadable: names of those that could not be read.
         waited: seconds spent waiting for each stage.
     """
 
-    def __init__(self, detect, outputs, only_source):
-        self.detect, self.outputs, self.only_source = detect, outputs, only_source
-        self.inputs, self.unreadable = 0, []
+    def __init__(self, detect, outputs, only_source, most):
+        self.detect, self.outputs, self.only_source, self.most = detect, outputs, only_source, most
+        self.inputs, self.unreadable, self.full = 0, [], 0
         self.waited = collections.Counter()
         self._start, self._first_result = time.perf_counter(), None
 
@@ -114,6 +120,14 @@ class _Run:
     def leave_out(self, name, error, progress):
         self.unreadable.append(text_of(name))
         progress.say(f"left out: {text_of(error)}")
+
+    def note_if_full(self, detection):
+        """Counts a picture that may have more detections than are kept, unless fewer than by default were asked for."""
+        self.full += len(detection.boxes) == self.most >= MAX_DETECTIONS
+
+    def note_of_full_pictures(self):
+        pictures = "1 picture has" if self.full == 1 else f"{self.full} pictures have"
+        return f"{pictures} {self.most} detections, the most that are kept; --max_detections={2 * self.most} keeps more"
 
     def summary(self):
         """One line: the seconds of the run, and which share of them it waited for each stage; the largest is the bottleneck."""
@@ -200,6 +214,7 @@ def _detect(run, label, read, items, total, add, *, batch=MAX_BATCH, eager=False
             if detection is None:  # then the image is an InputError
                 run.leave_out(item, image, progress)
             else:
+                run.note_if_full(detection)
                 with timed(run.waited, "drawing and writing"):
                     add(item, image, detection)
             done += 1

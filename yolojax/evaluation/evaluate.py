@@ -16,8 +16,9 @@ from yolojax.decode import decode
 from yolojax.evaluation.metrics.summary import summarize
 from yolojax.grid import AnchorGrid
 from yolojax.inference import Recipe, raw_heads, to_original
-from yolojax.loss import LossTerms
+from yolojax.loss import LossTerms, in_log_order, named_terms
 from yolojax.nms import Detections
+from yolojax.parts import NO_PARTS, Parts
 from yolojax.runtime.devices import fetch_rows, local_rows, put
 from yolojax.runtime.hosts import gather
 
@@ -50,17 +51,19 @@ def compile_eval_step(
     *,
     model: "nn.Module",
     recipe: Recipe,
-    loss: Callable[..., LossTerms],
+    loss: Callable[..., Any],
     config: "EvalConfig",
-) -> Callable[..., tuple[Detections, LossTerms]]:
-    """Compiles (variables, batch) -> (Detections, LossTerms): forward pass, loss, decoding and suppression in one program.
+) -> Callable[..., tuple[Detections, Any]]:
+    """Compiles (variables, batch) -> (Detections, what the loss returns), in one program.
+
+    The program is the forward pass, the loss, decoding and suppression.
 
     Args:
         replicated: sharding of the variables.
         batch_sharding: the sharding of the batch.
         model: the network.
         recipe: what turns images into detections with it.
-        loss: function of (raw heads, targets, grid) to LossTerms.
+        loss: function of (raw heads, targets, grid) to terms, see `loss.named_terms`.
         config: thresholds and limits.
     """
     suppress = suppression(config, recipe)
@@ -68,7 +71,9 @@ def compile_eval_step(
     def eval_step(variables, batch):
         raw = raw_heads(model, variables, batch.images)
         detections = suppress(decode(raw, recipe.grid), aspects=batch.aspects)
-        return detections, loss(raw, batch.targets, recipe.grid)
+        terms = loss(raw, batch.targets, recipe.grid)
+        named_terms(terms)  # an error here comes before any batch
+        return detections, terms
 
     return jax.jit(eval_step, in_shardings=(replicated, batch_sharding), out_shardings=batch_sharding)
 
@@ -91,7 +96,7 @@ def batch_size_of(config: "Config", batch_sharding: NamedSharding) -> int:
 
 
 def evaluate(
-    eval_step: Callable[..., tuple[Detections, LossTerms]],
+    eval_step: Callable[..., tuple[Detections, Any]],
     variables: Mapping[str, Any],
     source: Any,
     config: "Config",
@@ -100,6 +105,7 @@ def evaluate(
     on_progress: Callable[[int, int], None] | None = None,
     *,
     classes: Sequence[int] | None = None,
+    parts: Parts = NO_PARTS,
 ) -> Evaluation:
     """Evaluates a network on a split; with several processes, each reads its rows of every batch, and all get the same outcome.
 
@@ -113,9 +119,10 @@ def evaluate(
         on_progress: called with (images done or left out, images in all).
         classes: the classes that the split has labels of: detections of others are neither right nor wrong, and are left out;
             None: all.
+        parts: parts that a program gives as objects.
     """
     began = time.perf_counter()
-    results = list(_results(eval_step, variables, source, config, grid, batch_sharding, on_progress))
+    results = list(_results(eval_step, variables, source, config, grid, batch_sharding, on_progress, parts))
     # The images of all processes, each once, in order.
     results = sorted(itertools.chain(*gather(results)), key=lambda result: result[0])
     indices, detections, truths, terms = map(list, zip(*results, strict=True)) if results else ([], [], [], [])
@@ -125,12 +132,10 @@ def evaluate(
         detections = [tuple(a[row] for a in arrays) for arrays, row in zip(detections, kept, strict=True)]
     seconds = time.perf_counter() - began
 
-    box, objectness, classification = np.mean(terms, axis=0).tolist() if terms else [float("nan")] * 3
+    means = _means(terms)
     summary = {
-        "loss": box + objectness + classification,
-        "box": box,
-        "objectness": objectness,
-        "classification": classification,
+        "loss": sum(means.values()),
+        **means,
         **summarize(detections, truths, config.data.class_names),
         "images_per_second": len(indices) / seconds,
         "unreadable": len(source) - len(indices),
@@ -138,23 +143,29 @@ def evaluate(
     return Evaluation(summary, detections, truths, indices)
 
 
-def _results(eval_step, variables, source, config, grid, batch_sharding, on_progress) -> Iterator[list]:
-    """Yields [index, detection, truth, loss terms] of each image whose rows this process holds."""
+def _means(terms: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """The means of the loss terms over the images; a loss of one term only is the loss itself."""
+    names = in_log_order(terms[0] if terms else LossTerms._fields)
+    return {name: float(np.mean([each[name] for each in terms])) if terms else float("nan") for name in names}
+
+
+def _results(eval_step, variables, source, config, grid, batch_sharding, on_progress, parts) -> Iterator[list]:
+    """Yields [index, detection, truth, loss terms {name: number}] of each image whose rows this process holds."""
     batch_size = batch_size_of(config, batch_sharding)
     # None: all of them, and a batch that cannot be read at all is left out.
     rows = None if batch_sharding.is_fully_addressable else local_rows(batch_sharding, batch_size)
 
     def collect(outcome, samples, indices):
         detections, losses = fetch_rows(outcome)
-        losses = np.stack(losses, axis=1).astype(np.float64)
+        losses = {name: np.asarray(values, np.float64) for name, values in named_terms(losses).items()}
         for row, (index, sample) in enumerate(zip(indices, samples, strict=True)):
             detection = to_original(detections, row, sample.transform, sample.original.image.shape[:2])
-            yield [index, list(detection), list(truth(source, index, sample.original)), losses[row]]
+            yield [index, list(detection), list(truth(source, index, sample.original)), _row(losses, row)]
         if on_progress and indices:
             on_progress(indices[-1] + 1, len(source))
 
     running = None
-    for batch, samples, indices in val_batches(source, config, grid, batch_size, rows):
+    for batch, samples, indices in val_batches(source, config, grid, batch_size, rows, parts):
         # The device works on this batch while the host collects the one before.
         outcome = eval_step(variables, put(batch, batch_sharding))
         if running:
@@ -164,3 +175,8 @@ def _results(eval_step, variables, source, config, grid, batch_sharding, on_prog
         yield from collect(*running)
     if on_progress:
         on_progress(len(source), len(source))  # images left out at the end count as done
+
+
+def _row(terms: Mapping[str, np.ndarray], row: int) -> dict[str, float]:
+    """The terms of one image of a batch."""
+    return {name: float(values[row]) for name, values in terms.items()}

@@ -14,6 +14,7 @@ from yolojax.data.pipeline import val_batches
 from yolojax.decode import decode
 from yolojax.evaluation.evaluate import batch_size_of, suppression
 from yolojax.inference import Recipe, raw_heads
+from yolojax.parts import NO_PARTS, Parts
 from yolojax.runtime.devices import local_rows, put
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ def stage_seconds(
     batch_sharding: NamedSharding,
     *,
     model: "nn.Module",
+    parts: Parts = NO_PARTS,
 ) -> dict[str, float]:
     """Measures the stages of an evaluation on the first batches of a split, apart from the evaluation itself.
 
@@ -49,13 +51,14 @@ def stage_seconds(
         replicated: sharding of the variables.
         batch_sharding: the sharding of a batch.
         model: the network.
+        parts: parts that a program gives as objects.
 
     Returns:
         {"read", "forward", "nms"}: seconds per image; NaN where no image can be read.
     """
     size = batch_size_of(config, batch_sharding)
     rows = None if batch_sharding.is_fully_addressable else local_rows(batch_sharding, size)
-    with contextlib.closing(val_batches(source, config, recipe.grid, size, rows)) as batches:
+    with contextlib.closing(val_batches(source, config, recipe.grid, size, rows, parts)) as batches:
         measured = list(itertools.islice(batches, BATCHES))
     if not measured:
         return dict.fromkeys(("read", "forward", "nms"), float("nan"))

@@ -7,7 +7,8 @@ from typing import Any
 
 from yolojax.config import Config, to_dict
 from yolojax.data.class_map import read_for_classes
-from yolojax.data.sources import DigitsSource, ListSource, open_split
+from yolojax.data.source import Source
+from yolojax.data.sources import ListSource, open_split
 from yolojax.errors import InputError
 from yolojax.evaluation.evaluate import Evaluation, compile_eval_step, evaluate
 from yolojax.evaluation.metrics.analysis import analyse
@@ -19,6 +20,7 @@ from yolojax.evaluation.report.saved import SavedEvaluation, check_fits, read_ev
 from yolojax.evaluation.report.tables import format_absent, format_table
 from yolojax.evaluation.stages import stage_seconds
 from yolojax.loss import build_loss
+from yolojax.parts import NO_PARTS, Parts
 from yolojax.runs.workdir import load_run
 from yolojax.runtime.console import NullOutput, Progress
 from yolojax.runtime.devices import make_mesh, shardings
@@ -36,6 +38,7 @@ def evaluate_workdir(
     data: str | os.PathLike[str] | None = None,
     compare: str | os.PathLike[str] | None = None,
     class_map: Mapping[str, str] | None = None,
+    parts: Parts = NO_PARTS,
 ) -> dict[str, Any] | None:
     """Evaluates a checkpoint of a run, prints the table and writes WORKDIR/eval/SPLIT.
 
@@ -44,9 +47,11 @@ def evaluate_workdir(
         checkpoint: "best", "last" or a step.
         split: "val", "test" or "train", without augmentation.
         data: path of a data set in place of the one that the run's configuration names. Its classes may be some of the run's,
-            in any order; detections of the others are left out.
+            in any order; detections of the others are left out. All of them are the one class of a run with
+            `config.data.single_class`.
         compare: another workdir, or the folder of an evaluation, on the same images: the two are compared too.
         class_map: with `data`: {name of a class in the data: its name in the run, "" to leave its boxes out}.
+        parts: parts that the run was given as objects and that have no importable name.
 
     Returns:
         The dict of eval/SPLIT/metrics.json, undefined numbers as NaN; None in all processes but the first.
@@ -56,17 +61,19 @@ def evaluate_workdir(
     """
     other = read_evaluation(compare, split) if compare else None
     replicated, batch_sharding = shardings(make_mesh())
-    run = load_run(workdir, checkpoint, replicated)
+    run = load_run(workdir, checkpoint, replicated, parts)
     if class_map and not data:
         raise InputError("--class_map is used with --data; leave it out")
     classes = None
     if data:
         run.config.data.source = "auto"
         run.config.data.val = run.config.data.test = run.config.data.train = os.path.abspath(data)
-        annotations, classes = read_for_classes(data, split, run.config.data.class_names, class_map or {})
+        annotations, classes = read_for_classes(
+            data, split, run.config.data.class_names, class_map or {}, single_class=run.config.data.single_class
+        )
         source = ListSource(annotations)
     else:
-        source = _own_split(run.config, split)
+        source = _own_split(run.config, split, parts)
     check_same_on_all_hosts({"checkpoint": run.step, "split": split, "data": run.config.data.val, "pictures": len(source)})
     if other:
         check_fits(other, run.config.data.class_names, len(source))
@@ -75,7 +82,7 @@ def evaluate_workdir(
         batch_sharding,
         model=run.model,
         recipe=run.recipe,
-        loss=build_loss(run.config.loss),
+        loss=build_loss(run.config.loss, parts),
         config=run.config.eval,
     )
     progress = Progress("evaluate", 0, len(source)) if is_first() else NullOutput()
@@ -90,22 +97,30 @@ def evaluate_workdir(
             batch_sharding,
             lambda done, _: progress.advance(done),
             classes=classes,
+            parts=parts,
         )
     finally:
         progress.close()
-    stages = stage_seconds(run.variables, source, run.config, run.recipe, replicated, batch_sharding, model=run.model)
+    stages = stage_seconds(
+        run.variables, source, run.config, run.recipe, replicated, batch_sharding, model=run.model, parts=parts
+    )
     if not is_first():
         return None
     return write_evaluation(workdir, split, run.step, outcome, source, run.config, other, stage_seconds=stages)
 
 
-def _own_split(config: Config, split: str) -> ListSource | DigitsSource:
+def _own_split(config: Config, split: str, parts: Parts) -> Source:
     """A split of the data of the run; the message about missing data names the way to evaluate on other data."""
     path = getattr(config.data, split, "")
     try:
-        return open_split(config, split)
+        return open_split(config, split, parts)
     except InputError as error:
-        if not path or config.data.source == "digits" or os.path.exists(path) or os.path.exists(path.rpartition(":")[0]):
+        if (
+            not path
+            or config.data.source not in ("auto", "list")
+            or os.path.exists(path)
+            or os.path.exists(path.rpartition(":")[0])
+        ):
             raise
         raise InputError(
             f"the data of this run, {path} (config.data.{split}), is no longer there; give the place where it is now, or other "

@@ -5,7 +5,6 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-import jax.numpy as jnp
 import numpy as np
 
 from yolojax.darknet.describe import cfg_text
@@ -14,6 +13,7 @@ from yolojax.darknet.weights import Header, write_weights
 from yolojax.data.formats.names import write_names
 from yolojax.errors import InputError
 from yolojax.export.agreement import THRESHOLDS, agree
+from yolojax.models.build import in_float32
 from yolojax.predict import Detector
 from yolojax.runs.workdir import Run
 
@@ -44,7 +44,7 @@ def export_darknet(run: Run, path: str | os.PathLike[str], images: Sequence[np.n
 
     fit = run.recipe.fit if run.recipe.fit in DARKNET_FITS.values() else DARKNET_FITS["letterbox"]
     config = dataclasses.replace(run.config, data=dataclasses.replace(run.config.data, fit=fit))
-    network = Detector.from_run(run._replace(config=config, model=run.model.clone(dtype=jnp.float32)))
+    network = Detector.from_run(run._replace(config=config, model=in_float32(run.model)))
     written = Detector.from_darknet(cfg, weights, names, fit.removeprefix("darknet_"))
     for thresholds in THRESHOLDS:
         pairs = zip(network(images, *thresholds), written(images, *thresholds), strict=True)

@@ -24,6 +24,7 @@ from yolojax.decode import MAX_LOG_SIZE, decode, decode_boxes
 from yolojax.errors import InputError
 from yolojax.export.about import describe
 from yolojax.inference import raw_heads
+from yolojax.models.build import in_float32
 from yolojax.nms import CLASS_SCORES
 from yolojax.runs.workdir import Run
 from yolojax.runtime.opencv import cv2
@@ -46,7 +47,7 @@ def export_onnx(run: Run, path: str | os.PathLike[str], images: Sequence[np.ndar
     Raises:
         InputError: the package onnx is missing, or the file and the network differ.
     """
-    model = run.model.clone(dtype=jnp.float32)
+    model = in_float32(run.model)
     data = build(run, model)
     with open(path, "wb") as file:
         file.write(data)

@@ -12,6 +12,7 @@ from yolojax.data.images import read_image
 from yolojax.data.pictures import find_sources, is_video
 from yolojax.data.sources import open_split
 from yolojax.errors import InputError
+from yolojax.parts import NO_PARTS, Parts
 from yolojax.runtime.files import whole_or_not_at_all
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def export_workdir(
     *,
     checkpoint: str | int = "best",
     pictures: Sequence[str] = (),
+    parts: Parts = NO_PARTS,
 ) -> str:
     """Writes a trained network in another format; a file that does not agree with the network is not kept.
 
@@ -50,6 +52,7 @@ def export_workdir(
         checkpoint: "best", "last" or a step.
         pictures: pictures, folders and globs to check the file on; by default the validation pictures of the run. Four of them
             are used, evenly spread.
+        parts: parts that the run was given as objects and that have no importable name.
 
     Returns:
         A line that says what was written.
@@ -67,8 +70,8 @@ def export_workdir(
             if (Path(out) / name).exists():
                 raise InputError(f"{Path(out) / name} exists; name another folder with --out")
         out = Path(out) / DARKNET_FILES[0]
-    run = load_run(workdir, checkpoint)
-    images = _given_pictures(pictures) if pictures else _validation_pictures(run.config)
+    run = load_run(workdir, checkpoint, parts=parts)
+    images = _given_pictures(pictures) if pictures else _validation_pictures(run.config, parts)
     with whole_or_not_at_all(out) as path:
         return write(run, path, images)
 
@@ -82,9 +85,9 @@ def _given_pictures(sources: Sequence[str]) -> list[np.ndarray]:
     return [read_image(path) for path in _spread(paths)]
 
 
-def _validation_pictures(config: "Config") -> list[np.ndarray]:
+def _validation_pictures(config: "Config", parts: Parts) -> list[np.ndarray]:
     try:
-        source = open_split(config, "val")
+        source = open_split(config, "val", parts)
         images = [source.example(0, index).image for index in _spread(range(len(source)))]
     except InputError as error:
         raise InputError(f"{error}; the file is checked on validation pictures: give others with --pictures") from error

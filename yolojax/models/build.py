@@ -1,15 +1,19 @@
 """The network and the grid that a configuration describes."""
 
 import importlib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
 
 from yolojax.errors import InputError
 from yolojax.grid import TINY_ANCHORS, YOLOV3_ANCHORS, AnchorGrid
+from yolojax.models.declared import declares
 from yolojax.models.tiny import YOLOv3Tiny
 from yolojax.models.yolov3 import YOLOv3
+from yolojax.parts import NO_PARTS, Parts, is_part
 
 if TYPE_CHECKING:
     from yolojax.config import ModelConfig
@@ -18,8 +22,12 @@ if TYPE_CHECKING:
 CFG_NETWORKS = "yolojax.darknet.network"
 
 
-def build_model(config: "ModelConfig") -> nn.Module:
+def build_model(config: "ModelConfig", parts: Parts = NO_PARTS) -> nn.Module:
     """Builds the network that a `ModelConfig` describes.
+
+    Args:
+        config: the network.
+        parts: parts that a program gives as objects.
 
     Raises:
         InputError: a name that is not one of yolov3, yolov3_spp, yolov3_tiny and darknet, no number of classes, or a cfg that
@@ -27,6 +35,11 @@ def build_model(config: "ModelConfig") -> nn.Module:
     """
     if config.num_classes < 1:
         raise InputError("config.model.num_classes is not known; set it, or give the data class names")
+    if is_part(config.name):
+        model = parts.build("model", config.name, config.options, "num_classes")(config.num_classes)
+        if not isinstance(model, nn.Module):
+            raise InputError(f"config.model.name: {config.name} must return a Flax Linen module, not {type(model).__name__}")
+        return model
     if config.name == "darknet":
         return importlib.import_module(CFG_NETWORKS).model_from_config(config)
     common: dict[str, Any] = {
@@ -43,12 +56,19 @@ def build_model(config: "ModelConfig") -> nn.Module:
     raise InputError(f"config.model.name must be one of yolov3, yolov3_spp, yolov3_tiny, darknet, not {config.name!r}")
 
 
-def build_grid(config: "ModelConfig", size: int | tuple[int, int]) -> AnchorGrid:
+def build_grid(
+    config: "ModelConfig", size: int | tuple[int, int], *, model: nn.Module | None = None, parts: Parts = NO_PARTS
+) -> AnchorGrid:
     """Builds the AnchorGrid of a `ModelConfig` for an input size.
+
+    The strides of a network, or a backbone, of the user's own are found from the shapes of its heads. Its anchors are those of
+    the configuration, or its own attribute `anchors`, or else the published ones of as many scales.
 
     Args:
         config: the network and its anchors.
         size: (height, width) in pixels, or one side of a square.
+        model: the network, if it has been built already.
+        parts: parts that a program gives as objects.
 
     Raises:
         InputError: anchors and size that do not fit each other or the network.
@@ -57,10 +77,49 @@ def build_grid(config: "ModelConfig", size: int | tuple[int, int]) -> AnchorGrid
     if config.name == "darknet":
         return importlib.import_module(CFG_NETWORKS).grid_from_config(config, (height, width))
     strides = (16, 32) if config.name == "yolov3_tiny" else (8, 16, 32)
+    anchors, options = _anchors(config), {}
+    if has_other_layers(config):
+        model = model or build_model(config, parts)
+        strides, count = head_geometry(model)
+        anchors = _own_anchors(config, model, strides, count)
+        options = {name: getattr(model, name) for name in ("xy_scales", "squared_sizes") if hasattr(model, name)}
     try:
-        return AnchorGrid((height, width), strides, _anchors(config))
+        return AnchorGrid((height, width), strides, anchors, **options)
     except ValueError as error:
         raise InputError(f"config.model.anchors or config.data.size: {error}") from None
+
+
+def in_float32(model: nn.Module) -> nn.Module:
+    """The network with all layers computing in float32; one that has no field `dtype` as it is."""
+    return model.clone(dtype=jnp.float32) if declares(model, "dtype") else model
+
+
+def head_geometry(model: nn.Module) -> tuple[tuple[int, ...], int]:
+    """The strides of a network's heads, and the number of anchors of each cell."""
+    side = 256
+    images = jax.ShapeDtypeStruct((1, side, side, 3), jnp.float32)
+    heads = jax.eval_shape(lambda images: model.init_with_output(jax.random.key(0), images, train=False)[0], images)
+    return tuple(side // head.shape[1] for head in heads), heads[0].shape[3]
+
+
+def has_other_layers(config: "ModelConfig") -> bool:
+    """Whether the network is the user's own, or has another backbone, neck or scales than the published one of its name."""
+    return is_part(config.name) or config.backbone != "darknet53" or bool(config.backbone_options) or is_part(config.neck)
+
+
+def _own_anchors(config: "ModelConfig", model: nn.Module, strides: tuple[int, ...], count: int) -> Sequence:
+    stated = getattr(model, "anchors", None)
+    published = {(len(known), len(known[0])): known for known in (YOLOV3_ANCHORS, TINY_ANCHORS)}
+    anchors = config.anchors or (stated if isinstance(stated, tuple | list) else published.get((len(strides), count)))
+    scales = f"{len(strides)} scales, of strides {', '.join(map(str, strides))}, with {count} anchors each"
+    if anchors is None:
+        raise InputError(
+            f"config.model.anchors: the network has {scales}, for which none are published: set them; yolojax anchors finds "
+            "those of your data"
+        )
+    if len(anchors) != len(strides) or {len(scale) for scale in anchors} != {count}:
+        raise InputError(f"config.model.anchors: the network has {scales}, but {[len(scale) for scale in anchors]} are given")
+    return anchors
 
 
 def _anchors(config: "ModelConfig") -> tuple:

@@ -1,9 +1,7 @@
 """What train, eval and detect share: flags, help, and errors as one line."""
 
 import asyncio
-import contextlib
 import logging
-import os
 import re
 import sys
 import warnings
@@ -18,6 +16,7 @@ from yolojax.configs import FOLDER
 from yolojax.errors import InputError
 from yolojax.programs.config_flag import config_flag, config_value, prepare_config_arguments
 from yolojax.runtime.command import as_typed
+from yolojax.runtime.compilation_cache import cache_compiled_programs
 from yolojax.runtime.console import report_error
 from yolojax.runtime.streams import drop_stdout, outlive_readers, prepare_streams
 
@@ -37,7 +36,7 @@ def run(main: Callable[[list[str]], object], define: Callable[[], object], doc: 
     """
     prepare_streams()
     _report_failed_writes_once()
-    _keep_compiled_programs()
+    cache_compiled_programs()
     # Matplotlib announces that it lists the machine's fonts, or where it keeps that list.
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
     try:
@@ -91,16 +90,6 @@ def _print_help(doc: str) -> None:
 def _default_as_text(flag: Any) -> str:
     # The default of --config is the path of a file that comes with yolojax; users know it by its name.
     return Path(flag.default_as_str.strip("'")).stem if flag.name == "config" else flag.default_as_str
-
-
-def _keep_compiled_programs() -> None:
-    # JAX reads this when it starts; the user's own setting takes precedence.
-    cache = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    folder = os.path.join(cache, "yolojax", "compiled")
-    with contextlib.suppress(OSError):  # without a writable home every program is compiled again each time
-        os.makedirs(folder, exist_ok=True)
-        if os.access(folder, os.R_OK | os.W_OK | os.X_OK):
-            os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", folder)
 
 
 def _report_failed_writes_once() -> None:

@@ -1,10 +1,13 @@
 """The flag --config: a configuration by name or path, and --config.FIELD=VALUE for each of its fields."""
 
+import ast
+import contextlib
 import difflib
+import json
 import os
 import re
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from absl import flags
 
@@ -21,9 +24,29 @@ def config_flag(default: str) -> None:
     """
     from ml_collections import config_flags
 
+    config_flags.register_flag_parser_for_type(dict, _OptionsParser())
     text = f"{', '.join(config_names())}, or the path of a config file; --config.FIELD=VALUE overrides any of its fields"
     path = str(config_path(default)) if default in config_names() else default
     config_flags.DEFINE_config_file("config", path, text)
+
+
+class _OptionsParser(flags.ArgumentParser):
+    """Reads keyword arguments, {"name": value, ...}, as JSON or as Python writes them."""
+
+    syntactic_help = "keyword arguments, such as '{\"gamma\": 2.0}'"
+
+    def parse(self, argument: Any) -> dict[str, Any]:
+        if isinstance(argument, dict):
+            return argument
+        for read in (json.loads, ast.literal_eval):
+            with contextlib.suppress(ValueError, SyntaxError, RecursionError):
+                value = read(argument)
+                if isinstance(value, dict):
+                    return value
+        raise ValueError(f"{argument!r} is not a group of {self.syntactic_help}")
+
+    def flag_type(self) -> str:
+        return "keyword arguments"
 
 
 def default_config(arguments: list[str]) -> str:

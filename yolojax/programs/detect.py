@@ -36,6 +36,9 @@ def define() -> None:
     flags.DEFINE_float(
         "iou_threshold", 0.45, "of two detections of a class that overlap by more than this IoU, one is kept", 0, 1
     )
+    flags.DEFINE_integer(
+        "max_detections", 100, "the most detections of a picture, the most confident ones; 1 for only the best one", 1
+    )
     flags.DEFINE_bool("class_agnostic", False, "detections of different classes suppress each other too")
     flags.DEFINE_bool(
         "soft_nms", False, "lower the scores of overlapping boxes instead of removing them; iou_threshold is not used"
@@ -63,6 +66,6 @@ def main(sources: list[str]) -> None:
     detector = Detector.from_darknet(*darknet) if own.cfg else Detector.from_workdir(own.workdir, own.checkpoint)
     outputs, thresholds = ("draw", "json", "txt", "crops"), ("score_threshold", "iou_threshold")
     options: dict[str, Any] = {
-        name: own[name].value for name in (*outputs, *thresholds, "classes", "class_agnostic", "augment")
+        name: own[name].value for name in (*outputs, *thresholds, "classes", "class_agnostic", "augment", "max_detections")
     }
     detect_files(detector, sources, own.out, **options, method="soft" if own.soft_nms else "hard")

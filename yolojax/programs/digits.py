@@ -21,8 +21,9 @@ def define(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", required=True, metavar="DIR", help="the folder to write; new or empty")
     parser.add_argument(
         "--mnist",
-        metavar="FILE.npz",
-        help="MNIST, with arrays x_train, y_train, x_test and y_test (default: the 1,797 digits that come with yolojax)",
+        metavar="PATH",
+        help="MNIST: an .npz file with arrays x_train, y_train, x_test and y_test, or the folder of its four IDX files "
+        "(train-images-idx3-ubyte and so on, .gz or not), or one of these (default: the 1,797 digits that come with yolojax)",
     )
     parser.add_argument("--train", type=int, default=1000, metavar="N", help="training pictures (default: %(default)s)")
     parser.add_argument("--val", type=int, default=200, metavar="N", help="validation pictures (default: %(default)s)")

@@ -54,7 +54,7 @@ def main(arguments: list[str]) -> None:
             lines = [f"the configuration is that of the run: {os.path.join(chosen.workdir, 'config.json')}"]
             if chosen.data is not None:
                 config.data.train = os.path.abspath(chosen.data)
-            elif config.data.source != "digits":
+            elif config.data.source in ("auto", "list"):
                 _check_data_is_there(config.data.train)
             if chosen.names is not None:
                 config.data.names, config.data.class_names = os.path.abspath(chosen.names), ()

@@ -24,7 +24,7 @@ from yolojax.runs.selection import score
 
 
 class Checkpoints:
-    """The folder WORKDIR/checkpoints: the last two checkpoints and the best one by a validation metric.
+    """The folder WORKDIR/checkpoints: the last two checkpoints, the best one by a validation metric, and any to be kept.
 
     A checkpoint is a folder named after its step. It holds the arrays of the state, and as JSON values its meta: configuration,
     class names, anchors, and the metrics of its evaluation if it had one. It appears complete or not at all. Checkpoints are
@@ -33,6 +33,8 @@ class Checkpoints:
     Args:
         workdir: folder of the run.
         best_by: the metric, one of `config.BEST_BY`.
+        keep_every: the checkpoints of the steps that this divides are never deleted, that of step 0 included; 0: no others than
+            the above.
         read_only: whether nothing may be written or removed.
 
     Attributes:
@@ -42,14 +44,17 @@ class Checkpoints:
         InputError: this user may not read the checkpoints, or, unless `read_only`, not write them.
     """
 
-    def __init__(self, workdir: str | os.PathLike[str], *, best_by: str = "ap50", read_only: bool = False) -> None:
+    def __init__(
+        self, workdir: str | os.PathLike[str], *, best_by: str = "ap50", keep_every: int = 0, read_only: bool = False
+    ) -> None:
         self.folder = Path(workdir).absolute() / "checkpoints"
         _check_permissions(self.folder, write=not read_only)
         self._best_by = best_by
         self._scores: dict[int, float | None] = {}
         policies = checkpoint_managers
         # Orbax's own BestN forgets the metrics of a resumed run, and would delete the best checkpoint.
-        keep = policies.AnyPreservationPolicy([policies.LatestN(2), _KeepBest(self)])
+        always = [policies.EveryNSteps(keep_every)] if keep_every else []
+        keep = policies.AnyPreservationPolicy([policies.LatestN(2), _KeepBest(self), *always])
         if read_only:
             options = ocp.CheckpointManagerOptions(read_only=True, save_interval_steps=0, create=False)
         else:
@@ -108,6 +113,10 @@ class Checkpoints:
         """
         with self._reporting_failed_writes():
             self._manager.wait_until_finished()
+
+    def writing(self) -> bool:
+        """Whether a checkpoint is being written."""
+        return self._manager.is_saving_in_progress()
 
     def meta(self, step: int) -> dict[str, Any]:
         """Reads the meta of a checkpoint, as it was saved.

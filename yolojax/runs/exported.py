@@ -10,7 +10,7 @@ import jax
 import numpy as np
 from jax import export
 
-from yolojax.backend import stack_padded
+from yolojax.backend import MAX_DETECTIONS, stack_padded
 from yolojax.data.images import ImageTransform
 from yolojax.errors import InputError
 from yolojax.inference import ImageDetections, Recipe, to_original
@@ -122,6 +122,7 @@ class ExportedBackend:
         augment: bool,
         class_agnostic: bool,
         method: str,
+        max_detections: int = MAX_DETECTIONS,
     ) -> list[ImageDetections]:
         """See `yolojax.backend.Backend.detect`.
 
@@ -135,6 +136,12 @@ class ExportedBackend:
                 raise InputError(
                     f"{self._path}: an exported file does not support {option}; leave it out, or use the run's workdir"
                 )
+        most = self._artefact.about.get("max_detections", MAX_DETECTIONS)
+        if max_detections > max(most, MAX_DETECTIONS):
+            raise InputError(
+                f"{self._path}: an exported file keeps {most} detections, not {max_detections}; ask for {most} at most, or use "
+                "the run's workdir"
+            )
         results: dict[int, ImageDetections] = {}
         for places, fitted, transforms in self._batches(images):
             detections = self._artefact(stack_padded(fitted), score_threshold, iou_threshold)

@@ -93,15 +93,16 @@ def check_data(
         path = meta.get("config", {}).get("data", {}).get(split, paths[split])
         if now is None:  # it follows from the configuration
             continue
+        if "own" in now:  # of a source of the user's own
+            if before and before != now:
+                raise _changed(split, workdir, step, f"its fingerprint was {before}, and is {now}")
+            continue
         if before:
             changed = None if is_same(before, now) else describe_change(before, source.records)
         else:
             changed = f"it is read from {paths[split]}, not from {path}" if path != paths[split] else None
         if changed:
-            raise InputError(
-                f"the data of config.data.{split} has changed since {workdir} was trained up to step {step}: {changed}; "
-                f"restore it to resume, or train on from its weights in a new workdir: {continue_command(workdir)}"
-            )
+            raise _changed(split, workdir, step, changed)
         if path != paths[split] or (before and before["parts"] != now["parts"]):
             place = f"{path} -> {paths[split]}" if path != paths[split] else f"other pictures' folder in {path}"
             notes.append(
@@ -109,3 +110,10 @@ def check_data(
                 f"({now['pictures']} pictures, {now['boxes']} boxes)"
             )
     return notes
+
+
+def _changed(split: str, workdir: str | os.PathLike[str], step: int, how: str) -> InputError:
+    return InputError(
+        f"the data of config.data.{split} has changed since {workdir} was trained up to step {step}: {how}; "
+        f"restore it to resume, or train on from its weights in a new workdir: {continue_command(workdir)}"
+    )

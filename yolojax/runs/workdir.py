@@ -15,6 +15,7 @@ from yolojax.errors import InputError, first_line
 from yolojax.grid import AnchorGrid
 from yolojax.inference import Recipe
 from yolojax.models import abstract_variables, build_grid, build_model
+from yolojax.parts import NO_PARTS, Parts
 from yolojax.runtime.command import command, command_again
 from yolojax.runtime.files import write_json
 from yolojax.runtime.hosts import check_same_on_all_hosts, is_first
@@ -37,6 +38,7 @@ class Run(NamedTuple):
         grid: slots of the configured input size.
         variables: {"params", "batch_stats"} to evaluate, the averaged ones if the run averages.
         step: the step of the checkpoint.
+        parts: parts of the run that a program has given as objects.
     """
 
     config: Config
@@ -44,6 +46,7 @@ class Run(NamedTuple):
     grid: AnchorGrid
     variables: dict[str, Any]
     step: int
+    parts: Parts = NO_PARTS
 
     @property
     def recipe(self) -> Recipe:
@@ -68,7 +71,10 @@ def read_config(workdir: str | os.PathLike[str]) -> Config:
 
 
 def load_run(
-    workdir: str | os.PathLike[str], checkpoint: str | int = "best", sharding: jax.sharding.Sharding | None = None
+    workdir: str | os.PathLike[str],
+    checkpoint: str | int = "best",
+    sharding: jax.sharding.Sharding | None = None,
+    parts: Parts = NO_PARTS,
 ) -> Run:
     """Reads a trained network from a workdir.
 
@@ -76,20 +82,22 @@ def load_run(
         workdir: as `train_and_evaluate` leaves it.
         checkpoint: "best" (by `config.train.save_best_by`; the last one where none was evaluated), "last", or a step.
         sharding: the sharding of the variables; one device by default.
+        parts: parts that the run was given as objects and that have no importable name.
 
     Raises:
-        InputError: there is no run, no such checkpoint, or one that cannot be read.
+        InputError: there is no run, no such checkpoint, one that cannot be read, or a network of the user's own that cannot be
+            found.
     """
     from yolojax.runs.checkpoints import Checkpoints
 
     config = read_config(workdir)
     checkpoints = Checkpoints(workdir, best_by=config.train.save_best_by, read_only=True)
     step = _find_step(checkpoints, checkpoint)
-    model = build_model(config.model)
+    model = build_model(config.model, parts)
     sharding = sharding or jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
     variables = restore_variables(checkpoints, step, config, model, sharding)
     checkpoints.close()
-    return Run(config, model, build_grid(config.model, config.data.size), variables, step)
+    return Run(config, model, build_grid(config.model, config.data.size, model=model), variables, step, parts)
 
 
 def restore_variables(
@@ -117,6 +125,7 @@ def make_meta(
     scores: Sequence[float | None] = (),
     data: Mapping[str, Any] | None = None,
     skipped: int = 0,
+    grid: AnchorGrid | None = None,
 ) -> dict[str, Any]:
     """What is saved beside the arrays of a checkpoint: configuration, class names and anchors, and the arguments.
 
@@ -127,11 +136,13 @@ def make_meta(
         scores: the scores of all validations of the run so far, by `selection.score`.
         data: {split: fingerprint of its records, or None}.
         skipped: number of updates skipped because their loss or gradient was not finite.
+        grid: slots of the network's input; by default those of the configuration.
     """
+    grid = grid or build_grid(config.model, config.data.size)
     return {
         "config": to_dict(config),
         "class_names": list(config.data.class_names),
-        "anchors": [list(map(list, scale)) for scale in build_grid(config.model, config.data.size).anchors],
+        "anchors": [list(map(list, scale)) for scale in grid.anchors],
         "metrics": metrics,
         "pending": pending,
         "scores": list(scores),
@@ -158,12 +169,13 @@ def _find_step(checkpoints: "Checkpoints", wanted: str | int) -> int:
     return int(wanted)
 
 
-def open_workdir(config: Config, workdir: str | os.PathLike[str]) -> "Checkpoints":
+def open_workdir(config: Config, workdir: str | os.PathLike[str], keep_every: int = 0) -> "Checkpoints":
     """Makes a workdir, or opens one again.
 
     Args:
         config: resolved configuration; written into a new workdir.
         workdir: the folder.
+        keep_every: as for `Checkpoints`.
 
     Returns:
         Its checkpoints.
@@ -177,7 +189,7 @@ def open_workdir(config: Config, workdir: str | os.PathLike[str]) -> "Checkpoint
     try:
         if is_first():
             Path(workdir).mkdir(parents=True, exist_ok=True)
-        checkpoints = Checkpoints(workdir, best_by=config.train.save_best_by)
+        checkpoints = Checkpoints(workdir, best_by=config.train.save_best_by, keep_every=keep_every)
         begun = checkpoints.steps() not in ([], [IMPORTED])
         if is_first() and not begun:
             write_json(Path(workdir) / "config.json", to_dict(config))

@@ -3,12 +3,15 @@
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import rich.console
 import rich.progress
 from rich.table import Column
+
+TERMS = {"box": "box", "objectness": "obj", "classification": "class"}
+"""The usual terms of the loss, and what they are called beside a bar."""
 
 
 def report_error(error: object) -> None:
@@ -62,13 +65,11 @@ class Progress:
             self._last_note = time.monotonic()
             self.say(f"{self.label} {done}{f'/{self.total}' if self.total else ''}  {note}")
 
-    def show(self, step: int, values: Mapping[str, float]) -> None:
-        """Shows the metrics of a training step: loss terms, learning rate and images per second."""
-        note = (
-            f"loss {values['loss']:.2f} = box {values['box']:.2f} + obj {values['objectness']:.2f} "
-            f"+ class {values['classification']:.2f}  {values['images_per_second']:.0f} images/s  "
-            f"rate {values['learning_rate']:.1e}"
-        )
+    def show(self, step: int, values: Mapping[str, float], terms: Iterable[str] = TERMS) -> None:
+        """Shows the metrics of a training step: the loss, its terms by name, images per second and the learning rate."""
+        summands = " + ".join(f"{TERMS.get(name, name)} {values[name]:.2f}" for name in terms)
+        loss = f"loss {values['loss']:.2f}{' = ' * bool(summands)}{summands}"
+        note = f"{loss}  {values['images_per_second']:.0f} images/s  rate {values['learning_rate']:.1e}"
         if self._bar:
             self._bar.update(self._task, note=note)
         else:

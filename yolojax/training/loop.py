@@ -14,6 +14,7 @@ from yolojax.draw import draw_detections
 from yolojax.evaluation.evaluate import Evaluation, compile_eval_step, evaluate
 from yolojax.evaluation.metrics.analysis import largest_f1
 from yolojax.evaluation.workdir import write_evaluation
+from yolojax.parts import NO_PARTS, Parts
 from yolojax.runs.lock import lock_workdir
 from yolojax.runs.selection import exhausted, score, without_improvement
 from yolojax.runs.workdir import make_meta, open_workdir, restore_variables
@@ -21,6 +22,7 @@ from yolojax.runtime.console import NullOutput, Progress
 from yolojax.runtime.devices import local_rows
 from yolojax.runtime.hosts import is_first
 from yolojax.runtime.prefetch import prefetch_to_devices
+from yolojax.training.events import Notifier
 from yolojax.training.metrics_log import MetricsLog
 from yolojax.training.plan import Plan, plan_run, resolve
 from yolojax.training.preflight import compile_checked
@@ -39,7 +41,9 @@ BOARD_PICTURES = 4
 BOARD_SCORE = 0.3
 
 
-def train_and_evaluate(config: Config, workdir: str | os.PathLike[str], profile_steps: int = 0) -> dict[str, Any] | None:
+def train_and_evaluate(
+    config: Config, workdir: str | os.PathLike[str], profile_steps: int = 0, *, parts: Parts = NO_PARTS
+) -> dict[str, Any] | None:
     """Trains a detector, evaluating and saving as it goes, and evaluates the best checkpoint at the end.
 
     A workdir that has a checkpoint is resumed: the run continues exactly as if it had never stopped, from the newest
@@ -49,30 +53,35 @@ def train_and_evaluate(config: Config, workdir: str | os.PathLike[str], profile_
         config: `Config`, or an ml_collections ConfigDict of the same fields.
         workdir: folder of the run; made if it is missing. Nothing in it is ever deleted except superseded checkpoints.
         profile_steps: number of steps, after the first few, to trace into WORKDIR/profile; 0: none.
+        parts: loss, network, data and other parts of the caller's own; the configuration names the others.
 
     Returns:
         The dict of WORKDIR/eval/val/metrics.json; None in all processes but the first, which writes everything.
 
     Raises:
-        InputError: configuration or data that cannot be used, a workdir of another configuration or other data, or in
+        InputError: configuration, parts or data that cannot be used, a workdir of another configuration or other data, or in
             which another run trains, too many losses that are not finite, a checkpoint that cannot be written.
         KeyboardInterrupt, SystemExit: Ctrl-C or SIGTERM, after a checkpoint has been saved; with several processes it is
             always SystemExit.
     """
-    plan = plan_run(config, workdir)
+    plan = plan_run(config, workdir, parts)
     with lock_workdir(workdir) if is_first() else contextlib.nullcontext():
-        with open_workdir(plan.config, workdir) as checkpoints:
+        with open_workdir(plan.config, workdir, plan.keep_every) as checkpoints:
             start = start_or_resume(plan, checkpoints, workdir)
             with _outputs(workdir, start.step, plan.total_steps) as (log, progress):
                 announce(plan, start, workdir, progress)
-                training = Training(plan, start, checkpoints, log, progress)
+                notify = Notifier(plan.callbacks if is_first() else (), workdir)
+                training = Training(plan, start, checkpoints, log, progress, notify)
                 training.compile()
+                notify("start", start.step, plan.numbers)
                 training.make_steps(workdir, profile_steps)
                 best_step, outcome = training.evaluate_best()
         if not is_first():
             return None
         print(f"the best checkpoint by {plan.config.train.save_best_by} is from step {best_step}:")
-        return write_evaluation(workdir, "val", best_step, outcome, plan.sources["val"], plan.config)
+        metrics = write_evaluation(workdir, "val", best_step, outcome, plan.sources["val"], plan.config)
+        notify("end", best_step, _numbers(outcome))
+        return metrics
 
 
 @contextlib.contextmanager
@@ -98,11 +107,14 @@ class Training:
         checkpoints: "Checkpoints",
         log: MetricsLog | NullOutput,
         progress: Progress | NullOutput,
+        notify: Notifier,
     ):
+        self.notify = notify
+        self._saving: tuple[int, dict[str, float]] | None = None
         self.plan, self.start, self.checkpoints, self.log, self.progress = plan, start, checkpoints, log, progress
         self.state, meta = start.state, start.meta
         self.recorder = Recorder(
-            plan.config, plan.schedule, plan.sources["train"], log, progress, meta["pending"], meta.get("skipped", 0)
+            plan.config, plan.schedule, plan.sources["train"], log, progress, meta["pending"], meta.get("skipped", 0), notify
         )
         # Checkpoints written before scores existed have none.
         self.scores: list[float | None] = list(meta.get("scores", []))
@@ -146,7 +158,7 @@ class Training:
             largest = max(plan.train_grids, key=lambda grid: grid.num_slots)
             key = largest.size, plan.frozen(plan.total_steps)
             self.train_steps[key] = compile_checked(
-                programs[key], config, largest, self.start.abstract, plan.batch_sharding, self.progress.say
+                programs[key], config, largest, self.start.abstract, plan.batch_sharding, self.progress.say, plan.parts
             )
 
     def make_steps(self, workdir: str | os.PathLike[str], profile_steps: int) -> None:
@@ -157,7 +169,8 @@ class Training:
         """
         plan, progress = self.plan, self.progress
         rows = local_rows(plan.batch_sharding, plan.config.train.batch_size)
-        batches = train_batches(plan.sources["train"], plan.config, plan.train_grids, self.start.step, self.last_step, rows)
+        source, grids = plan.sources["train"], plan.train_grids
+        batches = train_batches(source, plan.config, grids, self.start.step, self.last_step, rows, plan.parts)
         on_devices = self.recorder.waiting(prefetch_to_devices(batches, plan.batch_sharding))
         steps = traced(
             enumerate(on_devices, start=self.start.step + 1),
@@ -172,6 +185,7 @@ class Training:
                 self.state, metrics = train_step(self.state, batch)
                 self.recorder.add(step, metrics, stop.share(counts))
                 progress.advance(step)
+                self._tell_saved(wait=False)
                 if not (plan.saves(step) or stop.signal()):
                     continue
                 # All log lines up to this step are on disk before the checkpoint from which a resumed run starts.
@@ -182,11 +196,13 @@ class Training:
                 self._save(step, validation, pending)
                 if stop.signal(computed=True):
                     self.checkpoints.wait()
+                    self._tell_saved(wait=True)
                     progress.say(f"stopped; step {step} is saved in {workdir}, and the same command resumes from there")
                     stop.leave()
                 if self.ended:
                     break
         self.checkpoints.wait()
+        self._tell_saved(wait=True)
         if self.ended:
             best_by = plan.config.train.save_best_by
             progress.say(f"the run has ended: {without_improvement(self.scores)} evaluations without a better {best_by}")
@@ -205,6 +221,7 @@ class Training:
         outcome = self._evaluation(eval_variables(self.state))
         self.evaluated = step, outcome
         validation = _log_validation(step, outcome, self.plan, self.log, self.progress)
+        self.notify("eval", step, _numbers(outcome))
         self.recorder.restart_clock()
         self.scores.append(score(validation, self.plan.config.train.save_best_by))
         return validation
@@ -219,12 +236,35 @@ class Training:
             plan.recipe.grid,
             plan.batch_sharding,
             self.progress.evaluating,
+            parts=plan.parts,
         )
 
     def _save(self, step: int, validation: dict[str, float], pending: list[dict[str, Any]]) -> None:
         """Begins to write the checkpoint of a step."""
-        meta = make_meta(self.plan.config, validation, pending, self.scores, self.start.data, self.recorder.skipped)
+        meta = make_meta(
+            self.plan.config,
+            validation,
+            pending,
+            self.scores,
+            self.start.data,
+            self.recorder.skipped,
+            grid=self.plan.recipe.grid,
+        )
+        self._tell_saved(wait=True)
         self.checkpoints.save(step, self.state, meta)
+        self._saving = step, validation
+
+    def _tell_saved(self, *, wait: bool) -> None:
+        """Tells the callbacks of the checkpoint that was begun last, if it is complete or may be waited for."""
+        if self._saving and self.plan.callbacks and (wait or not self.checkpoints.writing()):
+            self.checkpoints.wait()
+            self.notify("checkpoint", *self._saving)
+            self._saving = None
+
+
+def _numbers(outcome: Evaluation) -> dict[str, float]:
+    """The numbers of an evaluation, without those of single classes."""
+    return {name: value for name, value in outcome.summary.items() if isinstance(value, float) or name == "unreadable"}
 
 
 def _log_validation(
@@ -232,7 +272,7 @@ def _log_validation(
 ) -> dict[str, float]:
     """Logs a validation and some of its images; returns its finite numbers."""
     best_by, names = plan.config.train.save_best_by, plan.config.data.class_names
-    numbers = {name: value for name, value in outcome.summary.items() if isinstance(value, float) or name == "unreadable"}
+    numbers = _numbers(outcome)
     if best_by == "f1":
         numbers["f1"] = largest_f1(outcome.detections, outcome.truths)
     log.write(step, "val", numbers)

@@ -9,7 +9,9 @@ import jax.numpy as jnp
 import optax
 
 from yolojax.config import OptimizerConfig
+from yolojax.errors import InputError
 from yolojax.models.layers import layer_matches, layer_of
+from yolojax.parts import NO_PARTS, Parts, is_part
 from yolojax.training.schedules import Schedule
 from yolojax.training.updates import BacktrackState
 
@@ -86,28 +88,38 @@ def backtrack(trials: int) -> optax.GradientTransformationExtraArgs:
     return optax.GradientTransformationExtraArgs(init, update)
 
 
-def make_optimizer(config: OptimizerConfig, schedule: Schedule) -> optax.GradientTransformation:
+def make_optimizer(config: OptimizerConfig, schedule: Schedule, parts: Parts = NO_PARTS) -> optax.GradientTransformation:
     """Builds the optax transformation of an `OptimizerConfig`: clipping by global norm, then the named optimizer.
 
     adam: Kingma and Ba 2015, arXiv:1412.6980, algorithm 1. adamw: the same, and kernels shrink by rate * weight_decay of
     themselves (Loshchilov and Hutter 2019, arXiv:1711.05101, algorithm 2). sgd: v = g + weight_decay * w + momentum * v,
     w = w - rate * v, as in Darknet; with Nesterov w = w - rate * (g + weight_decay * w + momentum * v) of the new v
-    (Sutskever et al. 2013, section 3, in the form of YOLOX). Decay comes after clipping, and acts on kernels only
-    (`kernels_only`). After that, updates are scaled in layers that have a rate of their own (`layer_rates`). With
-    `line_search_trials` the rate of the schedule is the largest that is tried (`backtrack`).
+    (Sutskever et al. 2013, section 3, in the form of YOLOX). rmsprop: with d = g + weight_decay * w and, from s = 0,
+    s = rms_decay * s + (1 - rms_decay) * d^2, v = d / (sqrt(s) + rms_eps) + momentum * v, w = w - rate * v (Tieleman and
+    Hinton 2012, lecture 6.5, in the form of torch.optim.RMSprop, where the rate of a step scales the whole update, as in sgd
+    here; in TensorFlow's the epsilon lies under the root, and v holds the rates of earlier steps). Decay comes after clipping,
+    and acts on kernels only (`kernels_only`). After that, updates are scaled in layers that have a rate of their own
+    (`layer_rates`). With `line_search_trials` the rate of the schedule is the largest that is tried (`backtrack`).
 
     Args:
         config: the settings.
         schedule: function of the step, counted from 1, to the learning rate.
+        parts: parts that a program gives as objects.
 
     Raises:
         ValueError: an unknown name.
+        InputError: an optimizer of the user's own that cannot be found, called or used.
     """
 
     # optax counts updates from 0.
     def rate(count):
         return schedule(count + 1)
 
+    if is_part(config.name):
+        optimizer = parts.build("optimizer", config.name, config.options, "schedule")(rate)
+        if not (hasattr(optimizer, "init") and hasattr(optimizer, "update")):
+            raise InputError(f"config.optimizer.name: {config.name} returns {optimizer!r}, not an optax transformation")
+        return _wrapped(optimizer, config)
     decayed = functools.partial(kernels_only, layers=config.decay_layers)
     if config.name == "adam":
         optimizer = optax.adam(rate, b1=config.b1, b2=config.b2)
@@ -118,8 +130,20 @@ def make_optimizer(config: OptimizerConfig, schedule: Schedule) -> optax.Gradien
             optax.add_decayed_weights(config.weight_decay, mask=decayed),
             optax.sgd(rate, momentum=config.momentum, nesterov=config.nesterov),
         )
+    elif config.name == "rmsprop":
+        optimizer = optax.chain(
+            optax.add_decayed_weights(config.weight_decay, mask=decayed),
+            optax.scale_by_rms(config.rms_decay, config.rms_eps, eps_in_sqrt=False),
+            optax.trace(config.momentum),
+            optax.scale_by_learning_rate(rate),
+        )
     else:
-        raise ValueError(f"unknown optimizer {config.name!r}; expected adam, adamw or sgd")
+        raise ValueError(f"unknown optimizer {config.name!r}; expected adam, adamw, sgd or rmsprop")
+    return _wrapped(optimizer, config)
+
+
+def _wrapped(optimizer: optax.GradientTransformation, config: OptimizerConfig) -> optax.GradientTransformation:
+    """The optimizer with rates by layer, clipping and line search, as far as the configuration asks for them."""
     if config.layer_rates:
         optimizer = optax.chain(optimizer, scale_layers(config.layer_rates))
     if config.clip_norm:

@@ -16,13 +16,16 @@ from yolojax.data.sources import open_split
 from yolojax.errors import InputError
 from yolojax.grid import AnchorGrid
 from yolojax.inference import Recipe
-from yolojax.loss import LossTerms, build_loss
+from yolojax.loss import build_loss
 from yolojax.models import build_grid, build_model
+from yolojax.parts import NO_PARTS, Parts, recorded
 from yolojax.runs.imported import adopt_model
 from yolojax.runtime.allocator import keep_freed_memory
 from yolojax.runtime.devices import check_batch_size, make_mesh, shardings
 from yolojax.runtime.hosts import check_same_on_all_hosts
+from yolojax.training.events import Event
 from yolojax.training.optimizer import make_optimizer
+from yolojax.training.own_parts import check_parts
 from yolojax.training.schedules import make_schedule
 
 
@@ -42,6 +45,8 @@ class Plan:
         optimizer: optax transformation.
         steps_per_epoch: training images divided by the batch size; not a whole number in general.
         total_steps: steps of the whole run.
+        parts: parts that a program gives as objects.
+        callbacks: the functions of `config.train.callbacks`.
     """
 
     config: Config
@@ -50,11 +55,13 @@ class Plan:
     model: nn.Module
     recipe: Recipe
     train_grids: list[AnchorGrid]
-    loss: Callable[..., LossTerms]
+    loss: Callable[..., Any]
     schedule: Callable
     optimizer: optax.GradientTransformation
     steps_per_epoch: float
     total_steps: int
+    parts: Parts
+    callbacks: tuple[Callable[[Event], object], ...]
 
     @property
     def replicated(self) -> NamedSharding:
@@ -67,9 +74,26 @@ class Plan:
         return shardings(self.mesh)[1]
 
     @property
+    def numbers(self) -> dict[str, float]:
+        """The numbers that describe the run, for callbacks."""
+        pictures = {name: len(self.sources[split]) for name, split in (("training", "train"), ("validation", "val"))}
+        counts = {f"{name}_pictures": number for name, number in pictures.items()}
+        return {"total_steps": self.total_steps, "steps_per_epoch": self.steps_per_epoch, **counts}
+
+    @property
     def eval_every(self) -> int:
         """Steps between two evaluations."""
         return max(1, round(self.config.train.eval_epochs * self.steps_per_epoch))
+
+    @property
+    def keep_every(self) -> int:
+        """Steps between two checkpoints that are never deleted; 0: there are none."""
+        epochs = self.config.train.keep_every
+        evaluations = epochs / self.config.train.eval_epochs
+        # So that what is kept has been evaluated even where rounded epochs would drift apart.
+        if evaluations.is_integer():
+            return round(evaluations) * self.eval_every
+        return max(1, round(epochs * self.steps_per_epoch))
 
     @property
     def frozen_steps(self) -> int:
@@ -87,15 +111,17 @@ class Plan:
 
     def saves(self, step: int) -> bool:
         """Whether a checkpoint is saved after a step."""
-        return self.evaluates(step) or step % self.config.train.checkpoint_steps == 0
+        kept = self.keep_every > 0 and step % self.keep_every == 0
+        return kept or self.evaluates(step) or step % self.config.train.checkpoint_steps == 0
 
 
-def plan_run(config: Config, workdir: str | os.PathLike[str]) -> Plan:
+def plan_run(config: Config, workdir: str | os.PathLike[str], parts: Parts = NO_PARTS) -> Plan:
     """Works out what a run of a configuration will do.
 
     Args:
         config: `Config`, or an ml_collections ConfigDict of the same fields.
         workdir: folder of the run, whose imported network is adopted if there is one.
+        parts: parts that a program gives as objects.
 
     Raises:
         InputError: configuration or data that cannot be used, or that differ between the processes of a distributed run, or
@@ -103,34 +129,49 @@ def plan_run(config: Config, workdir: str | os.PathLike[str]) -> Plan:
     """
     # The report needs it after the last step; that it is missing must be known before the first.
     importlib.import_module("yolojax.runtime.plotting")
-    config, train_source = resolve(adopt_model(checked(config), workdir))
+    config = recorded(checked(config), parts)
+    callbacks = tuple(parts.build("callbacks", name, {}, "event") for name in config.train.callbacks)
+    config, train_source = resolve(adopt_model(config, workdir), parts)
     mesh = make_mesh()
     if config.train.keep_memory and jax.default_backend() == "cpu":
         keep_freed_memory()
     check_batch_size(config.train.batch_size, mesh, "config.train.batch_size", config.train.accumulate)
-    val_source = open_split(config, "val")
+    val_source = open_split(config, "val", parts)
+    if list(val_source.names) != list(train_source.names):
+        first, second = (", ".join(source.names) for source in (train_source, val_source))
+        raise InputError(f"the classes of the splits train and val differ: {first}; and {second}")
     check_same_on_all_hosts({**flatten(config), "training pictures": len(train_source), "validation pictures": len(val_source)})
-    model, grid = build_model(config.model), build_grid(config.model, config.data.size)
+    model = build_model(config.model, parts)
+    grid = build_grid(config.model, config.data.size, model=model)
+    train_grids = [build_grid(config.model, size, model=model) for size in config.data.sizes or [config.data.size]]
+    loss = build_loss(config.loss, parts)
+    check_parts(config, loss, model, grid, parts)
     steps_per_epoch = len(train_source) / config.train.batch_size
     total_steps = max(1, round(config.train.epochs * steps_per_epoch))
-    schedule = make_schedule(config.optimizer, steps_per_epoch, total_steps)
+    schedule = make_schedule(config.optimizer, steps_per_epoch, total_steps, parts)
     return Plan(
         config=config,
         sources={"train": train_source, "val": val_source},
         mesh=mesh,
         model=model,
         recipe=Recipe.from_config(config, grid, model),
-        train_grids=[build_grid(config.model, size) for size in config.data.sizes or [config.data.size]],
-        loss=build_loss(config.loss),
+        train_grids=train_grids,
+        loss=loss,
         schedule=schedule,
-        optimizer=make_optimizer(config.optimizer, schedule),
+        optimizer=make_optimizer(config.optimizer, schedule, parts),
         steps_per_epoch=steps_per_epoch,
         total_steps=total_steps,
+        parts=parts,
+        callbacks=callbacks,
     )
 
 
-def resolve(config: Config) -> tuple[Config, Any]:
-    """Completes a configuration: class names and their number from the data, absolute paths.
+def resolve(config: Config, parts: Parts = NO_PARTS) -> tuple[Config, Any]:
+    """Completes a configuration: names of the parts, class names and their number from the data, absolute paths.
+
+    Args:
+        config: the configuration.
+        parts: parts that a program gives as objects.
 
     Returns:
         The configuration, and the source of its split "train", which was opened for the class names.
@@ -138,15 +179,18 @@ def resolve(config: Config) -> tuple[Config, Any]:
     Raises:
         InputError: fields that are wrong or do not fit each other, or data that cannot be read.
     """
-    config = checked(config)
+    config = recorded(checked(config), parts)
     for name in ("train", "val", "test", "names"):
         path = getattr(config.data, name)
         setattr(config.data, name, os.path.abspath(path) if path else "")
     config.init_from = os.path.abspath(config.init_from) if config.init_from else ""
-    source = open_split(config, "train")
+    source = open_split(config, "train", parts)
     config.data.class_names = tuple(source.names)
     number = len(config.data.class_names)
     if config.model.num_classes not in (0, number):
         raise InputError(f"config.model.num_classes is {config.model.num_classes}, but the data has {number} class names")
+    weights = len(config.loss.class_weights)
+    if weights not in (0, number):
+        raise InputError(f"config.loss.class_weights has {weights} weights, but the data has {number} class names")
     config.model.num_classes = number
     return config, source

@@ -15,7 +15,9 @@ from yolojax.data.pipeline import Batch
 from yolojax.errors import InputError
 from yolojax.grid import AnchorGrid
 from yolojax.models import count_floats
+from yolojax.parts import NO_PARTS, Parts
 from yolojax.targets import Targets
+from yolojax.training.own_parts import no_targets
 from yolojax.training.step import TrainState
 
 # One batch is being computed while the next one waits on the devices.
@@ -38,7 +40,9 @@ class Cost(NamedTuple):
     memory: int
 
 
-def abstract_batch(config: Config, grid: AnchorGrid, batch_size: int, sharding: jax.sharding.Sharding) -> Batch:
+def abstract_batch(
+    config: Config, grid: AnchorGrid, batch_size: int, sharding: jax.sharding.Sharding, parts: Parts = NO_PARTS
+) -> Batch:
     """Makes the shapes and dtypes of a training Batch, as `train_batches` makes it.
 
     Args:
@@ -46,6 +50,7 @@ def abstract_batch(config: Config, grid: AnchorGrid, batch_size: int, sharding: 
         grid: the grid of the images' size.
         batch_size: images per step, over all devices.
         sharding: how the batch lies on the devices.
+        parts: parts that a program gives as objects.
 
     Returns:
         A Batch of jax.ShapeDtypeStruct.
@@ -54,15 +59,9 @@ def abstract_batch(config: Config, grid: AnchorGrid, batch_size: int, sharding: 
     def shaped(dtype, *shape) -> Any:
         return jax.ShapeDtypeStruct((batch_size, *shape), dtype, sharding=sharding)
 
-    boxes, scales = config.data.max_boxes, grid.num_scales
     return Batch(
         shaped(jnp.uint8 if config.data.fit == "letterbox" else jnp.float32, *grid.size, 3),
-        Targets(
-            boxes=shaped(jnp.float32, boxes, 4),
-            classes=shaped(jnp.int32, boxes),
-            slots=shaped(jnp.int32, boxes, scales * grid.anchors_per_scale),
-            on_scale=shaped(jnp.bool_, boxes, scales),
-        ),
+        Targets(*(shaped(field.dtype, *field.shape) for field in no_targets(config, grid, parts))),
     )
 
 
@@ -73,6 +72,7 @@ def compile_checked(
     state: TrainState,
     sharding: jax.sharding.Sharding,
     say: Callable[[str], object],
+    parts: Parts = NO_PARTS,
 ) -> jax.stages.Compiled:
     """Compiles a training step ahead of time, prints its cost, and refuses it if the devices have too little memory.
 
@@ -83,6 +83,7 @@ def compile_checked(
         state: abstract TrainState, with shardings.
         sharding: how a batch lies on the devices.
         say: called with a line to print.
+        parts: parts that a program gives as objects.
 
     Returns:
         The compiled step, called like `step`.
@@ -92,7 +93,7 @@ def compile_checked(
     """
 
     def compile_for(batch_size):
-        return compile_ahead(step, state, abstract_batch(config, grid, batch_size, sharding))
+        return compile_ahead(step, state, abstract_batch(config, grid, batch_size, sharding, parts))
 
     say("compiling the step")
     program, cost = compile_for(config.train.batch_size)

@@ -3,15 +3,16 @@
 import collections
 import math
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import jax
 
 from yolojax.config import Config
 from yolojax.data.pipeline import train_sampler
-from yolojax.data.sources import DigitsSource, ListSource
+from yolojax.data.source import Source
 from yolojax.errors import InputError
+from yolojax.loss import in_log_order
 from yolojax.runtime.console import NullOutput, Progress
 from yolojax.runtime.timing import timed
 from yolojax.training.metrics_log import MetricsLog
@@ -19,6 +20,9 @@ from yolojax.training.schedules import Schedule
 
 STEPS_IN_FLIGHT = 2
 ADVICE = "lower config.optimizer.learning_rate or set config.optimizer.clip_norm; earlier checkpoints are untouched"
+
+COUNTS = ("dropped_small", "dropped_excess", "unreadable")
+MEASURED_LAST = ("gradient_norm", "rate_factor")
 
 Item = TypeVar("Item")
 
@@ -36,6 +40,7 @@ class Recorder:
         progress: shows the same metrics, and reports skipped updates.
         pending: metrics of the steps since the last line of the log, from the checkpoint of a resumed run.
         skipped: how many updates the run has skipped so far.
+        notify: tells the callbacks of each line.
 
     Attributes:
         skipped: how many updates were skipped, as far as metrics have been fetched.
@@ -45,12 +50,14 @@ class Recorder:
         self,
         config: Config,
         schedule: Schedule,
-        source: ListSource | DigitsSource,
+        source: Source,
         log: MetricsLog | NullOutput,
         progress: Progress | NullOutput,
         pending: list[dict[str, Any]],
         skipped: int = 0,
+        notify: Callable[[str, int, Mapping[str, float]], object] = lambda *_: None,
     ) -> None:
+        self.notify = notify
         self.config, self.schedule, self.source, self.log, self.progress = config, schedule, source, log, progress
         self._samples_of = train_sampler(source, config)
         self._group = pending
@@ -137,19 +144,17 @@ class Recorder:
         group = self._fetch(group)
         step = group[-1]["step"]
         made = [entry for entry in group if not entry.get("skipped")]
-        values = {
-            name: sum(entry[name] for entry in made) / len(made) if made else math.nan
-            for name in ("loss", "box", "objectness", "classification", "gradient_norm", "rate_factor")
-            if name in group[0]
-        }
+        values = {name: sum(entry[name] for entry in made) / len(made) if made else math.nan for name in _measured(group[0])}
         # A skipped update does not advance the schedule.
         values["learning_rate"] = float(self.schedule(step - self.skipped))
         values |= speed
         values["skipped"] = len(group) - len(made)
-        for name in ("dropped_small", "dropped_excess", "unreadable"):
+        for name in COUNTS:
             values[name] = sum(entry[name] for entry in group)
         self.log.write(step, "train", values)
-        self.progress.show(step, values)
+        self.notify("log", step, values)
+        terms = [name for name in _measured(group[0]) if name not in ("loss", *MEASURED_LAST)]
+        self.progress.show(step, values, terms)
 
     def _fetch(self, group):
         """The metrics of a group as numbers, with new skipped updates counted."""
@@ -176,5 +181,12 @@ class Recorder:
     def _explain(self, entry):
         samples = self._samples_of(entry["step"] - 1)
         pictures = ", ".join(self.source.describe(index % len(self.source)) for _, index in samples)
-        terms = ", ".join(f"{name} {entry[name]:g}" for name in ("box", "objectness", "classification", "gradient_norm"))
+        terms = ", ".join(f"{name} {entry[name]:g}" for name in _measured(entry) if name not in ("loss", "rate_factor"))
         return f"step {entry['step']}: the loss is not finite ({terms}); its pictures: {pictures}"
+
+
+def _measured(entry: Mapping[str, Any]) -> list[str]:
+    """What a step measures of the loss and the update, in the order of the log: the loss, its terms, the rest."""
+    others = ("loss", "step", "skipped", *COUNTS, *MEASURED_LAST)
+    terms = in_log_order(name for name in entry if name not in others)
+    return ["loss", *terms, *(name for name in MEASURED_LAST if name in entry)]

@@ -7,6 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from yolojax.config import OptimizerConfig
+from yolojax.errors import InputError
+from yolojax.parts import NO_PARTS, Parts, is_part
 
 Schedule = Callable[[Any], Any]
 """A function of the step, counted from 1, to the learning rate."""
@@ -68,17 +70,31 @@ def warmup_step(learning_rate: float, drops: Sequence[tuple[int, float]], warmup
     return rate
 
 
-def make_schedule(config: OptimizerConfig, steps_per_epoch: float, total_steps: int) -> Schedule:
+def make_schedule(config: OptimizerConfig, steps_per_epoch: float, total_steps: int, parts: Parts = NO_PARTS) -> Schedule:
     """Builds the schedule of an `OptimizerConfig` for a run of a given length.
 
     Args:
         config: the settings.
         steps_per_epoch: turns the warm-up's epochs into steps; need not be whole.
         total_steps: length of the run.
+        parts: parts that a program gives as objects.
 
     Returns:
         The schedule, which computes with NumPy or JAX as `warmup_cosine` does.
+
+    Raises:
+        InputError: a schedule of the user's own that cannot be found or called, or that gives no number for the first step.
     """
+    if is_part(config.schedule):
+        build = parts.build("schedule", config.schedule, config.schedule_options, "steps_per_epoch", "total_steps")
+        schedule = build(steps_per_epoch, total_steps)
+        try:
+            float(schedule(1))
+        except (TypeError, ValueError) as error:
+            raise InputError(
+                f"config.optimizer.schedule: {config.schedule} must return a function of the step to the learning rate: {error}"
+            ) from error
+        return schedule
     warmup_steps = min(round(config.warmup_epochs * steps_per_epoch), total_steps)
     if config.schedule == "step":
         drops = [(round(share * total_steps), factor) for share, factor in config.steps]

@@ -12,6 +12,7 @@ from yolojax.runs.imported import imported_variables
 from yolojax.runs.resume import check_data, restore_newest
 from yolojax.runs.workdir import abstract_arrays, make_meta, update_places
 from yolojax.runtime.console import NullOutput, Progress
+from yolojax.training.own_parts import own_parts_notes
 from yolojax.training.plan import Plan
 from yolojax.training.step import TrainState, create_state
 from yolojax.training.transfer import check_decay, check_freeze, initial_values
@@ -74,7 +75,7 @@ def start_or_resume(plan: Plan, checkpoints: "Checkpoints", workdir: str | os.Pa
         variables, notes = initial_values(config.init_from, variables, plan.model)
     # In one program: array by array would take a second or two longer. From the host: imported variables lie on one device.
     state = jax.jit(make_state, out_shardings=plan.replicated)(jax.device_get(variables))
-    return Start(0, state, abstract, make_meta(config, {}, []), data, notes)
+    return Start(0, state, abstract, make_meta(config, {}, [], grid=plan.recipe.grid), data, notes)
 
 
 def announce(plan: Plan, start: Start, workdir: str | os.PathLike[str], progress: Progress | NullOutput) -> None:
@@ -92,7 +93,12 @@ def announce(plan: Plan, start: Start, workdir: str | os.PathLike[str], progress
         f"{len(plan.sources['val'])} validation pictures; {plan.total_steps} steps of {config.train.batch_size} on "
         f"{plan.mesh.size} {jax.devices()[0].platform.upper()} device(s){processes}"
     )
-    notes = [*plan.sources["train"].notes("training"), *plan.sources["val"].notes("validation"), *start.notes]
+    notes = [
+        *own_parts_notes(config),
+        *plan.sources["train"].notes("training"),
+        *plan.sources["val"].notes("validation"),
+        *start.notes,
+    ]
     if config.train.freeze:
         notes.append(f"{check_freeze(config.train.freeze, variables)} for the first {plan.frozen_steps} steps")
     if config.optimizer.decay_layers:

@@ -17,15 +17,19 @@ from yolojax.data.augment import (
     blur,
     crop,
     flip_horizontal,
+    flip_vertical,
     hsv,
     iou_crop,
     noise,
+    rotate,
     scale,
+    shear,
     translate,
 )
 
 FUNCTIONS = {
     "flip_horizontal": flip_horizontal,
+    "flip_vertical": flip_vertical,
     "crop": crop,
     "translate": translate,
     "hsv": hsv,
@@ -36,6 +40,8 @@ FUNCTIONS = {
 SINGLE = FUNCTIONS | {
     "iou_crop": functools.partial(iou_crop, overlaps=(0.0,), min_visible=0.0),  # with others it may find no window
     "scale": scale,
+    "rotate": rotate,
+    "shear": shear,
     "blur": blur,
     "noise": noise,
 }
@@ -116,6 +122,8 @@ CHAIN = {
 GENTLE = {
     "scale_smallest": 0.7, "mosaic_smallest": 0.7, "blur_sigma": 1.0, "noise_deviation": 4.0, "hue": 0.02, "mixup_alpha": 50.0,
     "value": 1.2, "saturation": 1.2,
+    # What is turned is no upright rectangle any more; `test_affine.py` has its boxes.
+    "rotation_probability": 0.0, "shear_probability": 0.0,
 }  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.helpers.example_pictures import SEEDS, coordinates, corner_errors, noise_example, sharp_edges, wide_rectangles
-from yolojax.data.augment import Example, crop, flip_horizontal, iou_crop, scale, translate
+from yolojax.data.augment import Example, crop, flip_horizontal, flip_vertical, iou_crop, scale, translate
 
 
 def test_flip_is_its_own_inverse():
@@ -18,6 +18,18 @@ def test_flip_is_its_own_inverse():
     np.testing.assert_array_equal(once.image, example.image[:, ::-1])
     np.testing.assert_array_equal(once.boxes[0], [80 - 30.75, 5.5, 80 - 10.25, 40.5])
     for one, two in zip(flip(once), example, strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
+def test_vertical_flip_is_its_own_inverse_and_draws_nothing_when_it_is_off():
+    example = noise_example()
+    rng = np.random.default_rng(0)
+    assert flip_vertical(rng, example, probability=0.0) is example
+    assert rng.random() == np.random.default_rng(0).random()
+    once = flip_vertical(rng, example, probability=1.0)
+    np.testing.assert_array_equal(once.image, example.image[::-1])
+    np.testing.assert_array_equal(once.boxes[0], [10.25, 60 - 40.5, 30.75, 60 - 5.5])
+    for one, two in zip(flip_vertical(rng, once, probability=1.0), example, strict=True):
         np.testing.assert_array_equal(one, two)
 
 

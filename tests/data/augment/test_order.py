@@ -12,11 +12,13 @@ from yolojax.data.augment import (
     blur,
     crop,
     flip_horizontal,
+    flip_vertical,
     hsv,
     iou_crop,
     mixup,
     mosaic,
     noise,
+    rotate_and_shear,
     scale,
     translate,
 )
@@ -44,6 +46,7 @@ def test_all_of_it_in_order_and_with_its_strengths(crops, mixes):
     config = everything(
         hue=0.2, saturation=2.0, value=1.7, iou_crop_smallest=0.5, scale_smallest=0.7, scale_largest=1.2, scale_aspect=1.1,
         blur_sigma=2.0, noise_deviation=20.0, mosaic_smallest=0.6, mosaic_largest=1.3, mixup_alpha=4.0, min_visible=0.5,
+        rotation_degrees=20.0, shear_degrees=7.0,
         crop_probability=crops, iou_crop_probability=crops, mixup_probability=mixes,
     )  # fmt: skip
     pictures = [noise_example(seed, 60, 80) for seed in range(6)]
@@ -54,9 +57,19 @@ def test_all_of_it_in_order_and_with_its_strengths(crops, mixes):
         others = [draw_other(rng) for _ in range(3)]
         example = mosaic(rng, example, others, size=(64, 96), smallest=0.6, largest=1.3, min_visible=0.5)
         example = flip_horizontal(rng, example, probability=1.0)
+        example = flip_vertical(rng, example, probability=1.0)
         example = iou_crop(rng, example, probability=crops, smallest=0.5, min_visible=0.5)
         example = translate(rng, crop(rng, example, probability=crops), probability=1.0)
-        return scale(rng, example, probability=1.0, smallest=0.7, largest=1.2, aspect=1.1, min_visible=0.5)
+        example = scale(rng, example, probability=1.0, smallest=0.7, largest=1.2, aspect=1.1, min_visible=0.5)
+        return rotate_and_shear(
+            rng,
+            example,
+            rotation_probability=1.0,
+            rotation_degrees=20.0,
+            shear_probability=1.0,
+            shear_degrees=7.0,
+            min_visible=0.5,
+        )
 
     for seed in range(20):
         rng = np.random.default_rng(seed)

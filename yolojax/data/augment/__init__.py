@@ -4,8 +4,9 @@ Each operation takes a random generator first and is pure. What it returns may s
 so treat both as read-only.
 """
 
+from yolojax.data.augment.affine import rotate, rotate_and_shear, shear, transform
 from yolojax.data.augment.config import AugmentConfig
-from yolojax.data.augment.geometry import crop, flip_horizontal, iou_crop, scale, translate
+from yolojax.data.augment.geometry import crop, flip_horizontal, flip_vertical, iou_crop, scale, translate
 from yolojax.data.augment.mixing import mixup, mosaic
 from yolojax.data.augment.order import augment
 from yolojax.data.augment.photometric import blur, hsv, noise
@@ -19,11 +20,16 @@ __all__ = [
     "clip_boxes",
     "crop",
     "flip_horizontal",
+    "flip_vertical",
     "hsv",
     "iou_crop",
     "mixup",
     "mosaic",
     "noise",
+    "rotate",
+    "rotate_and_shear",
     "scale",
+    "shear",
+    "transform",
     "translate",
 ]

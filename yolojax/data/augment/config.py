@@ -1,8 +1,9 @@
 """How strongly training images are varied: the configuration of the augmentation."""
 
 import dataclasses
+from typing import Any
 
-from yolojax.fields import at_least, between, field, fraction, positive
+from yolojax.fields import at_least, between, field, fraction, given, keyword_arguments, own_parts, positive
 
 
 @dataclasses.dataclass(slots=True)
@@ -16,6 +17,7 @@ class AugmentConfig:
     hue: float = field(0.1, "largest shift of the hue in either direction, as a fraction of the colour circle", between(0, 1))
     saturation: float = field(1.5, "largest factor on the saturation; the smallest is its inverse", at_least(1))
     value: float = field(1.5, "largest factor on the brightness; the smallest is its inverse", at_least(1))
+    vertical_flip_probability: float = field(0.0, "probability that an image is mirrored top to bottom", between(0, 1))
     iou_crop_probability: float = field(
         0.0, "probability of a crop that overlaps some box by a random minimum IoU (as in SSD)", between(0, 1)
     )
@@ -37,6 +39,24 @@ class AugmentConfig:
         "largest factor on width : height in a zoom; the smallest is its inverse",
         at_least(1),
         used_with={"scale_probability": positive},
+    )
+    rotation_probability: float = field(
+        0.0, "probability that an image is turned about its centre; boxes become those around their corners", between(0, 1)
+    )
+    rotation_degrees: float = field(
+        10.0,
+        "largest angle of a rotation either way in degrees, drawn uniformly",
+        between(0, 180),
+        used_with={"rotation_probability": positive},
+    )
+    shear_probability: float = field(
+        0.0, "probability that an image is slanted about its centre; boxes become those around their corners", between(0, 1)
+    )
+    shear_degrees: float = field(
+        2.0,
+        "largest angle in degrees, either way, by which a shear leans vertical edges, and horizontal ones; drawn uniformly",
+        between(0, 40),
+        used_with={"shear_probability": positive},
     )
     blur_probability: float = field(0.0, "probability of a Gaussian blur", between(0, 1))
     blur_sigma: float = field(
@@ -79,7 +99,22 @@ class AugmentConfig:
     )
     min_visible: float = field(
         0.3,
-        "boxes that keep a smaller share of their area in a zoom, an IoU crop or a mosaic are dropped",
+        "boxes that keep a smaller share of their area in a zoom, a rotation, a shear, an IoU crop or a mosaic are dropped",
         between(0, 1),
-        used_with={"scale_probability": positive, "iou_crop_probability": positive, "mosaic_probability": positive},
+        used_with={
+            "scale_probability": positive,
+            "rotation_probability": positive,
+            "shear_probability": positive,
+            "iou_crop_probability": positive,
+            "mosaic_probability": positive,
+        },
+    )
+    more: tuple[str, ...] = field(
+        (), "your own functions (rng, example, **options) -> Example, package.module:name, applied last, in order", own_parts
+    )
+    options: dict[str, Any] = field(
+        {},
+        "keyword arguments of all functions in more; those of one of them in a dict of its own under its name",
+        keyword_arguments,
+        used_with={"more": given},
     )

@@ -1,4 +1,4 @@
-"""Augmentation that moves what is in an image: flip, crops, shift, zoom and stretch.
+"""Augmentation that moves what is in an image: flips, crops, shift, zoom and stretch.
 
 Each operation takes a random generator first, happens with a probability, and never writes into its input. What it returns may
 share memory with its input (a crop is a view), so treat both as read-only.
@@ -9,6 +9,7 @@ Coordinates are continuous: pixel i covers [i, i + 1).
 import numpy as np
 
 from yolojax.boxes import pairwise_iou
+from yolojax.data.augment.affine import warp_affine
 from yolojax.data.example import Example, place_boxes
 from yolojax.data.images import GREY
 from yolojax.runtime.opencv import cv2
@@ -31,6 +32,16 @@ def flip_horizontal(rng: np.random.Generator, example: Example, *, probability: 
     mirrored = boxes.copy()
     mirrored[:, [0, 2]] = image.shape[1] - boxes[:, [2, 0]]
     return Example(cv2.flip(image, 1), mirrored, classes)
+
+
+def flip_vertical(rng: np.random.Generator, example: Example, *, probability: float = 0.5) -> Example:
+    """Mirror the image and its boxes top to bottom, with `probability`."""
+    if not probability or rng.random() >= probability:
+        return example
+    image, boxes, classes = example
+    mirrored = boxes.copy()
+    mirrored[:, [1, 3]] = image.shape[0] - boxes[:, [3, 1]]
+    return Example(cv2.flip(image, 0), mirrored, classes)
 
 
 def crop(rng: np.random.Generator, example: Example, *, probability: float = 0.5) -> Example:
@@ -168,18 +179,7 @@ def warp(
     Returns:
         The window, (H, W, 3) uint8.
     """
-    left, top, right, bottom = window
-    # OpenCV counts from the centre of the first pixel, which is at 0.5 here.
-    shifts = [factor * 0.5 + offset - start - 0.5 for factor, offset, start in zip(factors, offsets, (left, top), strict=True)]
-    matrix = np.array([[factors[0], 0, shifts[0]], [0, factors[1], shifts[1]]])
-    return cv2.warpAffine(
-        image,
-        matrix,
-        (right - left, bottom - top),
-        flags=cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_CONSTANT,
-        borderValue=(GREY, GREY, GREY),
-    )
+    return warp_affine(image, np.array([[factors[0], 0, offsets[0]], [0, factors[1], offsets[1]]]), window)
 
 
 def log_uniform(rng: np.random.Generator, low: float, high: float) -> float:

@@ -4,12 +4,14 @@ from collections.abc import Callable
 
 import numpy as np
 
+from yolojax.data.augment.affine import rotate_and_shear
 from yolojax.data.augment.config import AugmentConfig
-from yolojax.data.augment.geometry import crop, flip_horizontal, iou_crop, scale, translate, warp
+from yolojax.data.augment.geometry import crop, flip_horizontal, flip_vertical, iou_crop, scale, translate, warp
 from yolojax.data.augment.mixing import mixup, mosaic
 from yolojax.data.augment.photometric import blur, hsv, noise
-from yolojax.data.example import Example, place_boxes
+from yolojax.data.example import Example, checked_example, place_boxes
 from yolojax.data.images import fitting_scale
+from yolojax.parts import NO_PARTS, Parts, options_of
 
 
 def augment(
@@ -19,14 +21,15 @@ def augment(
     *,
     size: tuple[int, int] | None = None,
     draw_other: Callable[[np.random.Generator], Example] | None = None,
+    parts: Parts = NO_PARTS,
 ) -> Example:
     """Vary an example in all the ways of `config`, each with its probability.
 
-    In order: mosaic; flip, IoU crop, crop, translate, scale; mixup; colours, blur, noise. A mosaic comes first: it takes images
-    as they are, and is moved as one. Mixup comes after the geometry, so that the two images move independently; the other one
-    goes through the same geometry, and is fitted into this one's size. The photometric changes come last: a camera's noise is
-    not resampled, and does not end where two images meet. With probability 0 only flip, crop, translate and colours draw a
-    random number.
+    In order: mosaic; flips, IoU crop, crop, translate, scale, rotation and shear; mixup; colours, blur, noise; the functions of
+    `config.more`. A mosaic comes first: it takes images as they are, and is moved as one. Mixup comes after the geometry, so
+    that the two images move independently; the other one goes through the same geometry, and is fitted into this one's size.
+    The photometric changes come late: a camera's noise is not resampled, and does not end where two images meet. With
+    probability 0 only the horizontal flip, crop, translate and colours draw a random number.
 
     Args:
         rng: the random generator.
@@ -34,9 +37,13 @@ def augment(
         config: probabilities and strengths.
         size: (height, width) of a mosaic in pixels, the network's input; None: the size of the example's image.
         draw_other: draws another example, as it was read; None: no mosaic and no mixup.
+        parts: parts that a program gives as objects.
 
     Returns:
         An example whose image may have another size; its boxes are in the new image's pixels.
+
+    Raises:
+        InputError: a function of the user's own that cannot be found or called, or returns something else.
     """
     moved = _move(rng, example, config, size, draw_other)
     if draw_other and _happens(rng, config.mixup_probability):
@@ -51,7 +58,25 @@ def augment(
         value=config.value,
     )
     blurred = blur(rng, coloured, probability=config.blur_probability, sigma=config.blur_sigma)
-    return noise(rng, blurred, probability=config.noise_probability, deviation=config.noise_deviation)
+    varied = noise(rng, blurred, probability=config.noise_probability, deviation=config.noise_deviation)
+    for name, function in build_more(config, parts):
+        varied = checked_example(function(rng, varied), f"config.data.augment.more: {name}")
+    return varied
+
+
+def build_more(
+    config: AugmentConfig, parts: Parts = NO_PARTS
+) -> list[tuple[str, Callable[[np.random.Generator, Example], Example]]]:
+    """The user's own functions of a configuration with their names, in order.
+
+    Args:
+        config: names and options.
+        parts: parts that a program gives as objects.
+
+    Raises:
+        InputError: a function that cannot be found or called.
+    """
+    return [(name, parts.build("augment", name, options_of(config.options, name), "rng", "example")) for name in config.more]
 
 
 def _move(
@@ -61,7 +86,7 @@ def _move(
     size: tuple[int, int] | None,
     draw_other: Callable[[np.random.Generator], Example] | None,
 ) -> Example:
-    """The part of `augment` that changes where things are: mosaic, flip, crops, translate and scale."""
+    """The part of `augment` that changes where things are: mosaic, flips, crops, translate, scale, rotation and shear."""
     if draw_other and _happens(rng, config.mosaic_probability):
         example = mosaic(
             rng,
@@ -73,6 +98,7 @@ def _move(
             min_visible=config.min_visible,
         )
     example = flip_horizontal(rng, example, probability=config.flip_probability)
+    example = flip_vertical(rng, example, probability=config.vertical_flip_probability)
     example = iou_crop(
         rng,
         example,
@@ -82,13 +108,22 @@ def _move(
     )
     example = crop(rng, example, probability=config.crop_probability)
     example = translate(rng, example, probability=config.translate_probability)
-    return scale(
+    example = scale(
         rng,
         example,
         probability=config.scale_probability,
         smallest=config.scale_smallest,
         largest=config.scale_largest,
         aspect=config.scale_aspect,
+        min_visible=config.min_visible,
+    )
+    return rotate_and_shear(
+        rng,
+        example,
+        rotation_probability=config.rotation_probability,
+        rotation_degrees=config.rotation_degrees,
+        shear_probability=config.shear_probability,
+        shear_degrees=config.shear_degrees,
         min_visible=config.min_visible,
     )
 

@@ -12,6 +12,8 @@ from yolojax.evaluation.report.page import columns, finite, plot
 from yolojax.evaluation.report.plots import INK, NAMED, Line, line_figure, save_png
 
 TERMS = {"loss": INK, "box": "#2a5d84", "objectness": "#b7652b", "classification": "#4c8a52"}
+OTHER_TERMS = ("#7b5ea7", "#8a7a3c", "#3c8a86", "#a0527a")
+"""Colours of the terms of a loss of the user's own, in turn."""
 
 
 def curve_plots(folder: Path, metrics: Mapping[str, Any]) -> str:
@@ -79,7 +81,7 @@ def training_plots(folder: Path, history: History, step: int | None) -> list[str
     train, val = history["train"], history["val"]
     groups = {
         "loss": (
-            [Line(f"{name}, training", color, train["step"], train[name]) for name, color in TERMS.items() if name in train]
+            [Line(f"{name}, training", color, train["step"], train[name]) for name, color in _terms(train, val).items()]
             + ([Line("loss, validation", "#a3271f", val["step"], val["loss"], "dots")] if "loss" in val else []),
             "loss per image",
             "Loss and its terms during training.",
@@ -103,3 +105,11 @@ def training_plots(folder: Path, history: History, step: int | None) -> list[str
         figures.append(plot(figure, f"{name}-", caption + marked, lines))
         save_png(figure, folder / f"{name}.png", lines)
     return figures
+
+
+def _terms(train: Mapping[str, np.ndarray], val: Mapping[str, np.ndarray]) -> dict[str, str]:
+    """The loss and its terms with their colours: what both a step and a validation measure."""
+    others = (*TERMS, "step", "images_per_second", "unreadable")
+    own = [name for name in train if name in val and name not in others]
+    known = {name: color for name, color in TERMS.items() if name in train}
+    return known | {name: OTHER_TERMS[place % len(OTHER_TERMS)] for place, name in enumerate(own)}

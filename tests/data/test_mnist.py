@@ -1,0 +1,150 @@
+"""MNIST from its four IDX files, wherever they lie and whatever is wrong with them, and from an .npz file."""
+
+import gzip
+import shutil
+import struct
+
+import numpy as np
+import pytest
+
+from yolojax.data.digits import write_mnist_detection
+from yolojax.data.mnist import read_mnist
+from yolojax.errors import InputError
+
+NAMES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+
+
+def pictures(*greys):
+    """The bytes of an IDX file of pictures, each of one grey; its first pixel is 1, its last 2."""
+    return struct.pack(">iiii", 2051, len(greys), 28, 28) + b"".join(b"\x01" + bytes([g]) * 782 + b"\x02" for g in greys)
+
+
+def labels(*digits):
+    return struct.pack(">ii", 2049, len(digits)) + bytes(digits)
+
+
+def write(folder, contents=None, name=lambda name: name, pack=bytes):
+    folder.mkdir()
+    for file, content in zip(NAMES, contents or (pictures(9, 8, 7), labels(3, 0, 9), pictures(6), labels(5)), strict=True):
+        (folder / name(file)).write_bytes(pack(content))
+    return folder
+
+
+def assert_read(path):
+    (train, train_labels), (test, test_labels) = read_mnist(path)
+    assert train.dtype == test.dtype == np.uint8 and train.shape == (3, 28, 28) and test.shape == (1, 28, 28)
+    assert train[:, 14, 14].tolist() == [9, 8, 7] and test[0, 14, 14] == 6
+    assert train[:, 0, 0].tolist() == [1, 1, 1] and train[:, 27, 27].tolist() == [2, 2, 2]
+    assert train_labels.tolist() == [3, 0, 9] and test_labels.tolist() == [5]
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+@pytest.mark.parametrize("spelling", ["{}", "{}.gz", "dotted"])
+def test_the_folder_or_any_of_its_files_is_named(tmp_path, pack, spelling):
+    def name(file):
+        return file.replace("-idx", ".idx") if spelling == "dotted" else spelling.format(file)
+
+    folder = write(tmp_path / "MNIST", name=name, pack=pack)
+    (folder / "readme.txt").write_text("others are passed over")
+    assert_read(folder)
+    assert_read(str(folder))
+    for file in NAMES:
+        assert_read(folder / name(file))
+
+
+def test_the_file_that_is_named_comes_first_then_plain_ones(tmp_path):
+    folder = write(tmp_path / "a")
+    for file in NAMES:
+        (folder / f"{file}.gz").write_bytes(b"\x1f\x8bnothing to read")
+    assert_read(folder)
+    assert_read(folder / NAMES[0])
+    with pytest.raises(InputError, match=r"train-images-idx3-ubyte\.gz: cannot be read"):
+        read_mnist(folder / f"{NAMES[0]}.gz")
+
+
+def test_a_folder_in_place_of_a_file_is_looked_past(tmp_path):
+    """As in a well-known archive, where each file also lies in a folder of its own name."""
+    folder = write(tmp_path / "a", name=lambda file: file.replace("-idx", ".idx"))
+    (folder / NAMES[0]).mkdir()
+    assert_read(folder)
+
+
+def test_a_set_is_made_of_it(tmp_path):
+    folder = write(tmp_path / "a")
+    written = write_mnist_detection(tmp_path / "out", mnist=folder, train=2, val=2, size=150)
+    text = (tmp_path / "out/train.txt").read_text()
+    assert written["train"] and set(text.replace("\n", " ").split()[1].rsplit(",")[-1]) <= set("309")
+    np.savez(
+        tmp_path / "same.npz",
+        x_train=np.stack([np.frombuffer(pictures(grey)[16:], np.uint8).reshape(28, 28) for grey in (9, 8, 7)]),
+        y_train=[3, 0, 9],
+        x_test=np.frombuffer(pictures(6)[16:], np.uint8).reshape(1, 28, 28),
+        y_test=[5],
+    )
+    write_mnist_detection(tmp_path / "same", mnist=tmp_path / "same.npz", train=2, val=2, size=150)
+    for file in ("train.txt", "val.txt", "train/000000.png"):
+        assert (tmp_path / "same" / file).read_bytes() == (tmp_path / "out" / file).read_bytes()
+
+
+FAULTS = {
+    "cut": (
+        (pictures(1, 2, 3)[:-1], labels(1, 2, 3)),
+        r"train-images-idx3-ubyte: 2351 bytes of values for the 3 x 28 x 28 .*cut off",
+    ),
+    "counts": (
+        (pictures(1, 2), labels(1, 2, 3)),
+        r"train-labels-idx1-ubyte: 3 labels, but .*train-images-idx3-ubyte has 2 pictures",
+    ),
+    "floats": (
+        (b"\0\0\x0d\x03" + pictures(1)[4:16] + bytes(4 * 784), labels(1)),
+        r"train-images-idx3-ubyte: an IDX file of floats; give one of unsigned bytes$",
+    ),
+    "text": ((b"<html>", labels(1)), r"train-images-idx3-ubyte: not an IDX file"),
+    "other way round": (
+        (labels(1), pictures(1)),
+        r"train-images-idx3-ubyte: the array is uint8 \(1,\), not uint8 \(n, 28, 28\)",
+    ),
+    "other size": (
+        (struct.pack(">iiii", 2051, 1, 32, 32) + bytes(1024), labels(1)),
+        r"train-images-idx3-ubyte: the array is uint8 \(1, 32, 32\), not uint8 \(n, 28, 28\)",
+    ),
+    "none": ((pictures(), labels()), r"train-images-idx3-ubyte: the array is uint8 \(0, 28, 28\)"),
+    "letters": ((pictures(1), labels(10)), r"train-labels-idx1-ubyte: the array must hold one digit, 0 to 9, for each picture"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_what_is_wrong_names_the_file(tmp_path, fault):
+    contents, message = FAULTS[fault]
+    folder = write(tmp_path / "a", (*contents, pictures(1), labels(1)))
+    with pytest.raises(InputError, match=message) as caught:
+        write_mnist_detection(tmp_path / "out", mnist=folder)
+    assert str(caught.value).startswith(str(folder)) and "\n" not in str(caught.value)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("missing", NAMES)
+def test_a_file_that_is_missing_is_named(tmp_path, missing):
+    folder = write(tmp_path / "a")
+    (folder / missing).unlink()
+    other = next(name for name in NAMES if name != missing)
+    messages = {
+        folder: f"there is no {missing} or {missing}.gz; a folder cannot be read as an .npz file",
+        folder / other: f"beside it there is no {missing} or {missing}.gz",
+        folder / missing: "there is no such file",
+        tmp_path / "absent" / missing: "there is no such file",
+    }
+    for path, message in messages.items():
+        with pytest.raises(InputError) as caught:
+            read_mnist(path)
+        assert str(caught.value) == f"{path}: {message}"
+
+
+def test_an_idx_file_of_another_name_is_not_taken_for_an_npz(tmp_path):
+    folder = write(tmp_path / "a")
+    for name, source in (("digits", folder / NAMES[0]), ("emnist-letters-train-images-idx3-ubyte", folder / NAMES[0])):
+        shutil.copy(source, tmp_path / name)
+        with pytest.raises(
+            InputError, match="an IDX or gzip file whose name does not say which of MNIST's it is; the names are "
+        ):
+            read_mnist(tmp_path / name)
