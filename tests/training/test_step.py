@@ -8,6 +8,7 @@ import numpy as np
 import optax
 import pytest
 from jax import export
+from jax.sharding import AxisType
 
 from tests.helpers.linear import Linear, batch_of, squared_error
 from tests.helpers.small import Small
@@ -275,3 +276,22 @@ def test_a_step_can_be_exported_for_any_batch_size():
         found, expected = read.call(state, batch), step(state, batch)
         assert isinstance(found[0], TrainState)
         jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6), found, expected)
+
+
+@needs_eight
+def test_a_compiled_step_takes_a_mesh_of_any_axes():
+    optimizer, params = optax.sgd(0.1), Linear().init(jax.random.key(0), batch_of(0)[0])["params"]
+    meshes = [jax.make_mesh((4, 2), ("a", "b"), axis_types=(kind,) * 2) for kind in (AxisType.Auto, AxisType.Explicit)]
+    outcomes = []
+    for mesh in (make_mesh(jax.devices()[:1]), *meshes):
+        step = compile_train_step(mesh, model=Linear(), optimizer=optimizer, grid=None, loss=squared_error)
+        replicated, rows = shardings(mesh)
+        state, batch = (
+            jax.device_put(create_state({"params": params}, optimizer), replicated),
+            jax.device_put(batch_of(0), rows),
+        )
+        assert batch[0].addressable_shards[0].data.shape[0] == 8 // mesh.size
+        outcomes.append(jax.device_get(step(state, batch)))
+        assert state.step.is_deleted()
+    for outcome in outcomes[1:]:
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5), outcome, outcomes[0])
