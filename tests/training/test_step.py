@@ -280,7 +280,7 @@ def test_a_step_can_be_exported_for_any_batch_size():
 
 @needs_eight
 def test_a_compiled_step_takes_a_mesh_of_any_axes():
-    optimizer, params = optax.sgd(0.1), Linear().init(jax.random.key(0), batch_of(0)[0])["params"]
+    optimizer, params = optax.sgd(0.1), jax.device_get(Linear().init(jax.random.key(0), batch_of(0)[0])["params"])
     meshes = [jax.make_mesh((4, 2), ("a", "b"), axis_types=(kind,) * 2) for kind in (AxisType.Auto, AxisType.Explicit)]
     outcomes = []
     for mesh in (make_mesh(jax.devices()[:1]), *meshes):

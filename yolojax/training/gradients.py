@@ -79,7 +79,11 @@ def make_objective(
 
     Args:
         model: any Flax module. Fields `axis_name`, `frozen` and `remat` that it has are set.
-        grid, loss, axis_name, frozen, remat: as for `train_step`.
+        grid: AnchorGrid of the images' size.
+        loss: as for `train_step`.
+        axis_name: as for `train_step`.
+        frozen: as for `train_step`.
+        remat: as for `train_step`.
     """
     wanted = {"axis_name": axis_name, "frozen": frozen, "remat": remat}
     fields = {name: value for name, value in wanted.items() if value and declares(model, name)}
@@ -133,7 +137,10 @@ def loss_function(objective: Objective, batch_stats: Any, parts: Any, accumulate
     """The mean loss of a batch over all devices as a function of the parameters, for optimizers that ask for more of it.
 
     Args:
-        objective, batch_stats, parts, accumulate: as for `gradients_of`.
+        objective: the loss of some images.
+        batch_stats: batch statistics.
+        parts: as for `gradients_of`.
+        accumulate: as for `gradients_of`.
 
     Returns:
         The function. Its gradient is the mean over all devices too.
