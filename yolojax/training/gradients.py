@@ -85,7 +85,7 @@ def make_objective(
         frozen: as for `train_step`.
         remat: as for `train_step`.
     """
-    wanted = {"axis_name": axis_name, "frozen": frozen, "remat": remat}
+    wanted: dict[str, Any] = {"axis_name": axis_name, "frozen": frozen, "remat": remat}
     fields = {name: value for name, value in wanted.items() if value and declares(model, name)}
     model = model.clone(**fields) if fields else model
     return Objective(
@@ -151,17 +151,18 @@ def loss_function(objective: Objective, batch_stats: Any, parts: Any, accumulate
             return objective(params, batch_stats, *parts)[0]
         return jax.lax.map(lambda part: objective(params, batch_stats, *part)[0], parts).mean()
 
-    if objective.axis_name is None:
+    axis_name = objective.axis_name
+    if axis_name is None:
         return here
 
     # Differentiating through a mean over devices means different things under pmap and shard_map.
     @jax.custom_vjp
     def everywhere(params):
-        return jax.lax.pmean(here(params), objective.axis_name)
+        return jax.lax.pmean(here(params), axis_name)
 
     def forward(params):
-        outcome = jax.value_and_grad(here)(varying(params, objective.axis_name))
-        return jax.lax.pmean(outcome, objective.axis_name)
+        outcome = jax.value_and_grad(here)(varying(params, axis_name))
+        return jax.lax.pmean(outcome, axis_name)
 
     def backward(gradients, scale):
         return (jax.tree.map(lambda gradient: (scale * gradient).astype(gradient.dtype), gradients),)
