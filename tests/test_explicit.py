@@ -7,11 +7,20 @@ import numpy as np
 import pytest
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
+from tests.helpers.foreign import Plain
 from tests.test_loss import SMALL, random_case
+from yolojax.config import EvalConfig
+from yolojax.data.batch import ValBatch
 from yolojax.decode import decode
+from yolojax.evaluation.evaluate import compile_eval_step
 from yolojax.explicit import auto_sharded
+from yolojax.grid import TINY_ANCHORS, AnchorGrid
+from yolojax.inference import Recipe
 from yolojax.loss import paper_loss, yolo_loss
+from yolojax.models import initialize
 from yolojax.nms import postprocess
+from yolojax.runtime.devices import make_mesh, shardings
+from yolojax.targets import assign
 
 pytestmark = pytest.mark.skipif(jax.device_count() < 4, reason="needs four devices")
 
@@ -66,3 +75,20 @@ def test_whole_results_and_arguments_of_other_kinds(mesh):
     np.testing.assert_array_equal(values, [6, 8, 10, 12])
     assert same is None and jax.typeof(values).sharding.spec == PartitionSpec(None)
     np.testing.assert_array_equal(add(np.arange(8.0), "name", pair=(1, None))[0], [6, 8, 10, 12])
+
+
+def test_an_evaluation_is_that_of_one_device(mesh):
+    grid = AnchorGrid((64, 64), (16, 32), TINY_ANCHORS)
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (4, 64, 64, 3), np.uint8)
+    targets = assign([[5, 5, 30, 40]], [1], grid, max_boxes=2)
+    batch = ValBatch(images, jax.tree.map(lambda x: np.stack([x] * 4), targets), np.ones(4, np.float32))
+    variables = initialize(Plain(), 0)
+    options = {"model": Plain(), "recipe": Recipe(grid, ("a", "b", "c")), "loss": yolo_loss, "config": EvalConfig()}
+    outcomes = []
+    for devices in (mesh, make_mesh(jax.devices()[:1])):
+        replicated, rows = shardings(devices)
+        step = compile_eval_step(replicated, rows, **options)
+        outcomes.append(jax.device_get(step(jax.device_put(variables, replicated), jax.device_put(batch, rows))))
+    assert outcomes[0][0].valid.any()
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4), *outcomes)

@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax import export
 
 from tests.helpers.own_slots import own_targets
 from tests.oracle import assignment as oracle_assignment
@@ -366,3 +367,17 @@ def test_terms_that_cannot_be_summed_or_logged_are_refused_in_one_line(value, me
     with pytest.raises(ValueError, match=message) as error:
         named_terms(value)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("loss", [yolo_loss, paper_loss])
+def test_an_exported_loss_takes_any_number_of_pictures(loss):
+    raw, _, targets = random_case(0, SMALL, (3, 0, 2))
+    (pictures,) = export.symbolic_shape("pictures")
+    shapes = jax.tree.map(lambda x: jax.ShapeDtypeStruct((pictures, *x.shape[1:]), x.dtype), (raw, targets))
+    of_batch = jax.jit(functools.partial(loss, grid=SMALL))
+    read = export.deserialize(export.export(of_batch)(*shapes).serialize())
+    for count in (1, 3):
+        inputs = jax.tree.map(lambda x: x[:count], (raw, targets))  # noqa: B023
+        found = read.call(*inputs)
+        assert isinstance(found, LossTerms)
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5), found, of_batch(*inputs))

@@ -2,15 +2,18 @@ import functools
 import itertools
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jax import export
 
 from tests.oracle import darknet as darknet_oracle
 from tests.oracle import nms as oracle
-from yolojax.decode import Predictions
-from yolojax.nms import nms, postprocess
+from yolojax.decode import Predictions, decode
+from yolojax.grid import AnchorGrid
+from yolojax.nms import Detections, nms, postprocess
 
 ROWS = 24
 STATIC = ("max_candidates", "max_detections", "class_agnostic", "multi_label", "method", "class_scores")
@@ -253,3 +256,23 @@ def test_boxes_without_area_keep_suppression_by_distances_finite():
         Predictions(boxes, np.float32([[3, 2, 1]]), np.float32([[[3], [3], [3]]])), distance_power=0.6, iou_threshold=0.5
     )
     assert detected.valid.sum() == 3 and np.isfinite(detected.scores).all()
+
+
+@pytest.mark.parametrize("options", [{"multi_label": True, "distance_power": 0.6}, {"method": "soft"}])
+def test_an_export_takes_any_number_of_pictures(options):
+    grid = AnchorGrid((32, 64), (16, 32), (((12, 10), (20, 30)), ((30, 25), (50, 60))))
+
+    def detect(raw):
+        predictions = decode(raw, grid)
+        return predictions, postprocess(predictions, score_threshold=0.1, max_detections=7, **options)
+
+    (pictures,) = export.symbolic_shape("pictures")
+    shapes = tuple(jax.ShapeDtypeStruct((pictures, *shape, 2, 8), jnp.float32) for shape in grid.shapes)
+    read = export.deserialize(export.export(jax.jit(detect))(shapes).serialize())
+    rng = np.random.default_rng(0)
+    for count in (1, 3):
+        raw = tuple(rng.normal(0, 1, (count, *shape, 2, 8)).astype(np.float32) for shape in grid.shapes)
+        (predictions, found), (expected_predictions, expected) = read.call(raw), jax.jit(detect)(raw)
+        assert isinstance(found, Detections) and isinstance(predictions, Predictions)
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5), predictions, expected_predictions)
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5), found, expected)

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, cast
 
 import jax
 import jax.numpy as jnp
@@ -76,7 +76,7 @@ def named_terms(value: LossValue, batch_size: int | None = None) -> dict[str, ja
     if isinstance(value, Mapping):
         terms = dict(value)
     elif isinstance(value, tuple) and hasattr(value, "_fields"):
-        terms = dict(zip(value._fields, value, strict=True))
+        terms = cast(Any, value)._asdict()
     elif hasattr(value, "shape"):
         return {"loss": _checked_term("loss", value, batch_size)}
     else:
@@ -100,7 +100,8 @@ def in_log_order(names: Iterable[str]) -> list[str]:
 
 
 def _checked_term(name: str, term: Any, batch_size: int | None) -> jax.Array:
-    shape, dtype = getattr(term, "shape", None), getattr(term, "dtype", None)
+    shape: Any = getattr(term, "shape", None)
+    dtype: Any = getattr(term, "dtype", None)
     right = isinstance(shape, tuple) and len(shape) == 1 and batch_size in (None, shape[0])
     if not right or not jnp.issubdtype(dtype, jnp.floating):
         found = type(term).__name__ if shape is None else f"{shape} {dtype}"

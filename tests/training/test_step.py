@@ -1,4 +1,4 @@
-"""The training step: one device against eight, jit against pmap and shard_map, and what it updates."""
+"""The training step: one device against eight, and what it updates."""
 
 import functools
 
@@ -7,8 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from jax.sharding import PartitionSpec
+from jax import export
+from jax.sharding import AxisType
 
+from tests.helpers.linear import Linear, batch_of, squared_error
 from tests.helpers.small import Small
 from yolojax.config import OptimizerConfig
 from yolojax.data.pipeline import Batch
@@ -19,7 +21,7 @@ from yolojax.models import YOLOv3Tiny, initialize
 from yolojax.runtime.devices import check_batch_size, make_mesh, shardings
 from yolojax.targets import Targets, assign
 from yolojax.training.optimizer import make_optimizer
-from yolojax.training.step import compile_train_step, create_state, eval_variables, train_step
+from yolojax.training.step import TrainState, compile_train_step, create_state, eval_variables, train_step
 
 MODEL, TINY = Small(3, momentum=0.9), YOLOv3Tiny(3, width=0.125, momentum=0.9)
 GRID = AnchorGrid((64, 64), (16, 32), (((10, 14), (23, 27), (37, 58)), ((81, 82), (35, 69), (44, 19))))
@@ -78,41 +80,8 @@ def test_eight_devices_make_the_update_of_one():
 
 
 @needs_eight
-def test_pmap_with_an_axis_name_makes_the_same_update(on_one_device):
-    _, expected, expected_metrics = on_one_device
-    devices = jax.devices()[:8]
-    step = jax.pmap(functools.partial(train_step, axis_name="batch", **STEP), axis_name="batch", devices=devices)
-    sharded = jax.tree.map(lambda x: x.reshape(8, 1, *x.shape[1:]), make_batch())
-    copies = jax.tree.map(lambda x: np.broadcast_to(x, (8, *x.shape)), jax.device_get(new_state()))
-    state, metrics = step(copies, sharded)
-    first = functools.partial(jax.tree.map, lambda x: np.asarray(x[0]))
-    assert_close(first(metrics), expected_metrics, 1e-5)
-    assert_close(first(state.params), expected.params, 1e-5)
-    assert_close(first(state.batch_stats), expected.batch_stats, 1e-5)
-    for leaf in jax.tree.leaves(state):
-        assert (np.asarray(leaf) == np.asarray(leaf[:1])).all()  # the devices agree
-
-
-@needs_eight
-def test_shard_map_with_an_axis_name_makes_the_same_update(on_one_device):
-    _, expected, expected_metrics = on_one_device
-    whole, part = PartitionSpec(), PartitionSpec("data")
-    step = jax.shard_map(
-        functools.partial(train_step, axis_name="data", **STEP),
-        mesh=make_mesh(jax.devices()[:8]),
-        in_specs=(whole, part),
-        out_specs=whole,
-        check_vma=False,
-    )
-    state, metrics = jax.jit(step)(new_state(), make_batch())
-    assert_close(metrics, expected_metrics, 1e-5)
-    assert_close(state.params, expected.params, 1e-5)
-    assert_close(state.batch_stats, expected.batch_stats, 1e-5)
-
-
-@needs_eight
 def test_without_the_axis_name_the_devices_would_drift_apart(on_one_device):
-    # The three tests above would be meaningless if the parts of the batch did not matter.
+    # test_transformations.py would be meaningless if the parts of the batch did not matter.
     _, expected, _ = on_one_device
     step = jax.pmap(functools.partial(train_step, **STEP), devices=jax.devices()[:8])
     sharded = jax.tree.map(lambda x: x.reshape(8, 1, *x.shape[1:]), make_batch())
@@ -291,3 +260,38 @@ def test_a_loss_that_is_not_finite_changes_nothing_but_the_step(frozen):
     assert int(metrics["skipped"]) == 0
     again, _ = step(new_state(average=True), batch)
     jax.tree.map(np.testing.assert_array_equal, state._replace(step=0), again._replace(step=0))
+
+
+def test_a_step_can_be_exported_for_any_batch_size():
+    # The states of optax are not ours to register.
+    export.register_namedtuple_serialization(optax.EmptyState, serialized_name="optax.EmptyState")
+    optimizer = optax.sgd(0.1)
+    state = create_state({"params": Linear().init(jax.random.key(0), batch_of(0)[0])["params"]}, optimizer, average=True)
+    step = jax.jit(functools.partial(train_step, model=Linear(), optimizer=optimizer, grid=None, loss=squared_error))
+    (rows,) = export.symbolic_shape("rows")
+    shapes = Batch(*(jax.ShapeDtypeStruct((rows, *x.shape[1:]), x.dtype) for x in batch_of(0)))
+    read = export.deserialize(export.export(step)(jax.eval_shape(lambda: state), shapes).serialize())
+    for count in (2, 5):
+        batch = Batch(*batch_of(1, count))
+        found, expected = read.call(state, batch), step(state, batch)
+        assert isinstance(found[0], TrainState)
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6), found, expected)
+
+
+@needs_eight
+def test_a_compiled_step_takes_a_mesh_of_any_axes():
+    optimizer, params = optax.sgd(0.1), jax.device_get(Linear().init(jax.random.key(0), batch_of(0)[0])["params"])
+    meshes = [jax.make_mesh((4, 2), ("a", "b"), axis_types=(kind,) * 2) for kind in (AxisType.Auto, AxisType.Explicit)]
+    outcomes = []
+    for mesh in (make_mesh(jax.devices()[:1]), *meshes):
+        step = compile_train_step(mesh, model=Linear(), optimizer=optimizer, grid=None, loss=squared_error)
+        replicated, rows = shardings(mesh)
+        state, batch = (
+            jax.device_put(create_state({"params": params}, optimizer), replicated),
+            jax.device_put(batch_of(0), rows),
+        )
+        assert batch[0].addressable_shards[0].data.shape[0] == 8 // mesh.size
+        outcomes.append(jax.device_get(step(state, batch)))
+        assert state.step.is_deleted()
+    for outcome in outcomes[1:]:
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5), outcome, outcomes[0])

@@ -2,6 +2,7 @@
 
 import dataclasses
 import inspect
+from typing import Any
 
 import flax.linen as nn
 
@@ -11,7 +12,7 @@ def declares(model: nn.Module, field: str) -> bool:
     return any(own.name == field for own in dataclasses.fields(model))
 
 
-def train_argument(model: nn.Module, train: bool) -> dict[str, bool]:
+def train_argument(model: nn.Module, train: bool) -> dict[str, Any]:
     """The keyword argument that tells a network whether it is training.
 
     Args:

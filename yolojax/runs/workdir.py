@@ -112,7 +112,7 @@ def restore_variables(
         model: its network.
         sharding: the sharding of the variables.
     """
-    abstract = abstract_arrays(abstract_variables(model), sharding)
+    abstract = abstract_arrays(abstract_variables(model, config.data.size), sharding)
     if config.optimizer.ema_decay and step != IMPORTED:
         return checkpoints.restore(step, {"ema": abstract})["ema"]
     return checkpoints.restore(step, abstract)

@@ -93,7 +93,8 @@ def shardings(mesh: Mesh) -> tuple[NamedSharding, NamedSharding]:
         replicated: every device holds the whole array.
         batch_sharding: each device holds some rows of the first axis.
     """
-    rows = mesh.axis_names if len(mesh.axis_names) > 1 else mesh.axis_names[0]
+    names = list(mesh.axis_names)
+    rows = tuple(names) if len(names) > 1 else names[0]
     return NamedSharding(mesh, PartitionSpec()), NamedSharding(mesh, PartitionSpec(rows))
 
 

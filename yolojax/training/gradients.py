@@ -79,9 +79,13 @@ def make_objective(
 
     Args:
         model: any Flax module. Fields `axis_name`, `frozen` and `remat` that it has are set.
-        grid, loss, axis_name, frozen, remat: as for `train_step`.
+        grid: AnchorGrid of the images' size.
+        loss: as for `train_step`.
+        axis_name: as for `train_step`.
+        frozen: as for `train_step`.
+        remat: as for `train_step`.
     """
-    wanted = {"axis_name": axis_name, "frozen": frozen, "remat": remat}
+    wanted: dict[str, Any] = {"axis_name": axis_name, "frozen": frozen, "remat": remat}
     fields = {name: value for name, value in wanted.items() if value and declares(model, name)}
     model = model.clone(**fields) if fields else model
     return Objective(
@@ -133,7 +137,10 @@ def loss_function(objective: Objective, batch_stats: Any, parts: Any, accumulate
     """The mean loss of a batch over all devices as a function of the parameters, for optimizers that ask for more of it.
 
     Args:
-        objective, batch_stats, parts, accumulate: as for `gradients_of`.
+        objective: the loss of some images.
+        batch_stats: batch statistics.
+        parts: as for `gradients_of`.
+        accumulate: as for `gradients_of`.
 
     Returns:
         The function. Its gradient is the mean over all devices too.
@@ -144,17 +151,18 @@ def loss_function(objective: Objective, batch_stats: Any, parts: Any, accumulate
             return objective(params, batch_stats, *parts)[0]
         return jax.lax.map(lambda part: objective(params, batch_stats, *part)[0], parts).mean()
 
-    if objective.axis_name is None:
+    axis_name = objective.axis_name
+    if axis_name is None:
         return here
 
     # Differentiating through a mean over devices means different things under pmap and shard_map.
     @jax.custom_vjp
     def everywhere(params):
-        return jax.lax.pmean(here(params), objective.axis_name)
+        return jax.lax.pmean(here(params), axis_name)
 
     def forward(params):
-        outcome = jax.value_and_grad(here)(varying(params, objective.axis_name))
-        return jax.lax.pmean(outcome, objective.axis_name)
+        outcome = jax.value_and_grad(here)(varying(params, axis_name))
+        return jax.lax.pmean(outcome, axis_name)
 
     def backward(gradients, scale):
         return (jax.tree.map(lambda gradient: (scale * gradient).astype(gradient.dtype), gradients),)

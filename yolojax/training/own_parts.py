@@ -56,7 +56,7 @@ def check_parts(config: Config, loss: Callable[..., Any], model: nn.Module, grid
 
 def _check_heads(config: Config, model: nn.Module, grid: AnchorGrid) -> None:
     images = jax.ShapeDtypeStruct((1, *grid.size, 3), jnp.float32)
-    variables = abstract_variables(model)
+    variables = abstract_variables(model, grid.size)
     heads: Any = jax.eval_shape(functools.partial(raw_heads, model), variables, images)
     expected = [(1, *shape, grid.anchors_per_scale, 5 + config.model.num_classes) for shape in grid.shapes]
     shapes = [tuple(getattr(head, "shape", ())) for head in (heads if isinstance(heads, tuple | list) else [heads])]

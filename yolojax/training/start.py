@@ -60,7 +60,7 @@ def start_or_resume(plan: Plan, checkpoints: "Checkpoints", workdir: str | os.Pa
     """
     config = plan.config
     make_state = functools.partial(create_state, optimizer=plan.optimizer, average=config.optimizer.ema_decay > 0)
-    abstract = abstract_arrays(jax.eval_shape(make_state, abstract_variables(plan.model)), plan.replicated)
+    abstract = abstract_arrays(jax.eval_shape(make_state, abstract_variables(plan.model, config.data.size)), plan.replicated)
     data = {name: source.fingerprint() for name, source in plan.sources.items()}
     if (checkpoints.steps() or [0])[-1]:
         step, state, meta, notes = restore_newest(checkpoints, abstract)
@@ -70,7 +70,7 @@ def start_or_resume(plan: Plan, checkpoints: "Checkpoints", workdir: str | os.Pa
         return Start(step, state, abstract, meta, data, notes)
     check_training_data(config.data, plan.sources)
     notes = []
-    variables = imported_variables(checkpoints, config, plan.model) or initialize(plan.model, config.seed)
+    variables = imported_variables(checkpoints, config, plan.model) or initialize(plan.model, config.seed, config.data.size)
     if config.init_from:
         variables, notes = initial_values(config.init_from, variables, plan.model)
     # In one program: array by array would take a second or two longer. From the host: imported variables lie on one device.
