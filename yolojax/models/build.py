@@ -1,15 +1,16 @@
 """The network and the grid that a configuration describes."""
 
+import functools
 import importlib
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
 
-from yolojax.errors import InputError
+from yolojax.errors import InputError, first_line
 from yolojax.grid import TINY_ANCHORS, YOLOV3_ANCHORS, AnchorGrid
+from yolojax.models.backbones import BACKBONES, model_anchors, model_strides
 from yolojax.models.declared import declares
 from yolojax.models.tiny import YOLOv3Tiny
 from yolojax.models.yolov3 import YOLOv3
@@ -52,7 +53,7 @@ def build_model(config: "ModelConfig", parts: Parts = NO_PARTS) -> nn.Module:
     if config.name == "yolov3_tiny":
         return YOLOv3Tiny(**common)
     if config.name in ("yolov3", "yolov3_spp"):
-        return YOLOv3(**common, spp=config.name == "yolov3_spp")
+        return YOLOv3(**common, spp=config.name == "yolov3_spp", backbone=_backbone(config, parts), neck=_neck(config, parts))
     raise InputError(f"config.model.name must be one of yolov3, yolov3_spp, yolov3_tiny, darknet, not {config.name!r}")
 
 
@@ -80,7 +81,7 @@ def build_grid(
     anchors, options = _anchors(config), {}
     if has_other_layers(config):
         model = model or build_model(config, parts)
-        strides, count = head_geometry(model)
+        strides, count = model_strides(model), model_anchors(model)
         anchors = _own_anchors(config, model, strides, count)
         options = {name: getattr(model, name) for name in ("xy_scales", "squared_sizes") if hasattr(model, name)}
     try:
@@ -89,17 +90,40 @@ def build_grid(
         raise InputError(f"config.model.anchors or config.data.size: {error}") from None
 
 
+def _backbone(config: "ModelConfig", parts: Parts) -> nn.Module | None:
+    """The backbone of a configuration; None for that of YOLOv3."""
+    if config.backbone == "darknet53" and not config.backbone_options:
+        return None
+    return _made("backbone", config.backbone, config.backbone_options, BACKBONES, config.width, parts)
+
+
+def _neck(config: "ModelConfig", parts: Parts) -> nn.Module | None:
+    """The neck of a configuration; None for that of YOLOv3."""
+    return _made("neck", config.neck, config.neck_options, {}, config.width, parts) if is_part(config.neck) else None
+
+
+def _made(
+    kind: str,
+    name: str,
+    options: Mapping[str, Any],
+    known: Mapping[str, Callable[..., nn.Module]],
+    width: float,
+    parts: Parts,
+) -> nn.Module:
+    make = parts.build(kind, name, options) if is_part(name) else functools.partial(known[name], **options)
+    try:
+        module = make()
+    except TypeError as error:
+        raise InputError(f"config.model.{kind}_options: {first_line(error)}") from error
+    if not isinstance(module, nn.Module):
+        raise InputError(f"config.model.{kind}: {name} must return a Flax Linen module, not {type(module).__name__}")
+    scaled = declares(module, "width") and "width" not in options
+    return module.clone(width=width) if scaled and width != 1 else module
+
+
 def in_float32(model: nn.Module) -> nn.Module:
     """The network with all layers computing in float32; one that has no field `dtype` as it is."""
     return model.clone(dtype=jnp.float32) if declares(model, "dtype") else model
-
-
-def head_geometry(model: nn.Module) -> tuple[tuple[int, ...], int]:
-    """The strides of a network's heads, and the number of anchors of each cell."""
-    side = 256
-    images = jax.ShapeDtypeStruct((1, side, side, 3), jnp.float32)
-    heads = jax.eval_shape(lambda images: model.init_with_output(jax.random.key(0), images, train=False)[0], images)
-    return tuple(side // head.shape[1] for head in heads), heads[0].shape[3]
 
 
 def has_other_layers(config: "ModelConfig") -> bool:
