@@ -88,3 +88,5 @@ def test_heads_of_a_foreign_network_are_found_or_refused():
     for shapes in (((8, 2, 5),), ((8, 16),)):
         with pytest.raises(InputError, match=r"the network Heads must return raw heads \(B, H_s, W_s, A, 5 \+ C\)"):
             model_strides(Heads(shapes))
+    with pytest.raises(InputError, match="the network Dense must return a list or tuple"):
+        model_strides(nn.Dense(3))  # has no argument `train`

@@ -133,7 +133,7 @@ class Coarser(nn.Module):
     remat: bool = False
 
     @nn.compact
-    def __call__(self, features, *, strides, train):
+    def __call__(self, features, *, strides):
         assert strides == (4, 16)
         x = nn.Conv(self.channels, (3, 3), (2, 2))(features[-1])
         return (*features, x, nn.Conv(self.channels, (3, 3), (2, 2))(x))

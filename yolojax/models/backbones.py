@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from yolojax.errors import InputError
 from yolojax.models.csp_darknet53 import CSPDarknet53
 from yolojax.models.darknet53 import Darknet53
+from yolojax.models.declared import train_argument
 from yolojax.models.fpn import FPN
 from yolojax.models.resnet import ResNet
 from yolojax.models.strides import strides_of
@@ -66,7 +67,8 @@ def _heads(model):
     own = getattr(model, "size", None)
     size: Any = own if isinstance(own, tuple) else (128, 128)
     images = jax.ShapeDtypeStruct((1, *size, 3), jnp.float32)
-    heads, _ = jax.eval_shape(lambda images: model.init_with_output(jax.random.key(0), images, train=False), images)
+    train = train_argument(model, False)
+    heads, _ = jax.eval_shape(lambda images: model.init_with_output(jax.random.key(0), images, **train), images)
     whose = f"the network {type(model).__name__}"
     strides = strides_of(size, heads, whose)
     shapes = [head.shape for head in heads]

@@ -12,6 +12,7 @@ from jax.typing import DTypeLike
 
 from yolojax.errors import InputError
 from yolojax.models.darknet53 import Darknet53
+from yolojax.models.declared import train_argument
 from yolojax.models.fpn import FPN, scale_channels
 from yolojax.models.layers import ConvBN, Head, to_unit_range
 from yolojax.models.strides import strides_of
@@ -39,6 +40,8 @@ class YOLOv3(nn.Module):
 
     A head is a 3x3 convolution "detect{stride}", with 1024 channels on the coarsest scale and half as many on each finer one
     (times `width`), and the linear 1x1 convolution "head{stride}".
+
+    A backbone or neck that does the same in training and evaluation may leave out the argument `train`.
 
     Where backbone and neck declare fields of the names dtype, momentum, axis_name, frozen and remat, these get the values of
     the network, also by `model.clone(axis_name=...)`. Their variables lie under "backbone" and "neck"; only those of `FPN` lie
@@ -96,7 +99,7 @@ class YOLOv3(nn.Module):
         if isinstance(neck, FPN):
             nn.share_scope(self, neck)
 
-        features = backbone(to_unit_range(images, self.dtype), train=train)
+        features = backbone(to_unit_range(images, self.dtype), **train_argument(backbone, train))
         strides = _rising_strides(size, features, f"the backbone {type(backbone).__name__}")
         declared = getattr(backbone, "strides", None)
         if declared is not None and tuple(declared) != strides:
@@ -104,7 +107,7 @@ class YOLOv3(nn.Module):
                 f"the backbone {type(backbone).__name__} has strides {tuple(declared)}, but its features of images of "
                 f"{size[0]} x {size[1]} pixels have {strides}; give it images whose sides are multiples of its coarsest stride"
             )
-        maps = neck(features, strides=strides, train=train)
+        maps = neck(features, strides=strides, **train_argument(neck, train))
         heads = []
         levels = enumerate(zip(_rising_strides(size, maps, f"the neck {type(neck).__name__}"), maps, strict=True))
         for level, (stride, x) in levels:
