@@ -15,7 +15,7 @@ from yolojax import moved
 from yolojax.grid import AnchorGrid
 from yolojax.loss import LossValue, named_terms
 from yolojax.models.layers import layer_matches, layer_of
-from yolojax.runtime.devices import shardings
+from yolojax.runtime.devices import make_mesh, shardings
 from yolojax.targets import Targets
 
 
@@ -215,18 +215,18 @@ def split_batch(batch: Any, parts: int) -> Any:
     return jax.tree.map(split, batch)
 
 
-def compile_train_step(mesh: jax.sharding.Mesh, *, remat: bool = False, **options: Any) -> jax.stages.Wrapped:
+def compile_train_step(mesh: jax.sharding.Mesh | None = None, *, remat: bool = False, **options: Any) -> jax.stages.Wrapped:
     """Makes the jitted `train_step` of a mesh, with the state on every device and donated, and the batch sharded.
 
     Args:
-        mesh: result of `make_mesh`.
+        mesh: result of `make_mesh`; None: all devices.
         remat: as for `train_step`.
         **options: the other keyword arguments of `train_step`, except axis_name.
 
     Returns:
         The function (state, batch) -> (state, metrics), compiled at its first call.
     """
-    replicated, batch_sharding = shardings(mesh)
+    replicated, batch_sharding = shardings(mesh or make_mesh())
     # On a CPU this pass of XLA removes the barriers before recomputed activations so early that these are then merged with the
     # first ones. XLA ignores the names of passes that it does not have.
     compiler_options = {"xla_disable_hlo_passes": "cse_barrier_expander"} if remat and jax.default_backend() == "cpu" else None
@@ -243,7 +243,6 @@ if not TYPE_CHECKING:
     __getattr__ = moved.names(
         __name__,
         {
-            "make_mesh": "runtime.devices:make_mesh",
             "check_batch_size": "runtime.devices:check_batch_size",
         },
     )
