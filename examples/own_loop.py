@@ -53,4 +53,4 @@ def main(workdir=None, steps=1000, every=200, config=None):
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(sys.argv[1] if sys.argv[1:] else None)

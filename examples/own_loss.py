@@ -34,7 +34,7 @@ def loss(raw, targets, grid, *, beta=0.1):
     return {**yolo_loss(raw, targets, grid)._asdict(), "penalty": penalty}
 
 
-def main(workdir="runs/own_loss", config=None, beta=0.1):
+def main(workdir, config=None, beta=0.1):
     # By way of the module, not of this program: so config.json records own_loss:loss, which `yolojax eval` finds again.
     from own_loss import loss
 
@@ -51,4 +51,4 @@ def digits():
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(sys.argv[1] if sys.argv[1:] else "runs/own_loss")

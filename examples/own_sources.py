@@ -34,7 +34,7 @@ class Rows:
 
 def from_huggingface(config, split, *, path):
     """A data set of the Hub, or a folder of its files, in the Hub's form for object detection: boxes x, y, width, height."""
-    import datasets
+    import datasets  # pyright: ignore[reportMissingImports]
 
     rows = datasets.load_dataset(path, split={"val": "validation"}.get(split, split))
     return Rows(class_label(rows.features["objects"]).names, rows, huggingface_example)
