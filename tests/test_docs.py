@@ -55,10 +55,14 @@ def test_public_names_are_on_an_api_page(package):
     # Of modules without __all__ those that section 4 of the design lists.
     names = getattr(home, "__all__", (package.rpartition(".")[2],))
     assert names
-    for value in (getattr(home, name) for name in names if not name.startswith("_")):
-        module = value.__name__ if inspect.ismodule(value) else value.__module__
+    for name in names:
+        value = getattr(home, name)
+        module = value.__name__ if inspect.ismodule(value) else getattr(value, "__module__", None)
+        if module is None:  # a constant
+            module = f"{package}.{home._HOME[name]}"
+            assert re.search(rf'^{name}\b.*?^"""\w', inspect.getsource(sys.modules[module]), re.DOTALL | re.MULTILINE), name
         assert is_documented(module, shown), f"{module} is on no page of docs/api"
-        if not inspect.ismodule(value):
+        if callable(value):
             tree = ast.parse(inspect.getsource(sys.modules[module]))
             (definition,) = [node for node in tree.body if getattr(node, "name", None) == value.__name__]
             assert ast.get_docstring(definition), f"{module}.{value.__name__} has no docstring, without which it is not shown"

@@ -7,17 +7,27 @@ from yolojax import lazy, moved
 if TYPE_CHECKING:
     from yolojax.boxes import ciou, cxcywh_to_xyxy, diou, giou, iou, pairwise_iou, xyxy_to_cxcywh
     from yolojax.config import Config
+    from yolojax.data.example import Example
+    from yolojax.data.pipeline import train_batches
+    from yolojax.data.sources import open_split
     from yolojax.decode import Predictions, decode
     from yolojax.errors import InputError
-    from yolojax.grid import AnchorGrid
+    from yolojax.evaluation.evaluate import compile_eval_step, evaluate
+    from yolojax.evaluation.metrics.average_precision import average_precision
+    from yolojax.grid import TINY_ANCHORS, YOLOV3_ANCHORS, AnchorGrid
     from yolojax.inference import Recipe
     from yolojax.loss import LossTerms, paper_loss, yolo_loss
     from yolojax.models import YOLOv3, YOLOv3Tiny, build_grid, build_model, initialize
     from yolojax.nms import Detections, nms, postprocess
+    from yolojax.parts import Parts
     from yolojax.predict import Detection, Detector
+    from yolojax.runs.workdir import load_run
+    from yolojax.runtime.devices import make_mesh, shardings
+    from yolojax.runtime.prefetch import feed
     from yolojax.targets import Targets, assign, densify
+    from yolojax.training.events import Event
     from yolojax.training.loop import train_and_evaluate
-    from yolojax.training.step import TrainState, train_step
+    from yolojax.training.step import TrainState, compile_train_step, create_state, eval_variables, train_step
 
 __version__ = "0.2.0"
 
@@ -27,42 +37,64 @@ _HOME = {
     "Detection": "predict",
     "Detections": "nms",
     "Detector": "predict",
+    "Event": "training.events",
+    "Example": "data.example",
     "InputError": "errors",
     "LossTerms": "loss",
+    "Parts": "parts",
     "Predictions": "decode",
     "Recipe": "inference",
+    "TINY_ANCHORS": "grid",
     "Targets": "targets",
     "TrainState": "training.step",
+    "YOLOV3_ANCHORS": "grid",
     "YOLOv3": "models",
     "YOLOv3Tiny": "models",
     "assign": "targets",
+    "average_precision": "evaluation.metrics.average_precision",
     "build_grid": "models",
     "build_model": "models",
     "ciou": "boxes",
+    "compile_eval_step": "evaluation.evaluate",
+    "compile_train_step": "training.step",
+    "create_state": "training.step",
     "cxcywh_to_xyxy": "boxes",
     "decode": "decode",
     "densify": "targets",
     "diou": "boxes",
+    "eval_variables": "training.step",
+    "evaluate": "evaluation.evaluate",
+    "feed": "runtime.prefetch",
     "giou": "boxes",
     "initialize": "models",
     "iou": "boxes",
+    "load_run": "runs.workdir",
+    "make_mesh": "runtime.devices",
     "nms": "nms",
+    "open_split": "data.sources",
     "pairwise_iou": "boxes",
     "paper_loss": "loss",
     "postprocess": "nms",
+    "shardings": "runtime.devices",
     "train_and_evaluate": "training.loop",
+    "train_batches": "data.pipeline",
     "train_step": "training.step",
     "xyxy_to_cxcywh": "boxes",
     "yolo_loss": "loss",
 }
 __all__ = [
+    "TINY_ANCHORS",
+    "YOLOV3_ANCHORS",
     "AnchorGrid",
     "Config",
     "Detection",
     "Detections",
     "Detector",
+    "Event",
+    "Example",
     "InputError",
     "LossTerms",
+    "Parts",
     "Predictions",
     "Recipe",
     "Targets",
@@ -70,21 +102,33 @@ __all__ = [
     "YOLOv3",
     "YOLOv3Tiny",
     "assign",
+    "average_precision",
     "build_grid",
     "build_model",
     "ciou",
+    "compile_eval_step",
+    "compile_train_step",
+    "create_state",
     "cxcywh_to_xyxy",
     "decode",
     "densify",
     "diou",
+    "eval_variables",
+    "evaluate",
+    "feed",
     "giou",
     "initialize",
     "iou",
+    "load_run",
+    "make_mesh",
     "nms",
+    "open_split",
     "pairwise_iou",
     "paper_loss",
     "postprocess",
+    "shardings",
     "train_and_evaluate",
+    "train_batches",
     "train_step",
     "xyxy_to_cxcywh",
     "yolo_loss",

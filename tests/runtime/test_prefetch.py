@@ -1,14 +1,17 @@
 """Images through a detector in threads: order, errors, images as they arrive, bounded memory, and a clean end."""
 
+import gc
 import queue
 import threading
 import time
 
+import jax
 import numpy as np
 import pytest
 
 from yolojax.errors import InputError
-from yolojax.runtime.prefetch import detect_prefetched
+from yolojax.runtime.devices import make_mesh, shardings
+from yolojax.runtime.prefetch import detect_prefetched, feed
 
 
 def picture(number):
@@ -178,3 +181,51 @@ def test_where_the_time_went():
 
     list(detect_prefetched(double, picture, items(), batch=2, waited=waited))
     assert waited["reading"] > 0.2 > 2 * waited["network"]
+
+
+def host_batches(count, rows=8, taken=None):
+    for number in range(count):
+        if taken is not None:
+            taken.append(number)
+        yield {"images": np.full((rows, 2, 3), number, np.uint8), "classes": np.arange(rows) + number}
+
+
+def test_feed_splits_the_rows_over_all_devices():
+    batches = list(feed(host_batches(3)))
+    for number, (batch, expected) in enumerate(zip(batches, host_batches(3), strict=True)):
+        for name, array in batch.items():
+            assert isinstance(array, jax.Array) and array.sharding == shardings(make_mesh())[1], number
+            np.testing.assert_array_equal(array, expected[name])
+    assert list(feed([])) == []
+
+
+def test_feed_takes_a_sharding():
+    first = jax.sharding.SingleDeviceSharding(jax.devices()[0])
+    ((images, targets),) = feed([(np.zeros((3, 4)), (np.ones(3),))], first)
+    assert images.devices() == targets[0].devices() == {jax.devices()[0]}
+    # Three rows for two devices: JAX's own message says so.
+    with pytest.raises(ValueError, match="divisible"):
+        list(feed(host_batches(1, rows=3), shardings(make_mesh(jax.devices()[:2]))[1]))
+
+
+@pytest.mark.parametrize("ahead", [1, 2])
+def test_feed_is_as_many_batches_ahead_as_it_should(ahead):
+    taken = []
+    for number, batch in enumerate(feed(host_batches(9, taken=taken), ahead=ahead)):
+        assert int(batch["images"][0, 0, 0]) == number
+        assert len(taken) == min(9, number + 1 + ahead)
+
+
+def test_a_loop_that_ends_early_closes_the_batches():
+    closed = []
+
+    def batches():
+        try:
+            yield from host_batches(9)
+        finally:
+            closed.append(True)
+
+    for _ in feed(batches()):
+        break
+    gc.collect()
+    assert closed

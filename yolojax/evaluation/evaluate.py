@@ -10,22 +10,23 @@ import jax
 import numpy as np
 from jax.sharding import NamedSharding
 
+from yolojax.config import EvalConfig
 from yolojax.data.pipeline import val_batches
 from yolojax.data.sources import truth
 from yolojax.decode import decode
 from yolojax.evaluation.metrics.summary import summarize
 from yolojax.grid import AnchorGrid
 from yolojax.inference import Recipe, raw_heads, to_original
-from yolojax.loss import LossTerms, in_log_order, named_terms
+from yolojax.loss import LossTerms, in_log_order, named_terms, yolo_loss
 from yolojax.nms import Detections
 from yolojax.parts import NO_PARTS, Parts
-from yolojax.runtime.devices import fetch_rows, local_rows, put
+from yolojax.runtime.devices import fetch_rows, local_rows, make_mesh, put, shardings
 from yolojax.runtime.hosts import gather
 
 if TYPE_CHECKING:
     import flax.linen as nn
 
-    from yolojax.config import Config, EvalConfig
+    from yolojax.config import Config
 
 
 class Evaluation(NamedTuple):
@@ -46,27 +47,28 @@ class Evaluation(NamedTuple):
 
 
 def compile_eval_step(
-    replicated: NamedSharding,
-    batch_sharding: NamedSharding,
+    replicated: NamedSharding | None = None,
+    batch_sharding: NamedSharding | None = None,
     *,
     model: "nn.Module",
     recipe: Recipe,
-    loss: Callable[..., Any],
-    config: "EvalConfig",
+    loss: Callable[..., Any] = yolo_loss,
+    config: EvalConfig | None = None,
 ) -> Callable[..., tuple[Detections, Any]]:
     """Compiles (variables, batch) -> (Detections, what the loss returns), in one program.
 
     The program is the forward pass, the loss, decoding and suppression.
 
     Args:
-        replicated: sharding of the variables.
-        batch_sharding: the sharding of the batch.
+        replicated: sharding of the variables; None: whole on every device.
+        batch_sharding: the sharding of the batch; None: split over all devices.
         model: the network.
         recipe: what turns images into detections with it.
         loss: function of (raw heads, targets, grid) to terms, see `loss.named_terms`.
-        config: thresholds and limits.
+        config: thresholds and limits; None: those of `EvalConfig`.
     """
-    suppress = suppression(config, recipe)
+    suppress = suppression(config or EvalConfig(), recipe)
+    whole, rows = shardings(make_mesh())
 
     def eval_step(variables, batch):
         raw = raw_heads(model, variables, batch.images)
@@ -75,10 +77,10 @@ def compile_eval_step(
         named_terms(terms)  # an error here comes before any batch
         return detections, terms
 
-    return jax.jit(eval_step, in_shardings=(replicated, batch_sharding), out_shardings=batch_sharding)
+    return jax.jit(eval_step, in_shardings=(replicated or whole, batch_sharding or rows), out_shardings=batch_sharding or rows)
 
 
-def suppression(config: "EvalConfig", recipe: Recipe) -> Callable[..., Detections]:
+def suppression(config: EvalConfig, recipe: Recipe) -> Callable[..., Detections]:
     """`Recipe.suppress` with the thresholds and limits of an evaluation; every class over the threshold counts."""
     return functools.partial(
         recipe.suppress,
@@ -101,7 +103,7 @@ def evaluate(
     source: Any,
     config: "Config",
     grid: AnchorGrid,
-    batch_sharding: NamedSharding,
+    batch_sharding: NamedSharding | None = None,
     on_progress: Callable[[int, int], None] | None = None,
     *,
     classes: Sequence[int] | None = None,
@@ -110,17 +112,19 @@ def evaluate(
     """Evaluates a network on a split; with several processes, each reads its rows of every batch, and all get the same outcome.
 
     Args:
-        eval_step: result of `compile_eval_step`.
-        variables: {"params", "batch_stats"}.
+        eval_step: result of `compile_eval_step`, or any function of the variables and a `ValBatch` to Detections and the terms
+            of a loss.
+        variables: {"params", "batch_stats"}, or what else `eval_step` takes.
         source: result of `open_split`.
-        config: resolved configuration.
+        config: the configuration: batch size, how pictures are fitted, and class names (those of the source, if it has none).
         grid: slots of the network's input.
-        batch_sharding: the sharding of a batch.
+        batch_sharding: the sharding of a batch; None: split over all devices.
         on_progress: called with (images done or left out, images in all).
         classes: the classes that the split has labels of: detections of others are neither right nor wrong, and are left out;
             None: all.
         parts: parts that a program gives as objects.
     """
+    batch_sharding = batch_sharding or shardings(make_mesh())[1]
     began = time.perf_counter()
     results = list(_results(eval_step, variables, source, config, grid, batch_sharding, on_progress, parts))
     # The images of all processes, each once, in order.
@@ -136,7 +140,7 @@ def evaluate(
     summary = {
         "loss": sum(means.values()),
         **means,
-        **summarize(detections, truths, config.data.class_names),
+        **summarize(detections, truths, config.data.class_names or source.names),
         "images_per_second": len(indices) / seconds,
         "unreadable": len(source) - len(indices),
     }

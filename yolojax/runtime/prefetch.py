@@ -11,7 +11,7 @@ import numpy as np
 from jax.sharding import Sharding
 
 from yolojax.errors import InputError
-from yolojax.runtime.devices import put
+from yolojax.runtime.devices import make_mesh, put, shardings
 from yolojax.runtime.threads import thread_pool, worker_count
 from yolojax.runtime.timing import timed
 
@@ -25,6 +25,7 @@ PATIENCE = 2.0
 Item = TypeVar("Item")
 Detected = TypeVar("Detected")
 Note = TypeVar("Note")
+Tree = TypeVar("Tree")
 
 
 def detect_prefetched(
@@ -166,3 +167,25 @@ def prefetch_to_devices(batches: Iterable[tuple[Any, Note]], sharding: Sharding,
         if len(waiting) > ahead:
             yield waiting.popleft()
     yield from waiting
+
+
+def feed(batches: Iterable[Tree], sharding: Sharding | None = None, *, ahead: int = 1) -> Iterator[Tree]:
+    """Puts batches onto the devices one step ahead of the loop that uses them.
+
+    The next batch is on its way while the devices compute: a call of a compiled function returns before its result is there.
+
+    Args:
+        batches: pytrees of NumPy arrays; every array has the rows of a batch as its first axis (with several processes, the
+            rows of this process, see `runtime.devices.local_rows`).
+        sharding: the sharding of every array; None: the rows are split over all devices.
+        ahead: the number of batches that wait on the devices.
+
+    Yields:
+        The same pytrees, of device arrays.
+
+    Raises:
+        ValueError: a number of rows that the devices cannot share evenly.
+    """
+    sharding = sharding or shardings(make_mesh())[1]
+    for batch, _ in prefetch_to_devices(((batch, None) for batch in batches), sharding, ahead):
+        yield batch

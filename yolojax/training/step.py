@@ -17,7 +17,7 @@ from yolojax.explicit import auto_sharded
 from yolojax.grid import AnchorGrid
 from yolojax.loss import LossValue
 from yolojax.runtime.axes import AxisName
-from yolojax.runtime.devices import shardings
+from yolojax.runtime.devices import make_mesh, shardings
 from yolojax.targets import Targets
 from yolojax.training.gradients import gradients_of, keep_frozen, loss_function, make_objective, split_batch
 from yolojax.training.updates import init_optimizer, propose, rate_factor
@@ -164,18 +164,18 @@ def _average(state, params, batch_stats, decay, warmup_steps, frozen):
     return {name: keep_frozen(averages[name], state.ema[name], frozen) for name in averages}
 
 
-def compile_train_step(mesh: jax.sharding.Mesh, *, remat: bool = False, **options: Any) -> jax.stages.Wrapped:
+def compile_train_step(mesh: jax.sharding.Mesh | None = None, *, remat: bool = False, **options: Any) -> jax.stages.Wrapped:
     """Makes the jitted `train_step` of a mesh, with the state on every device and donated, and the batch sharded.
 
     Args:
-        mesh: result of `make_mesh`.
+        mesh: result of `make_mesh`; None: all devices.
         remat: as for `train_step`.
         **options: the other keyword arguments of `train_step`, except axis_name.
 
     Returns:
         The function (state, batch) -> (state, metrics), compiled at its first call.
     """
-    replicated, batch_sharding = shardings(mesh)
+    replicated, batch_sharding = shardings(mesh or make_mesh())
     # On a CPU this pass of XLA removes the barriers before recomputed activations so early that these are then merged with the
     # first ones. XLA ignores the names of passes that it does not have.
     compiler_options = {"xla_disable_hlo_passes": "cse_barrier_expander"} if remat and jax.default_backend() == "cpu" else None
@@ -192,7 +192,6 @@ if not TYPE_CHECKING:
     __getattr__ = moved.names(
         __name__,
         {
-            "make_mesh": "runtime.devices:make_mesh",
             "check_batch_size": "runtime.devices:check_batch_size",
         },
     )
