@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from yolojax import lazy, moved
 
 if TYPE_CHECKING:
+    from yolojax.assignment import assign_on_device
     from yolojax.boxes import ciou, cxcywh_to_xyxy, diou, giou, iou, pairwise_iou, xyxy_to_cxcywh
     from yolojax.config import Config
     from yolojax.data.example import Example
@@ -16,14 +17,26 @@ if TYPE_CHECKING:
     from yolojax.evaluation.metrics.average_precision import average_precision
     from yolojax.grid import TINY_ANCHORS, YOLOV3_ANCHORS, AnchorGrid
     from yolojax.inference import Recipe
-    from yolojax.loss import LossTerms, paper_loss, yolo_loss
-    from yolojax.models import YOLOv3, YOLOv3Tiny, build_grid, build_model, initialize
+    from yolojax.loss import LossTerms, named_terms, paper_loss, yolo_loss
+    from yolojax.models import (
+        CSPDarknet53,
+        Darknet53,
+        ResNet,
+        YOLOv3,
+        YOLOv3Tiny,
+        build_grid,
+        build_model,
+        initialize,
+        model_strides,
+    )
     from yolojax.nms import Detections, nms, postprocess
     from yolojax.parts import Parts
     from yolojax.predict import Detection, Detector
     from yolojax.runs.workdir import load_run
+    from yolojax.runtime.compilation_cache import cache_compiled_programs
     from yolojax.runtime.devices import make_mesh, shardings
     from yolojax.runtime.prefetch import feed
+    from yolojax.simota import simota_loss
     from yolojax.targets import Targets, assign, densify
     from yolojax.training.events import Event
     from yolojax.training.loop import train_and_evaluate
@@ -33,7 +46,9 @@ __version__ = "0.2.0"
 
 _HOME = {
     "AnchorGrid": "grid",
+    "CSPDarknet53": "models",
     "Config": "config",
+    "Darknet53": "models",
     "Detection": "predict",
     "Detections": "nms",
     "Detector": "predict",
@@ -44,6 +59,7 @@ _HOME = {
     "Parts": "parts",
     "Predictions": "decode",
     "Recipe": "inference",
+    "ResNet": "models",
     "TINY_ANCHORS": "grid",
     "Targets": "targets",
     "TrainState": "training.step",
@@ -51,9 +67,11 @@ _HOME = {
     "YOLOv3": "models",
     "YOLOv3Tiny": "models",
     "assign": "targets",
+    "assign_on_device": "assignment",
     "average_precision": "evaluation.metrics.average_precision",
     "build_grid": "models",
     "build_model": "models",
+    "cache_compiled_programs": "runtime.compilation_cache",
     "ciou": "boxes",
     "compile_eval_step": "evaluation.evaluate",
     "compile_train_step": "training.step",
@@ -70,12 +88,15 @@ _HOME = {
     "iou": "boxes",
     "load_run": "runs.workdir",
     "make_mesh": "runtime.devices",
+    "model_strides": "models",
+    "named_terms": "loss",
     "nms": "nms",
     "open_split": "data.sources",
     "pairwise_iou": "boxes",
     "paper_loss": "loss",
     "postprocess": "nms",
     "shardings": "runtime.devices",
+    "simota_loss": "simota",
     "train_and_evaluate": "training.loop",
     "train_batches": "data.pipeline",
     "train_step": "training.step",
@@ -86,7 +107,9 @@ __all__ = [
     "TINY_ANCHORS",
     "YOLOV3_ANCHORS",
     "AnchorGrid",
+    "CSPDarknet53",
     "Config",
+    "Darknet53",
     "Detection",
     "Detections",
     "Detector",
@@ -97,14 +120,17 @@ __all__ = [
     "Parts",
     "Predictions",
     "Recipe",
+    "ResNet",
     "Targets",
     "TrainState",
     "YOLOv3",
     "YOLOv3Tiny",
     "assign",
+    "assign_on_device",
     "average_precision",
     "build_grid",
     "build_model",
+    "cache_compiled_programs",
     "ciou",
     "compile_eval_step",
     "compile_train_step",
@@ -121,12 +147,15 @@ __all__ = [
     "iou",
     "load_run",
     "make_mesh",
+    "model_strides",
+    "named_terms",
     "nms",
     "open_split",
     "pairwise_iou",
     "paper_loss",
     "postprocess",
     "shardings",
+    "simota_loss",
     "train_and_evaluate",
     "train_batches",
     "train_step",

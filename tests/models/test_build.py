@@ -1,7 +1,9 @@
 """Networks and grids of configurations."""
 
+import dataclasses
 import math
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import pytest
@@ -9,7 +11,9 @@ import pytest
 from tests.helpers.cfgs import FACE
 from yolojax.config import ModelConfig
 from yolojax.errors import InputError
-from yolojax.models import build_grid, build_model, initialize
+from yolojax.models import YOLOv3, build_grid, build_model, initialize
+from yolojax.models.backbones import BACKBONES, model_strides
+from yolojax.parts import Parts
 
 
 @pytest.mark.parametrize("name, scales", [("yolov3", 3), ("yolov3_spp", 3), ("yolov3_tiny", 2)])
@@ -58,3 +62,56 @@ def test_wrong_model_configurations_are_refused_by_field(change, message):
 def test_configurations_of_a_cfg_that_cannot_be(change, message):
     with pytest.raises(InputError, match=message):
         build_model(ModelConfig(**{"name": "darknet", "num_classes": 10, "cfg": FACE, **change}))
+
+
+@pytest.mark.parametrize("name", sorted(BACKBONES))
+def test_backbones_by_name_with_their_options(name):
+    options = {"strides": [4, 8, 16]}
+    config = ModelConfig(num_classes=2, width=0.125, backbone=name, backbone_options=options)
+    model, grid = build_model(config), build_grid(config, (64, 96))
+    assert grid.strides == model_strides(model) == (4, 8, 16) and grid.anchors_per_scale == 3
+    assert type(model.backbone) is type(BACKBONES[name]()) and model.backbone.width == 0.125
+    hash(model)  # a static argument of compiled functions
+    wider = ModelConfig(num_classes=2, width=0.125, backbone=name, backbone_options={"width": 0.25})
+    assert build_model(wider).backbone.width == 0.25
+
+
+def test_the_published_backbone_is_the_network_as_it_was():
+    config = ModelConfig(num_classes=2, width=0.125)
+    assert build_model(config) == YOLOv3(2, width=0.125) and build_grid(config, 64).strides == (8, 16, 32)
+
+
+def test_own_backbones_and_necks_by_name_and_as_objects():
+    class Coarser(nn.Module):
+        @nn.compact
+        def __call__(self, features, *, strides, train):
+            return [features[0], nn.Conv(8, (3, 3), (4, 4))(features[0])]
+
+    config = ModelConfig(
+        num_classes=2, backbone="yolojax.models.resnet:ResNet", backbone_options={"depth": 18, "strides": (16,)}
+    )
+    assert build_grid(dataclasses.replace(config, anchors=(((1, 2),) * 3,)), 64).strides == (16,)
+    own = dataclasses.replace(config, neck="<Coarser of a program>", width=0.125)
+    parts = Parts(neck=Coarser)
+    assert build_grid(own, 64, parts=parts).strides == (16, 64) and build_model(own, parts).backbone.width == 0.125
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"backbone": "resnet18", "backbone_options": {"deep": 3}}, r"config\.model\.backbone_options: .*'deep'"),
+        ({"backbone_options": {"strides": [8, 4]}}, r"strides of Darknet53 must be some of .* in rising order, not \(8, 4\)"),
+        (
+            {"backbone_options": {"strides": [4, 8, 16, 32]}},
+            r"4 scales, of strides 4, 8, 16, 32, with 3 anchors each, for which",
+        ),
+        ({"backbone": "yolojax.boxes:iou"}, r"config\.model\.backbone: yolojax\.boxes:iou\(a.*does not fit"),
+        ({"neck": "yolojax.models.layers:leaky"}, r"config\.model\.neck: .*leaky\(x.*does not fit"),
+        ({"neck": "yolojax.models:FPN", "name": "yolov3_spp"}, "spp=True is for the default neck"),
+    ],
+)
+def test_wrong_backbones_and_necks_are_one_line(change, message):
+    config = ModelConfig(**{"num_classes": 2, **change})
+    with pytest.raises(InputError, match=message) as caught:
+        build_grid(config, 64)
+    assert "\n" not in str(caught.value)
