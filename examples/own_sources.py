@@ -41,7 +41,7 @@ def from_huggingface(config, split, *, path):
 
 
 def class_label(objects):
-    """The ClassLabel of a feature "objects": a dict of lists, or a list of dicts."""
+    """The ClassLabel of a feature "objects", a dict of lists, which versions before 4 of datasets call a Sequence."""
     category = getattr(objects, "feature", objects)["category"]
     return getattr(category, "feature", category)
 

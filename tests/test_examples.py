@@ -20,6 +20,7 @@ from yolojax import (
     Detector,
     Event,
     Targets,
+    YOLOv3,
     YOLOv3Tiny,
     assign,
     decode,
@@ -255,7 +256,8 @@ def test_grad_cam_weighs_channels_by_what_they_do_to_the_score(workdir, tmp_path
     picture = read_image(tmp_path / "scene_3.png")
     assert picture.shape[1] > 2 * 64 and picture.shape[0] > 64
 
-    assert "conv5" in abstract_variables(YOLOv3Tiny(1))["params"]  # the default layer
+    for network in (YOLOv3Tiny(1), YOLOv3(1, width=0.1)):
+        assert "detect16" in abstract_variables(network)["params"]  # the default layer
     run = load_run(workdir)
     features, _ = grad_cam.feature_map(run.model, run.variables, scene[None], LAYER)
     channels = features.shape[-1]
@@ -265,7 +267,7 @@ def test_grad_cam_weighs_channels_by_what_they_do_to_the_score(workdir, tmp_path
     def score(nudge):
         _, raw = grad_cam.feature_map(run.model, run.variables, scene[None], LAYER, nudge)
         flat = jnp.concatenate([head.reshape(-1, 15) for head in raw])
-        return (flat[:, 4] + flat[:, 5 + 3]).max()
+        return jnp.log((1 / (1 + jnp.exp(-flat[:, 4])) / (1 + jnp.exp(-flat[:, 5 + 3]))).sum())
 
     # A channel's mean gradient is what a small nudge of the whole channel does.
     nudges = np.broadcast_to(np.eye(channels, dtype=np.float32)[:, None, None, None], (channels, *features.shape)) * 1e-2
