@@ -122,6 +122,7 @@ def test_the_own_loop(capsys, monkeypatch):
     monkeypatch.setattr(own_loop, "network", lambda config, names: small)  # which compiles sooner
     state, outcome = own_loop.main(steps=3, every=2, config=config)
     assert int(state.step) == 3 and outcome.indices == list(range(12))
+    assert all(leaf.sharding.device_set == set(jax.devices()) for leaf in jax.tree.leaves(state.params))
     assert np.isfinite(outcome.summary["loss"]) and list(outcome.summary["per_class"]) == list("0123456789")
     printed = capsys.readouterr().out
     assert re.findall(r"^step (\d+): loss \d", printed, re.MULTILINE) == ["2", "3"] and "9 0." in printed
@@ -308,6 +309,8 @@ def assert_scenes(source, epoch=0):
         image, boxes, classes = checked.example(epoch, index)
         for found, wanted in zip((image, boxes, classes), expected[index], strict=True):
             np.testing.assert_array_equal(found, wanted)
+        # In a loop of one's own nothing comes between.
+        assert all(isinstance(array, np.ndarray) for array in source.example(epoch, index))
 
 
 def source_of(kind, dataset):
