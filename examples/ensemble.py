@@ -1,6 +1,6 @@
 """Several networks as one: their parameters are stacked, one vmap computes them all, and suppression merges what they find.
 
-python ensemble.py runs/a runs/b runs/c # runs of one configuration, with different seeds
+python examples/ensemble.py runs/a runs/b runs/c # runs of one configuration, with different seeds
 """
 
 import sys

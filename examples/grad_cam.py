@@ -1,6 +1,6 @@
 """Grad-CAM (Selvaraju et al. 2017, arXiv:1610.02391, section 3): where a detector looks to find a class.
 
-python grad_cam.py runs/digits scene.png 7 # writes scene_7.png: the picture, and the heat map over it
+python examples/grad_cam.py runs/digits scene.png 7 # writes scene_7.png: the picture, and the heat map over it
 """
 
 import sys
@@ -17,7 +17,7 @@ from yolojax.draw import side_by_side
 
 
 def feature_map(model, variables, images, layer, nudge=None):
-    """The output of the layer at a path such as "conv5", and the heads; `nudge` (B, h, w, K) is added to that output."""
+    """The output of the layer at a path such as "detect16", and the heads; `nudge` (B, h, w, K) is added to that output."""
     kept = []
 
     def intercept(call, args, kwargs, context):
@@ -35,13 +35,14 @@ def feature_map(model, variables, images, layer, nudge=None):
 
 
 def heat_map(run, image, class_id, layer):
-    """How much each cell of a layer's output speaks for a class, (h, w) from 0 to 1, of the network's input (H, W, 3)."""
+    """How much each cell of a layer's output speaks for a class: (h, w), 0 to 1; `image` is the network's input (H, W, 3)."""
     images = jnp.asarray(image)[None]
 
     def score(nudge):
         features, raw = feature_map(run.model, run.variables, images, layer, nudge)
-        predictions = decode(raw, run.grid)
-        return (predictions.objectness_logits + predictions.class_logits[..., class_id]).max(), features  # of the surest slot
+        slots = decode(raw, run.grid)
+        scores = jax.nn.log_sigmoid(slots.objectness_logits) + jax.nn.log_sigmoid(slots.class_logits[..., class_id])
+        return jax.nn.logsumexp(scores), features  # y^c: the class anywhere in the picture, sure slots above all
 
     shape = jax.eval_shape(lambda: feature_map(run.model, run.variables, images, layer)[0])
     (_, features), gradient = jax.jit(jax.value_and_grad(score, has_aux=True))(jnp.zeros(shape.shape))
@@ -50,7 +51,7 @@ def heat_map(run, image, class_id, layer):
     return np.asarray(heat / jnp.maximum(heat.max(), 1e-12))
 
 
-def main(workdir, path, name, layer="conv5"):
+def main(workdir, path, name, layer="detect16"):
     run = load_run(workdir)
     image, _ = run.recipe.fit_image(read_image(path))
     heat = heat_map(run, image, run.config.data.class_names.index(name), layer)

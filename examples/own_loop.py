@@ -1,7 +1,7 @@
 """A loop of one's own: training, evaluation and average precision from the parts of the package.
 
-python own_loop.py             # digits in small scenes, minutes on a CPU
-python own_loop.py runs/digits # goes on from a run of `yolojax train`, with its network and its data
+python examples/own_loop.py             # digits in small scenes, minutes on a CPU
+python examples/own_loop.py runs/digits # goes on from a run of `yolojax train`, with its network and its data
 """
 
 import sys

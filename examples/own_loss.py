@@ -1,7 +1,7 @@
 """A loss of one's own: the package's, and a penalty on sure classes (Pereyra et al. 2017, arXiv:1701.06548, section 3).
 
-python own_loss.py             # trains on digits with it as an object
-yolojax train --workdir runs/own_loss --config.loss.name=own_loss:loss # the same by name, in this folder
+python examples/own_loss.py # trains on digits with it as an object
+cd examples && yolojax train --workdir runs/own_loss --config.loss.name=own_loss:loss # by name, with the default settings
 """
 
 import functools

@@ -41,7 +41,7 @@ def from_huggingface(config, split, *, path):
 
 
 def class_label(objects):
-    """The ClassLabel of a feature "objects": a dict of lists, or a list of dicts."""
+    """The ClassLabel of a feature "objects", a dict of lists, which versions before 4 of datasets call a Sequence."""
     category = getattr(objects, "feature", objects)["category"]
     return getattr(category, "feature", category)
 
@@ -59,14 +59,15 @@ def from_torch(config, split, *, dataset, names):
 
 def torch_example(row):
     image, target = row  # (3, H, W) uint8, and {"boxes" xyxy, "labels"}
-    return Example(np.ascontiguousarray(np.moveaxis(np.asarray(image), 0, 2)), target["boxes"], target["labels"])
+    image, boxes, classes = np.asarray(image), np.asarray(target["boxes"], np.float32), np.asarray(target["labels"], np.int32)
+    return Example(np.ascontiguousarray(image.transpose(1, 2, 0)), boxes, classes)
 
 
 def torch_batches(loader, grid):
     """Batches for `feed` of a torch DataLoader with collate_fn=list, whose pictures have the network's size."""
     for rows in loader:
         examples = [torch_example(row) for row in rows]
-        targets = [assign(np.asarray(example.boxes), np.asarray(example.classes), grid) for example in examples]
+        targets = [assign(example.boxes, example.classes, grid) for example in examples]
         yield np.stack([example.image for example in examples]), jax.tree.map(lambda *x: np.stack(x), *targets)
 
 

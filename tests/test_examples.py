@@ -20,6 +20,7 @@ from yolojax import (
     Detector,
     Event,
     Targets,
+    YOLOv3,
     YOLOv3Tiny,
     assign,
     decode,
@@ -121,6 +122,7 @@ def test_the_own_loop(capsys, monkeypatch):
     monkeypatch.setattr(own_loop, "network", lambda config, names: small)  # which compiles sooner
     state, outcome = own_loop.main(steps=3, every=2, config=config)
     assert int(state.step) == 3 and outcome.indices == list(range(12))
+    assert all(leaf.sharding.device_set == set(jax.devices()) for leaf in jax.tree.leaves(state.params))
     assert np.isfinite(outcome.summary["loss"]) and list(outcome.summary["per_class"]) == list("0123456789")
     printed = capsys.readouterr().out
     assert re.findall(r"^step (\d+): loss \d", printed, re.MULTILINE) == ["2", "3"] and "9 0." in printed
@@ -255,7 +257,8 @@ def test_grad_cam_weighs_channels_by_what_they_do_to_the_score(workdir, tmp_path
     picture = read_image(tmp_path / "scene_3.png")
     assert picture.shape[1] > 2 * 64 and picture.shape[0] > 64
 
-    assert "conv5" in abstract_variables(YOLOv3Tiny(1))["params"]  # the default layer
+    for network in (YOLOv3Tiny(1), YOLOv3(1, width=0.1)):
+        assert "detect16" in abstract_variables(network)["params"]  # the default layer
     run = load_run(workdir)
     features, _ = grad_cam.feature_map(run.model, run.variables, scene[None], LAYER)
     channels = features.shape[-1]
@@ -265,7 +268,7 @@ def test_grad_cam_weighs_channels_by_what_they_do_to_the_score(workdir, tmp_path
     def score(nudge):
         _, raw = grad_cam.feature_map(run.model, run.variables, scene[None], LAYER, nudge)
         flat = jnp.concatenate([head.reshape(-1, 15) for head in raw])
-        return (flat[:, 4] + flat[:, 5 + 3]).max()
+        return jnp.log((1 / (1 + jnp.exp(-flat[:, 4])) / (1 + jnp.exp(-flat[:, 5 + 3]))).sum())
 
     # A channel's mean gradient is what a small nudge of the whole channel does.
     nudges = np.broadcast_to(np.eye(channels, dtype=np.float32)[:, None, None, None], (channels, *features.shape)) * 1e-2
@@ -306,6 +309,8 @@ def assert_scenes(source, epoch=0):
         image, boxes, classes = checked.example(epoch, index)
         for found, wanted in zip((image, boxes, classes), expected[index], strict=True):
             np.testing.assert_array_equal(found, wanted)
+        # In a loop of one's own nothing comes between.
+        assert all(isinstance(array, np.ndarray) for array in source.example(epoch, index))
 
 
 def source_of(kind, dataset):

@@ -34,6 +34,8 @@ NAMES = ("cat", "dog", "cow")
 class Memory:
     """A split in memory: the picture of index i is grey level i, the sizes differ, and every fourth has no boxes."""
 
+    names = NAMES
+
     def __init__(self, length, unreadable=()):
         self.length, self.unreadable = length, unreadable
 
@@ -298,3 +300,12 @@ def test_the_compiled_step():
     margins = [letterbox_transform(Memory(9).example(0, index).image.shape[:2], (64, 96)).left for index in range(9)]
     assert [len(scores) for _, scores, _ in outcome.detections] == [3 if left < 32 else 0 for left in margins]
     assert min(margins) < 32 <= max(margins)
+
+    # All devices, and the class names of the source, are the defaults.
+    unnamed = config_of(8)
+    unnamed.data.class_names = ()
+    step = compile_eval_step(model=model, recipe=RECIPE, loss=loss, config=config)
+    again = evaluate(step, variables, Memory(9), unnamed, PAIR)
+    assert list(again.summary["per_class"]) == list(Memory.names)
+    same = {name: value for name, value in outcome.summary.items() if name != "images_per_second"}
+    np.testing.assert_equal({name: again.summary[name] for name in same}, same)
