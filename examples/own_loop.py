@@ -42,8 +42,11 @@ def main(workdir=None, steps=1000, every=200, config=None):
     eval_step = yolojax.compile_eval_step(model=model, recipe=recipe, loss=yolojax.yolo_loss)
 
     batches = (batch for batch, _ in yolojax.train_batches(train, config, [grid], 0, steps))
+    before = None
     for step, batch in enumerate(yolojax.feed(batches, by_rows), start=1):
         state, metrics = train_step(state, batch)  # or any function (state, batch) -> (state, metrics) of yours
+        jax.block_until_ready(before)  # the last step, not this one: the devices have work, and batches do not queue up
+        before = metrics["loss"]
         if step % every == 0 or step == steps:
             outcome = yolojax.evaluate(eval_step, yolojax.eval_variables(state), val, config, grid)
             ap = yolojax.average_precision(outcome.detections, outcome.truths, iou_threshold=0.5)

@@ -203,8 +203,7 @@ def test_feed_takes_a_sharding():
     first = jax.sharding.SingleDeviceSharding(jax.devices()[0])
     ((images, targets),) = feed([(np.zeros((3, 4)), (np.ones(3),))], first)
     assert images.devices() == targets[0].devices() == {jax.devices()[0]}
-    # Three rows for two devices: JAX's own message says so.
-    with pytest.raises(ValueError, match="divisible"):
+    with pytest.raises(ValueError, match=r"divi\w+"):  # three rows for two devices, in JAX's own words
         list(feed(host_batches(1, rows=3), shardings(make_mesh(jax.devices()[:2]))[1]))
 
 

@@ -173,6 +173,7 @@ def feed(batches: Iterable[Tree], sharding: Sharding | None = None, *, ahead: in
     """Puts batches onto the devices one step ahead of the loop that uses them.
 
     The next batch is on its way while the devices compute: a call of a compiled function returns before its result is there.
+    For the same reason a loop that never waits for a result queues up batches on the devices; wait for the one before the last.
 
     Args:
         batches: pytrees of NumPy arrays; every array has the rows of a batch as its first axis (with several processes, the
