@@ -1,8 +1,10 @@
-"""A network of one's own: any Flax module that makes raw heads of pictures.
+"""A backbone of one's own, under the neck of YOLOv3 or in a network of one's own: any Flax module that makes raw heads.
 
-cd examples && yolojax train --workdir runs/own_backbone --config.model.name=own_backbone:Net --config.data.size='(96,96)'
+cd examples && yolojax train --workdir runs/own_net --config.model.name=own_backbone:Net --config.data.size='(96,96)'
+cd examples && yolojax train --workdir runs/own_backbone --config.model.name=yolov3 --config.model.backbone=own_backbone:Backbone
 
-Options of the network: --config.model.options='{"width": 32}'. Evaluation, detection and export need the workdir alone.
+Options: --config.model.options='{"width": 32}' and --config.model.backbone_options. Evaluation, detection and export need the
+workdir alone.
 """
 
 import flax.linen as nn

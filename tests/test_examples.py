@@ -30,10 +30,11 @@ from yolojax import (
     open_split,
     yolo_loss,
 )
+from yolojax.config import ModelConfig
 from yolojax.data.images import read_image, write_image
 from yolojax.data.own_source import OwnSource
 from yolojax.loss import build_loss
-from yolojax.models import abstract_variables
+from yolojax.models import abstract_variables, build_grid, build_model, model_strides
 
 FOLDER = REPOSITORY / "examples"
 
@@ -126,6 +127,12 @@ def test_the_own_loop(capsys, monkeypatch):
     assert np.isfinite(outcome.summary["loss"]) and list(outcome.summary["per_class"]) == list("0123456789")
     printed = capsys.readouterr().out
     assert re.findall(r"^step (\d+): loss \d", printed, re.MULTILINE) == ["2", "3"] and "9 0." in printed
+
+
+def test_the_own_backbone_under_the_neck_of_yolov3():
+    config = ModelConfig(num_classes=10, width=0.125, backbone="own_backbone:Backbone", backbone_options={"width": 8})
+    model = build_model(config)
+    assert model_strides(model) == build_grid(config, 64).strides == (8, 16) and model.backbone.width == 8
 
 
 def test_the_own_loop_goes_on_from_a_run(workdir):
