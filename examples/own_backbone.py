@@ -1,7 +1,7 @@
 """A backbone of one's own, under the neck of YOLOv3 or in a network of one's own: any Flax module that makes raw heads.
 
 cd examples && yolojax train --workdir runs/own_net --config.model.name=own_backbone:Net --config.data.size='(96,96)'
-cd examples && yolojax train --workdir runs/own_backbone --config.model.name=yolov3 --config.model.backbone=own_backbone:Backbone
+cd examples && yolojax train --workdir runs/mine --config.model.name=yolov3 --config.model.backbone=own_backbone:Backbone
 
 Options: --config.model.options='{"width": 32}' and --config.model.backbone_options. Evaluation, detection and export need the
 workdir alone.

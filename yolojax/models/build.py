@@ -1,8 +1,7 @@
 """The network and the grid that a configuration describes."""
 
-import functools
 import importlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import flax.linen as nn
@@ -92,33 +91,26 @@ def build_grid(
 
 def _backbone(config: "ModelConfig", parts: Parts) -> nn.Module | None:
     """The backbone of a configuration; None for that of YOLOv3."""
+    if is_part(config.backbone):
+        return _own("backbone", config.backbone, config.backbone_options, parts)
     if config.backbone == "darknet53" and not config.backbone_options:
         return None
-    return _made("backbone", config.backbone, config.backbone_options, BACKBONES, config.width, parts)
+    try:
+        return BACKBONES[config.backbone](**{"width": config.width, **config.backbone_options})
+    except TypeError as error:
+        raise InputError(f"config.model.backbone_options: {first_line(error)}") from error
 
 
 def _neck(config: "ModelConfig", parts: Parts) -> nn.Module | None:
     """The neck of a configuration; None for that of YOLOv3."""
-    return _made("neck", config.neck, config.neck_options, {}, config.width, parts) if is_part(config.neck) else None
+    return _own("neck", config.neck, config.neck_options, parts) if is_part(config.neck) else None
 
 
-def _made(
-    kind: str,
-    name: str,
-    options: Mapping[str, Any],
-    known: Mapping[str, Callable[..., nn.Module]],
-    width: float,
-    parts: Parts,
-) -> nn.Module:
-    make = parts.build(kind, name, options) if is_part(name) else functools.partial(known[name], **options)
-    try:
-        module = make()
-    except TypeError as error:
-        raise InputError(f"config.model.{kind}_options: {first_line(error)}") from error
+def _own(kind: str, name: str, options: Mapping[str, Any], parts: Parts) -> nn.Module:
+    module = parts.build(kind, name, options)()
     if not isinstance(module, nn.Module):
         raise InputError(f"config.model.{kind}: {name} must return a Flax Linen module, not {type(module).__name__}")
-    scaled = declares(module, "width") and "width" not in options
-    return module.clone(width=width) if scaled and width != 1 else module
+    return module
 
 
 def in_float32(model: nn.Module) -> nn.Module:
