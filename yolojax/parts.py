@@ -90,10 +90,10 @@ class Parts:
                 given = (given,) if callable(given) else tuple(given)
                 object.__setattr__(self, kind, given)
             for part in given if several else (given,):
-                is_module = hasattr(part, "apply") and not isinstance(part, type)
-                if (part is not None or several) and (not callable(part) or is_module):
+                if (part is not None or several) and (not callable(part) or _is_module(part)):
                     raise InputError(
-                        f"Parts({kind}={part!r}) is not a function that makes or computes it; see the documentation of Parts"
+                        f"Parts({kind}={_shown(part)}) is not a function that makes or computes it; see the documentation of "
+                        "Parts"
                     )
 
     def find(self, kind: str, name: str) -> Callable[..., Any]:
@@ -199,12 +199,28 @@ def name_of(part: Callable[..., Any]) -> tuple[str, dict[str, Any]]:
     """
     base = _base(part)
     module, name = getattr(base, "__module__", None), getattr(base, "__qualname__", None)
-    reference = f"{module}:{name}"
-    if module and module != "__main__" and is_reference(reference):
+    if isinstance(base, functools.partial):  # of something that JSON does not have
+        module = getattr(base.func, "__module__", None)
+    if module and module != "__main__":
         with contextlib.suppress(Exception):
-            if _attribute(importlib.import_module(module), name) is base:
-                return reference, dict(part.keywords) if isinstance(part, functools.partial) else {}
+            imported = importlib.import_module(module)
+            reference = f"{module}:{_name_in(imported, name, base)}"
+            if is_reference(reference) and _same(_attribute(imported, reference.partition(":")[2]), base):
+                return reference, dict(part.keywords) if base is not part else {}
     return f"<{name or type(base).__name__} of {module or type(base).__module__}>", {}
+
+
+def _name_in(module, name, part):
+    """The name of a part in its module: its own, or that of the variable that holds it, such as an instance or a lambda."""
+    with contextlib.suppress(AttributeError):
+        if name and _same(_attribute(module, name), part):
+            return name
+    return next(variable for variable, value in vars(module).items() if value is part)
+
+
+def _same(one, other):
+    # A class makes a new object each time one of its class methods is asked for.
+    return one is other or (inspect.ismethod(one) and one == other)
 
 
 @functools.cache
@@ -241,8 +257,8 @@ def find_part(field: str, reference: str) -> Callable[..., Any]:
         close = difflib.get_close_matches(name, dir(module), n=1)
         hint = f"; did you mean {close[0]}?" if close else ""
         raise InputError(f"{field}: {module_name} ({module.__file__}) has no {name!r}{hint}") from None
-    if not callable(part):
-        raise InputError(f"{field}: {reference} is {part!r}, but a function is needed")
+    if not callable(part) or _is_module(part):
+        raise InputError(f"{field}: {reference} is {_shown(part)}, but a function is needed")
     return part
 
 
@@ -277,6 +293,15 @@ def _lists(value):
 def _base(part):
     named = isinstance(part, functools.partial) and not part.args and json_options(dict(part.keywords)) is None
     return part.func if named else part
+
+
+def _shown(part):
+    return " ".join(repr(part).split())
+
+
+def _is_module(part):
+    """Whether a part is a Flax module already: it can be called, but makes nothing."""
+    return hasattr(part, "apply") and not isinstance(part, type)
 
 
 def _attribute(module, name):
