@@ -332,6 +332,7 @@ class Two(NamedTuple):
         (Two(*np.ones((2, 4), np.float32)), ["near", "far"]),
         ({"b": np.ones(4, np.float64), "a": np.ones(4, np.float32)}, ["b", "a"]),
         (np.ones(4, np.float32), ["loss"]),
+        ({"loss": np.ones(4, np.float32)}, ["loss"]),
     ],
 )
 def test_a_loss_may_return_its_terms_in_several_ways(value, names):
@@ -360,7 +361,11 @@ ONES = np.ones(4, np.float32)
         ({"box": None}, r"the term 'box' .* not NoneType"),
         ({"box": 1.0}, r"the term 'box' .* not float"),
         ({3: ONES}, "a term of a loss cannot be called 3"),
-        *(({name: ONES}, f"a term of a loss cannot be called '{name}', which the log uses") for name in sorted(LOG_NAMES)),
+        ({"": ONES}, "a term of a loss cannot be called ''"),
+        *(
+            ({name: ONES, "box": ONES}, f"a term of a loss cannot be called '{name}', which the log uses")
+            for name in sorted(LOG_NAMES)
+        ),
     ],
 )
 def test_terms_that_cannot_be_summed_or_logged_are_refused_in_one_line(value, message):

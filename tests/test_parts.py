@@ -10,7 +10,18 @@ from hypothesis import strategies as st
 from tests.helpers import own_parts
 from yolojax.config import Config, checked, from_dict, to_dict
 from yolojax.errors import InputError
-from yolojax.parts import FIELDS, OPTIONS, Parts, find_part, is_reference, json_options, name_of, options_of, recorded
+from yolojax.parts import (
+    FIELDS,
+    OPTIONS,
+    Parts,
+    _find_part,
+    find_part,
+    is_reference,
+    json_options,
+    name_of,
+    options_of,
+    recorded,
+)
 
 LOSS = "tests.helpers.own_parts:loss"
 
@@ -22,7 +33,7 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "path", list(sys.path))
     before = set(sys.modules)
     yield tmp_path
-    find_part.cache_clear()
+    _find_part.cache_clear()
     for name in set(sys.modules) - before:
         del sys.modules[name]
 
@@ -44,6 +55,18 @@ def test_the_current_folder_comes_before_installed_packages_and_does_not_hide_ot
     assert colorsys.rgb_to_hsv
 
 
+def test_another_folder_has_another_module_of_the_same_name(folder, monkeypatch):
+    for name in ("one", "two"):
+        (folder / name / "my_rules").mkdir(parents=True)
+        (folder / name / "my_rules/__init__.py").write_text("")
+        (folder / name / "my_rules/parts.py").write_text(f"def part(): return {name!r}\n")
+    for name in ("one", "two", "one"):
+        monkeypatch.chdir(folder / name)
+        assert find_part("config.x", "my_rules.parts:part")() == name
+    monkeypatch.chdir(folder)  # which has none
+    assert find_part("config.x", "my_rules.parts:part")() == "one"
+
+
 @pytest.mark.parametrize(
     ("files", "reference", "message"),
     [
@@ -55,6 +78,11 @@ def test_the_current_folder_comes_before_installed_packages_and_does_not_hide_ot
         ({}, "os.absent:part", "there is no module 'os.absent'"),
         ({"mine.py": ""}, "mine.py:part", "a module is named without .py: mine:part"),
         ({"mine.py": "def loss(): pass"}, "mine:los", r"mine \(/.*mine.py\) has no 'los'; did you mean loss\?"),
+        (
+            {"mine.py": "import flax.linen as nn\npart = nn.Dense(3)"},
+            "mine:part",
+            r"mine:part is Dense\( # attributes .* \), but a function is needed",
+        ),
         ({"mine.py": "part = 3"}, "mine:part", "mine:part is 3, but a function is needed"),
         ({"mine.py": "\n\n1 / 0"}, "mine:part", r"mine cannot be imported: ZeroDivisionError: .* \(/.*mine.py:3\)"),
         (
@@ -91,10 +119,32 @@ def test_objects_are_recorded_by_their_importable_names():
     assert name_of(functools.partial(own_parts.loss, gamma=2)) == (LOSS, {"gamma": 2})
     for part, name in [
         (lambda raw: raw, "<test_objects_are_recorded_by_their_importable_names.<locals>.<lambda> of tests.test_parts>"),
-        (functools.partial(own_parts.loss, 1), "<partial of functools>"),
-        (functools.partial(own_parts.loss, gamma={2}), "<partial of functools>"),
+        (functools.partial(own_parts.loss, 1), "<partial of tests.helpers.own_parts>"),
+        (functools.partial(own_parts.loss, gamma={2}), "<partial of tests.helpers.own_parts>"),
     ]:
         assert name_of(part) == (name, {})
+
+
+def test_what_a_variable_of_a_module_holds_has_its_name(folder):
+    (folder / "held.py").write_text(
+        "import functools\n"
+        "class Focal:\n"
+        "    def __call__(self, raw): return raw\n"
+        "    @classmethod\n"
+        "    def make(cls, raw): return raw\n"
+        "def bare(function):\n"
+        "    return lambda *values: function(*values)\n"
+        "focal = Focal()\n"
+        "short = lambda raw: raw\n"
+        "decorated = bare(short)\n"
+        "bound = functools.partial(short, 1)\n"
+    )
+    for name in ("focal", "short", "decorated", "bound", "Focal.make"):
+        part = find_part("config.x", f"held:{name}")
+        assert name_of(part) == (f"held:{name}", {})
+    held = sys.modules["held"]
+    assert name_of(held.Focal()) == ("<Focal of held>", {})
+    assert name_of(held.bare(held.short))[0].startswith("<bare.<locals>")
 
 
 def test_a_configuration_holds_names_and_options_and_survives_json():

@@ -178,7 +178,8 @@ def raw_heads(model: "nn.Module", variables: Mapping[str, Any], images: jax.Arra
     """The raw heads of a network for images, outside training, fine to coarse: (B, H_s, W_s, A, 5 + C) each."""
     from yolojax.models.declared import train_argument  # an exported file needs no Flax
 
-    return cast(tuple[jax.Array, ...], model.apply(variables, images, **train_argument(model, False)))
+    heads = model.apply(variables, images, **train_argument(model, False))
+    return cast(tuple[jax.Array, ...], tuple(heads) if isinstance(heads, list) else heads)
 
 
 def to_original(

@@ -67,11 +67,11 @@ def named_terms(value: LossValue, batch_size: int | None = None) -> dict[str, ja
         batch_size: B, if it is known.
 
     Returns:
-        {name: (B,)}, in the order of the loss. One array has the name "loss".
+        {name: (B,)}, in the order of the loss. One array has the name "loss", which a mapping of one term can have as well.
 
     Raises:
         ValueError: no term; a term that is not (B,) or not floating, or whose B differs from that of another; a name that is
-            not a string, or that the log uses for something else (`LOG_NAMES`); a value of another kind.
+            not a string, is empty, or that the log uses for something else (`LOG_NAMES`); a value of another kind.
     """
     if isinstance(value, Mapping):
         terms = dict(value)
@@ -86,8 +86,10 @@ def named_terms(value: LossValue, batch_size: int | None = None) -> dict[str, ja
         )
     if not terms:
         raise ValueError("the loss returned no term")
+    if list(terms) == ["loss"]:
+        return {"loss": _checked_term("loss", terms["loss"], batch_size)}
     for name, term in terms.items():
-        if not isinstance(name, str) or name in LOG_NAMES:
+        if not isinstance(name, str) or not name or name in LOG_NAMES:
             raise ValueError(f"a term of a loss cannot be called {name!r}, which the log uses for something else")
         batch_size = _checked_term(name, term, batch_size).shape[0]
     return terms

@@ -9,6 +9,7 @@ import dataclasses
 import difflib
 import functools
 import importlib
+import importlib.machinery
 import inspect
 import json
 import os
@@ -46,6 +47,9 @@ OPTIONS = {
     "augment": "data.augment.options",
 }
 """The field with the keyword arguments of each part."""
+
+_ORIGINS: dict[str, str | None] = {}
+"""The files of the top-level modules that were imported here."""
 
 _NAME = r"[^\W\d]\w*(\.[^\W\d]\w*)*"
 
@@ -90,10 +94,10 @@ class Parts:
                 given = (given,) if callable(given) else tuple(given)
                 object.__setattr__(self, kind, given)
             for part in given if several else (given,):
-                is_module = hasattr(part, "apply") and not isinstance(part, type)
-                if (part is not None or several) and (not callable(part) or is_module):
+                if (part is not None or several) and (not callable(part) or _is_module(part)):
                     raise InputError(
-                        f"Parts({kind}={part!r}) is not a function that makes or computes it; see the documentation of Parts"
+                        f"Parts({kind}={_shown(part)}) is not a function that makes or computes it; see the documentation of "
+                        "Parts"
                     )
 
     def find(self, kind: str, name: str) -> Callable[..., Any]:
@@ -199,17 +203,34 @@ def name_of(part: Callable[..., Any]) -> tuple[str, dict[str, Any]]:
     """
     base = _base(part)
     module, name = getattr(base, "__module__", None), getattr(base, "__qualname__", None)
-    reference = f"{module}:{name}"
-    if module and module != "__main__" and is_reference(reference):
+    if isinstance(base, functools.partial):  # of something that JSON does not have
+        module = getattr(base.func, "__module__", None)
+    if module and module != "__main__":
         with contextlib.suppress(Exception):
-            if _attribute(importlib.import_module(module), name) is base:
-                return reference, dict(part.keywords) if isinstance(part, functools.partial) else {}
+            imported = importlib.import_module(module)
+            reference = f"{module}:{_name_in(imported, name, base)}"
+            if is_reference(reference) and _same(_attribute(imported, reference.partition(":")[2]), base):
+                return reference, dict(part.keywords) if base is not part else {}
     return f"<{name or type(base).__name__} of {module or type(base).__module__}>", {}
 
 
-@functools.cache
+def _name_in(module, name, part):
+    """The name of a part in its module: its own, or that of the variable that holds it, such as an instance or a lambda."""
+    with contextlib.suppress(AttributeError):
+        if name and _same(_attribute(module, name), part):
+            return name
+    return next(variable for variable, value in vars(module).items() if value is part)
+
+
+def _same(one, other):
+    # A class makes a new object each time one of its class methods is asked for.
+    return one is other or (inspect.ismethod(one) and one == other)
+
+
 def find_part(field: str, reference: str) -> Callable[..., Any]:
     """Imports the part that a reference names; the current folder is searched first.
+
+    A program that changes its folder finds there another module of the same name.
 
     Args:
         field: the name of the field in messages, such as "config.loss.name".
@@ -218,10 +239,20 @@ def find_part(field: str, reference: str) -> Callable[..., Any]:
     Raises:
         InputError: there is no such module, it cannot be imported, or it has no such name.
     """
+    return _find_part(field, reference, os.getcwd())
+
+
+@functools.cache
+def _find_part(field: str, reference: str, folder: str) -> Callable[..., Any]:
     module_name, _, name = reference.partition(":")
+    top = module_name.partition(".")[0]
     try:
-        with _current_folder_first():
+        with _first_among_folders(folder):
+            _forget_other(top, folder)
+            known = top in sys.modules
             module = importlib.import_module(module_name)
+            if not known:
+                _ORIGINS[top] = getattr(sys.modules[top], "__file__", None)
     except ModuleNotFoundError as error:
         if error.name and f"{module_name}.".startswith(f"{error.name}."):
             if module_name.endswith(".py"):
@@ -230,7 +261,7 @@ def find_part(field: str, reference: str) -> Callable[..., Any]:
                 ) from None
             raise InputError(
                 f"{field} is {reference!r}, but there is no module {error.name!r}: neither in the current folder, "
-                f"{os.getcwd()}, nor among the installed packages; run the command in the folder that holds it, or install it"
+                f"{folder}, nor among the installed packages; run the command in the folder that holds it, or install it"
             ) from None
         raise InputError(f"{field}: {module_name} cannot be imported: {_reason(error)}") from error
     except Exception as error:  # whatever a user's module raises
@@ -241,8 +272,8 @@ def find_part(field: str, reference: str) -> Callable[..., Any]:
         close = difflib.get_close_matches(name, dir(module), n=1)
         hint = f"; did you mean {close[0]}?" if close else ""
         raise InputError(f"{field}: {module_name} ({module.__file__}) has no {name!r}{hint}") from None
-    if not callable(part):
-        raise InputError(f"{field}: {reference} is {part!r}, but a function is needed")
+    if not callable(part) or _is_module(part):
+        raise InputError(f"{field}: {reference} is {_shown(part)}, but a function is needed")
     return part
 
 
@@ -279,6 +310,15 @@ def _base(part):
     return part.func if named else part
 
 
+def _shown(part):
+    return " ".join(repr(part).split())
+
+
+def _is_module(part):
+    """Whether a part is a Flax module already: it can be called, but makes nothing."""
+    return hasattr(part, "apply") and not isinstance(part, type)
+
+
 def _attribute(module, name):
     return functools.reduce(getattr, name.split("."), module)
 
@@ -302,13 +342,20 @@ def _reason(error):
     return f"{type(error).__name__}: {first_line(error)}{where}"
 
 
+def _forget_other(top: str, folder: str) -> None:
+    """Forgets a module that was imported here from another folder, if this folder has one of the same name."""
+    spec = importlib.machinery.PathFinder.find_spec(top, [folder])
+    if top in _ORIGINS and spec and spec.origin not in (None, _ORIGINS[top]):
+        for name in [name for name in sys.modules if f"{name}.".startswith(f"{top}.")]:
+            del sys.modules[name]
+
+
 @contextlib.contextmanager
-def _current_folder_first() -> Iterator[None]:
+def _first_among_folders(folder: str) -> Iterator[None]:
     """Puts the current folder first among those that are searched for modules, and leaves it last, for later imports of them.
 
     First for good, it could hide modules that other libraries import later.
     """
-    folder = os.getcwd()
     before = list(sys.path)
     sys.path.insert(0, folder)
     importlib.invalidate_caches()

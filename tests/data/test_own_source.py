@@ -1,5 +1,6 @@
 """A source of the user's own: what it must have, what is added, and what is refused."""
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -13,6 +14,7 @@ from yolojax.data.sources import open_split, truth
 from yolojax.errors import InputError
 from yolojax.grid import AnchorGrid
 from yolojax.parts import Parts, recorded
+from yolojax.targets import assign
 
 IMAGE = np.full((32, 48, 3), 7, np.uint8)
 
@@ -102,10 +104,11 @@ def test_what_is_no_source_is_refused(source, message):
     [
         (
             (IMAGE.astype(np.float32), [], []),
-            r"an image that is an RGB array .* of uint8, not \(32, 48, 3\) of float32",
+            r"an image that is an RGB array .* of uint8, in NumPy, not \(32, 48, 3\) of float32",
         ),
         ((IMAGE[..., 0], [], []), r"not \(32, 48\) of uint8"),
         (("picture.jpg", [], []), "not str"),
+        ((jnp.asarray(IMAGE), [], []), "in NumPy, not ArrayImpl"),
         ((IMAGE, [[1, 2, 3, 4]], []), "as many classes as boxes, not 0 and 1"),
         ((IMAGE, [[1, 2, np.nan, 4]], [0]), "boxes that are finite"),
         ((IMAGE, [[1, 2, 3, 4]], [0.5]), "whole numbers from 0"),
@@ -118,6 +121,57 @@ def test_what_is_no_source_is_refused(source, message):
 def test_examples_are_checked(value, message):
     with pytest.raises(InputError, match=rf"split 'val': example\(0, 1\).*{message}"):
         opened(Least(value)).example(0, 1)
+
+
+def test_other_values_of_what_a_source_may_have():
+    class Odd(Least):
+        records = ({"file": "a.jpg"},) * 3
+
+        def notes(self, split):
+            return "one line"
+
+        def example(self, epoch, index):
+            raise RuntimeError("no such row")
+
+    source = opened(Odd())
+    assert source.notes("val") == ["one line"]
+    with pytest.raises(RuntimeError, match="no such row") as caught:
+        source.example(0, 2)
+    assert caught.value.__notes__ == ["config.data.source: mine:source, split 'val': example(0, 2)"]
+    config = config_of("<x of y>")
+    config.data.sampling = "repeat_factor"
+    with pytest.raises(InputError, match="'repeat_factor' needs annotated pictures"):
+        next(train_batches(source, config, [AnchorGrid((32, 64))], 0, 1))
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (([[1, 2, 3, 4]], [0]), r"must return boxes \(n, 4\), classes \(n,\), ignored \(n,\): not enough values"),
+        (([[1, 2, 3, 4]], [0], [True, False]), r"must return ignored \(1,\), one for each box, not \(2,\)"),
+        (([[1, 2, 3, 4]], [0, 1], [True]), "as many classes as boxes, not 2 and 1"),
+        (None, "must return boxes"),
+    ],
+)
+def test_a_truth_is_checked(value, message):
+    source = opened(Least())
+    source._source.truth = lambda index, example: value
+    with pytest.raises(InputError, match=rf"split 'val': truth\(0, example\).*{message}"):
+        truth(source, 0, source.example(0, 0))
+
+
+def test_an_assignment_with_other_room_for_some_images_is_refused():
+    def growing(boxes, classes, grid, *, max_boxes):
+        return assign(boxes, classes, grid, max_boxes=max_boxes + len(boxes))
+
+    config, parts, grid = config_of("<x of y>"), Parts(assign=growing), AnchorGrid((32, 64))
+    recorded(config, parts)
+    for batches in (
+        train_batches(opened(Least()), config, [grid], 0, 1, parts=parts),
+        val_batches(opened(Least()), config, grid, 3, parts=parts),
+    ):
+        with pytest.raises(InputError, match=r"growing.* returns slots of shape \(5, 9\) for one image and \(4, 9\)"):
+            next(batches)
 
 
 def test_a_file_that_cannot_be_read_counts_as_an_unreadable_picture():

@@ -47,6 +47,12 @@ class Net(nn.Module):
         return tuple(heads)
 
 
+class Anchored(Net):
+    """The same, with anchors."""
+
+    anchors: tuple = ANCHORS
+
+
 def lion(schedule, *, b1=0.9):
     return optax.lion(schedule, b1=b1)
 

@@ -81,8 +81,8 @@ class Heads(nn.Module):
 
 
 def test_heads_of_a_foreign_network_are_found_or_refused():
-    foreign = Heads(((128, 1, 6), (4, 1, 6)))
-    assert model_strides(foreign) == (128, 4) and model_anchors(foreign) == 1
+    foreign = Heads(((4, 1, 6), (128, 1, 6)))
+    assert model_strides(foreign) == (4, 128) and model_anchors(foreign) == 1
     with pytest.raises(InputError, match=r"the network Heads has \[2, 3\] anchors per cell on its scales"):
         model_anchors(Heads(((8, 2, 8), (16, 3, 8))))
     for shapes in (((8, 2, 5),), ((8, 16),)):

@@ -13,7 +13,89 @@ from yolojax.config import ModelConfig
 from yolojax.errors import InputError
 from yolojax.models import YOLOv3, build_grid, build_model, initialize
 from yolojax.models.backbones import BACKBONES, model_strides
+from yolojax.models.build import grid_to_fit
 from yolojax.parts import Parts
+
+PAIR = ((4.0, 8.0), (8.0, 4.0))
+
+
+class Strided(nn.Module):
+    """A head for each stride, of two anchors unless it is told otherwise."""
+
+    num_classes: int = 3
+    strides: tuple = (8, 16)
+    counts: tuple = (2, 2)
+    anchors: tuple = (PAIR, PAIR)
+    size: tuple | None = None
+
+    @nn.compact
+    def __call__(self, images):
+        assert self.size is None or images.shape[1:3] == self.size
+        heads = []
+        for stride, count in zip(self.strides, self.counts, strict=True):
+            y = nn.Conv(count * (5 + self.num_classes), (1, 1), strides=stride)(images)
+            heads.append(y.reshape(*y.shape[:3], count, -1))
+        return heads
+
+
+class OneHead(Strided):
+    @nn.compact
+    def __call__(self, images):
+        return nn.Conv(8, (8, 8), strides=8)(images)
+
+
+class Required(Strided):
+    def __call__(self, images, deterministic):
+        raise AssertionError
+
+
+def own(pixels, net=Strided, **fields):
+    """The grid of a network of a user's own."""
+    parts = Parts(model=lambda num_classes: net(num_classes, **fields))
+    return build_grid(ModelConfig(name="<net>", num_classes=3), pixels, parts=parts)
+
+
+def test_the_strides_of_a_network_without_the_argument_train_are_found():
+    assert own((64, 96)).strides == (8, 16) and own((64, 96)).anchors == (PAIR, PAIR)
+    assert own((48, 24), strides=(12, 24)).strides == (12, 24)
+    assert own((64, 64), size=(64, 64)).strides == (8, 16)
+    published = own((64, 64), anchors=(), strides=(8, 16, 32), counts=(3, 3, 3))
+    assert published == build_grid(ModelConfig(), 64)
+
+
+def test_strides_do_not_depend_on_the_number_of_classes():
+    assert build_grid(ModelConfig(name=f"{__name__}:Strided"), 64) == own(64)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"strides": (16, 8)}, r"returns heads of strides \(16, 8\); it must return them fine to coarse"),
+        (
+            {"strides": ((8, 4),), "counts": (2,)},
+            r"\[\(96, 192\)\] cells .* of 768 x 768 pixels; every stride must be a whole number, the",
+        ),
+        ({"strides": (7,), "counts": (2,)}, "every stride must be a whole number"),
+        ({"counts": (2, 3)}, r"has \[2, 3\] anchors per cell on its scales; every scale needs the same number"),
+        ({"strides": (), "counts": ()}, "must return a list or tuple of arrays"),
+        ({"net": OneHead}, "must return a list or tuple of arrays"),
+        ({"net": Required}, r"does not fit __call__\(self, images, deterministic\): missing .* 'deterministic'"),
+        ({"anchors": ()}, "2 anchors each, for which none are published: set them"),
+        ({"strides": (8, 64)}, r"height and width of \(96, 96\) must be multiples of the stride 64"),
+    ],
+)
+def test_heads_that_no_grid_fits_are_refused_in_one_line(fields, message):
+    with pytest.raises(InputError, match=message):
+        own((96, 96), **fields)
+
+
+def test_a_network_without_anchors_has_a_grid_to_fit_them_to():
+    assert grid_to_fit(ModelConfig(), (64, 64)) is None
+    config = ModelConfig(name=f"{__name__}:Strided")
+    assert grid_to_fit(config, (64, 64)) is None
+    config.options = {"anchors": [], "counts": [1, 1]}
+    grid = grid_to_fit(config, (64, 64))
+    assert grid and grid.strides == (8, 16) and grid.anchors_per_scale == 1 and not config.anchors
 
 
 @pytest.mark.parametrize("name, scales", [("yolov3", 3), ("yolov3_spp", 3), ("yolov3_tiny", 2)])

@@ -119,6 +119,23 @@ def test_dropout_differs_between_devices():
     assert metrics["loss"] > 0
 
 
+def test_a_stream_of_random_numbers_of_any_name_changes_with_the_step():
+    class Noisy(nn.Module):
+        @nn.compact
+        def __call__(self, images, train):
+            scale = self.param("scale", nn.initializers.ones, (1, 1))
+            return scale * jax.random.normal(self.make_rng("noise"), (len(images), 4))
+
+    step = jax.jit(
+        functools.partial(
+            train_step, model=Noisy(), optimizer=optax.sgd(0.0), grid=None, loss=lambda raw, *_: jnp.square(raw).sum(1)
+        )
+    )
+    state = create_state({"params": {"scale": jnp.ones((1, 1))}}, optax.sgd(0.0))
+    state, first = step(state, batch_of(0))
+    assert step(state, batch_of(0))[1]["loss"] != first["loss"]
+
+
 @needs_four
 @pytest.mark.parametrize("accumulate", [1, 2])
 @pytest.mark.parametrize("check_vma", [False, True])

@@ -55,6 +55,19 @@ def test_anchors_are_fitted_where_the_published_ones_miss_boxes(tmp_path):
         assert lines[3] == "anchors: those of the network that training starts from" and not config.model.anchors
 
 
+def test_anchors_of_a_network_of_ones_own(tmp_path):
+    data = write_folder(tmp_path / "in", 30, (64, 96), (8, 40))
+    config = get_config()
+    config.model.name, config.data.size = "tests.helpers.own_parts:Net", (64, 64)
+    lines = use_data(config, data, tmp_path / "in/classes.names")
+    assert lines[3].startswith("anchors: fitted to the boxes, best possible recall ") and "have" not in lines[3]
+    grid = build_grid(config.model, config.data.size)
+    assert grid.strides == (8, 16) and grid.anchors == config.model.anchors and not config.model.num_classes
+    assert use_data(config, data, tmp_path / "in/classes.names")[3] == "anchors: those of the configuration"
+    config.model.name, config.model.anchors = "tests.helpers.own_parts:Anchored", ()
+    assert "; those of the network have " in use_data(config, data, tmp_path / "in/classes.names")[3]
+
+
 def test_what_is_set_on_the_command_line_stays(tmp_path):
     data = write_folder(tmp_path / "in")
     config = Config()

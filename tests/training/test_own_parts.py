@@ -3,7 +3,9 @@
 import json
 import shutil
 
+import flax.linen as nn
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -12,14 +14,13 @@ from yolojax.config import from_dict, to_dict
 from yolojax.errors import InputError
 from yolojax.evaluation.workdir import evaluate_workdir
 from yolojax.export.workdir import export_workdir
-from yolojax.grid import AnchorGrid
 from yolojax.loss import yolo_loss
-from yolojax.parts import NO_PARTS, Parts
+from yolojax.models import abstract_variables
+from yolojax.parts import Parts
 from yolojax.predict import Detector
 from yolojax.runs.workdir import load_run
-from yolojax.targets import Targets
 from yolojax.training.loop import train_and_evaluate
-from yolojax.training.own_parts import no_targets, own_parts_notes
+from yolojax.training.own_parts import own_parts_notes
 from yolojax.training.plan import plan_run
 
 OWN = "tests.helpers.own_parts"
@@ -186,12 +187,12 @@ def test_what_does_not_fit_is_refused_before_anything_is_written(tmp_path, monke
     monkeypatch.setattr(own_parts, "wrong_rule", lambda b, c, g, *, max_boxes: {"boxes": b}, raising=False)
     monkeypatch.setattr(own_parts, "wrong_loss", lambda raw, targets, grid: {"box": raw[0].mean()}, raising=False)
     monkeypatch.setattr(own_parts, "wrong_net", lambda num_classes: num_classes, raising=False)
-    from yolojax.parts import find_part
+    from yolojax.parts import _find_part
 
-    find_part.cache_clear()
+    _find_part.cache_clear()
     with pytest.raises(InputError, match=message):
         train_and_evaluate(changed(**values), tmp_path / "run")
-    find_part.cache_clear()
+    _find_part.cache_clear()
     assert not (tmp_path / "run").exists()
 
 
@@ -203,10 +204,35 @@ def test_heads_for_another_number_of_classes_are_refused(tmp_path):
         plan_run(config(), tmp_path / "run", Parts(model=one_more))
 
 
-def test_the_shapes_of_targets_are_those_of_the_assignment():
-    grid = AnchorGrid((64, 64), (8, 16), own_parts.ANCHORS)
-    targets = no_targets(config(), grid, NO_PARTS)
-    assert isinstance(targets, Targets) and targets.slots.shape == (8, 2 * 2 + 2) and (targets.slots == grid.num_slots).all()
+def test_heads_of_another_type_are_refused(tmp_path):
+    class Half(own_parts.Net):
+        @nn.compact
+        def __call__(self, images, *, train):
+            return [head.astype(jnp.bfloat16) for head in own_parts.Net(self.num_classes)(images, train=train)]
+
+    with pytest.raises(InputError, match=r"gives heads of bfloat16; they must be float32, whatever .*\.astype\(jnp\.float32\)"):
+        plan_run(config(), tmp_path / "run", Parts(model=lambda num_classes, **options: Half(num_classes)))
+
+
+class Placed(own_parts.Net):
+    """The usual network, with a parameter for each pixel."""
+
+    size: tuple | None = None
+
+    @nn.compact
+    def __call__(self, images, *, train):
+        place = self.param("place", nn.initializers.zeros, (1, *images.shape[1:3], 3))
+        return own_parts.Net(self.num_classes)(images.astype(jnp.float32) + place, train=train)
+
+
+def test_a_network_for_images_of_one_size_says_so(tmp_path):
+    with pytest.raises(InputError, match=r"parameters whose shapes depend on the size of the images; .* its attribute size"):
+        plan_run(config(), tmp_path / "run", Parts(model=lambda num_classes, **options: Placed(num_classes)))
+    made = config()
+    made.model.options = {"size": [64, 64]}
+    plan = plan_run(made, tmp_path / "run", Parts(model=Placed))
+    assert plan.recipe.grid.strides == (8, 16)
+    assert abstract_variables(plan.model)["params"]["place"].shape == (1, 64, 64, 3)
 
 
 def test_fields_that_own_parts_do_not_use_are_said():

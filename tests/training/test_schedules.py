@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from tests.oracle.schedules import literal_darknet_rate, literal_rate
 from yolojax.config import OptimizerConfig
+from yolojax.errors import InputError
+from yolojax.parts import Parts
 from yolojax.training.schedules import make_schedule, warmup_cosine, warmup_step
 
 
@@ -53,3 +55,43 @@ def test_the_configured_schedules_have_their_epochs_in_steps():
     step = make_schedule(config, steps_per_epoch=4, total_steps=20)  # Darknet's drops, at 16 and 18
     np.testing.assert_allclose([step(n) for n in (1, 2, 15, 16, 17, 18, 99)], [0.5, 1, 1, 0.1, 0.1, 0.01, 0.01], rtol=1e-6)
     assert make_schedule(OptimizerConfig(warmup_epochs=9.0), 4, 6)(3) == np.float32(0.5e-4)  # no longer than the run
+
+
+def own(rate):
+    """The schedule of a run whose own function returns `rate`."""
+    parts = Parts(schedule=lambda steps_per_epoch, total_steps: rate)
+    return make_schedule(OptimizerConfig(schedule="<s of m>"), 10.0, 100, parts)
+
+
+@pytest.mark.parametrize(
+    "rate",
+    [
+        lambda step: 1e-3,
+        lambda step: np.float64(1e-3),
+        lambda step: jnp.where(step < 3, 1e-3, 1e-4),
+        lambda step: 1e-3 / step**0.5,
+    ],
+)
+def test_schedules_of_ones_own_return_numbers_of_any_kind(rate):
+    assert float(own(rate)(1)) == pytest.approx(1e-3)
+
+
+@pytest.mark.parametrize(
+    ("rate", "message"),
+    [
+        (1e-3, "'float' object is not callable"),
+        (lambda step: None, "not 'NoneType'"),
+        (lambda step: jnp.ones(1), "the learning rate: "),
+        (lambda step: math.nan, "the learning rate, which is nan for the first step"),
+        (lambda step: 1e-3 if step < 3 else 1e-4, r"that JAX can trace, with jnp\.where in place of if"),
+        (lambda step: math.cos(step), "that JAX can trace"),
+        (lambda step: np.interp(step, [0, 10], [0, 1]), "that JAX can trace"),
+        (lambda step: [1e-3, 1e-4][step], "that JAX can trace"),
+    ],
+)
+def test_schedules_that_cannot_be_compiled_are_refused_in_one_line(rate, message):
+    with pytest.raises(
+        InputError, match=rf"^config\.optimizer\.schedule: <s of m> must return a function.*{message}"
+    ) as caught:
+        own(rate)
+    assert "\n" not in str(caught.value)

@@ -42,8 +42,8 @@ def checked_example(value: Any, where: str) -> Example:
         raise InputError(f"{where} must return an Example (image, boxes (n, 4), classes (n,)): {error}") from error
     problem = None
     if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
-        found = f"{image.shape} of {image.dtype}" if hasattr(image, "dtype") else type(image).__name__
-        problem = f"an image that is an RGB array (H, W, 3) of uint8, not {found}"
+        found = f"{image.shape} of {image.dtype}" if isinstance(image, np.ndarray) else type(image).__name__
+        problem = f"an image that is an RGB array (H, W, 3) of uint8, in NumPy, not {found}"
     elif len(boxes) != len(classes):
         problem = f"as many classes as boxes, not {len(classes)} and {len(boxes)}"
     elif not np.isfinite(boxes).all():

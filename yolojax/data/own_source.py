@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from yolojax.data.annotations import Record
 from yolojax.data.example import Example, checked_example
 from yolojax.data.source import UnreadablePicture
-from yolojax.errors import InputError
+from yolojax.errors import InputError, first_line
 from yolojax.parts import NO_PARTS, Parts
 
 if TYPE_CHECKING:
@@ -54,7 +55,8 @@ class OwnSource:
             raise InputError(f"{self._where}: it has no examples")
         self.names: Sequence[str] = tuple(names)
         records = getattr(source, "records", None)
-        if records is not None:
+        # Others may call something else so.
+        if isinstance(records, Sequence) and all(isinstance(record, Record) for record in records):
             self.records = records
 
     def __len__(self) -> int:
@@ -74,6 +76,9 @@ class OwnSource:
             raise
         except OSError as error:
             raise UnreadablePicture(f"{where}: {error}") from error
+        except Exception as error:  # whatever a user's source raises
+            error.add_note(where)
+            raise
         example = checked_example(value, where)
         if (example.classes >= len(self.names)).any():
             raise InputError(f"{where}: class {example.classes.max()} has no name; the classes are {', '.join(self.names)}")
@@ -92,7 +97,8 @@ class OwnSource:
     def notes(self, split: str) -> list[str]:
         """The source's lines, if it has any."""
         own = getattr(self._source, "notes", None)
-        return list(own(split)) if own else []
+        lines = own(split) if own else []
+        return [lines] if isinstance(lines, str) else list(lines)
 
     def fingerprint(self) -> Any:
         """The source's fingerprint, {"own": plain JSON value}; None if it has none."""
@@ -104,9 +110,23 @@ class OwnSource:
             raise InputError(f"{self._where}: its fingerprint must be a value that JSON has: {error}") from error
 
     def truth(self, index: int, example: Example) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The source's truth of an example, as `sources.truth` gives it; by default all of its boxes, none of them ignored."""
+        """The source's truth of an example, as `sources.truth` gives it; by default all of its boxes, none of them ignored.
+
+        Raises:
+            InputError: it returns something else.
+        """
         own = getattr(self._source, "truth", None)
-        return own(index, example) if own else (example.boxes, example.classes, np.zeros(len(example.boxes), bool))
+        if not own:
+            return example.boxes, example.classes, np.zeros(len(example.boxes), bool)
+        where, value = f"{self._where}: truth({index}, example)", own(index, example)
+        try:
+            boxes, classes, ignored = value
+        except (TypeError, ValueError) as error:
+            raise InputError(f"{where} must return boxes (n, 4), classes (n,), ignored (n,): {first_line(error)}") from error
+        whole, ignored = checked_example((example.image, boxes, classes), where), np.asarray(ignored, bool)
+        if ignored.shape != whole.classes.shape:
+            raise InputError(f"{where} must return ignored ({len(whole.classes)},), one for each box, not {ignored.shape}")
+        return whole.boxes, whole.classes, ignored
 
 
 def open_own(config: Config, split: str, parts: Parts = NO_PARTS) -> OwnSource:

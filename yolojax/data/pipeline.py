@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 import numpy as np
 
 from yolojax.data.annotations import Record
-from yolojax.data.assign_rule import build_assign, checked_targets
+from yolojax.data.assign_rule import build_assign, check_room, checked_targets, no_targets
 from yolojax.data.augment import augment
 from yolojax.data.batch import Batch, ValBatch
 from yolojax.data.darknet_fit import FITS
@@ -141,7 +141,7 @@ def _prepare(example: Example, config: Config, grid: AnchorGrid, parts: Parts, u
     height, width = example.image.shape[:2]
     boxes, classes, dropped_small = clip_boxes(example.boxes, example.classes, height, width)
     assign = build_assign(config.loss, config.data.max_boxes, parts)
-    targets = checked_targets(assign(letterbox_boxes(boxes, transform), classes, grid), config.loss.assign_rule)
+    targets = checked_targets(assign(letterbox_boxes(boxes, transform), classes, grid), config.loss.assign_rule, grid)
     excess = max(0, len(boxes) - config.data.max_boxes)
     return Sample(image, targets, example, transform, dropped_small, excess, unreadable)
 
@@ -181,6 +181,7 @@ def train_batches(
         The batch, and how many boxes and pictures were left out of it: {"dropped_small", "dropped_excess", "unreadable"}.
     """
     samples_of = train_sampler(source, config)
+    empty = {grid.size: no_targets(config, grid, parts) for grid in grids}
 
     def jobs() -> Iterator[list[Callable[[], Sample]]]:
         for step in range(start_step, stop_step):
@@ -190,6 +191,8 @@ def train_batches(
             yield [functools.partial(train_sample, source, config, grid, epoch, index, parts) for epoch, index in samples]
 
     for samples in _in_threads(jobs(), config.data.threads):
+        for sample in samples:
+            check_room(sample.targets, empty[sample.image.shape[:2]], config.loss.assign_rule)
         counts = {
             name: sum(getattr(sample, name) for sample in samples) for name in ("dropped_small", "dropped_excess", "unreadable")
         }
@@ -222,12 +225,15 @@ def val_batches(
     whole = rows is None
     rows = range(batch_size) if rows is None else rows
     groups = [[first + int(row) for row in rows if first + row < len(source)] for first in range(0, len(source), batch_size)]
+    empty = no_targets(config, grid, parts)
     jobs = ([functools.partial(val_sample, source, config, grid, index, parts) for index in group] for group in groups)
     for group, samples in zip(groups, _in_threads(jobs, config.data.threads), strict=True):
         read = [(index, sample) for index, sample in zip(group, samples, strict=True) if sample is not None]
         if read or not whole:
             indices = tuple(index for index, _ in read)
             samples = tuple(sample for _, sample in read)
+            for sample in samples:
+                check_room(sample.targets, empty, config.loss.assign_rule)
             filler = samples[-1] if samples else _blank(config, grid, parts)
             filled = samples + (filler,) * (len(rows) - len(samples))
             aspects = np.array([fitted_aspect(sample.original.image, sample.transform) for sample in filled])

@@ -3,7 +3,6 @@
 import functools
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any
 
 import flax.linen as nn
 import jax
@@ -12,7 +11,7 @@ import jax.numpy as jnp
 from yolojax.errors import InputError
 from yolojax.models.csp_darknet53 import CSPDarknet53
 from yolojax.models.darknet53 import Darknet53
-from yolojax.models.declared import train_argument
+from yolojax.models.declared import image_size, train_argument
 from yolojax.models.fpn import FPN
 from yolojax.models.resnet import ResNet
 from yolojax.models.strides import strides_of
@@ -36,7 +35,7 @@ def model_strides(model: nn.Module) -> tuple[int, ...]:
 
     Args:
         model: any Flax module that makes raw heads (B, H_s, W_s, A, 5 + C), fine to coarse, of images (B, H, W, 3). These have
-            the size of its attribute `size`, (height, width) in pixels, or else 128 x 128.
+            the size of its attribute `size`, (height, width) in pixels, or else 768 x 768.
 
     Returns:
         For each head, pixels of the images from one cell to the next.
@@ -64,13 +63,14 @@ def model_anchors(model: nn.Module) -> int:
 
 def _heads(model):
     """(strides, anchors per cell) of a network."""
-    own = getattr(model, "size", None)
-    size: Any = own if isinstance(own, tuple) else (128, 128)
+    size = image_size(model) or (768, 768)
     images = jax.ShapeDtypeStruct((1, *size, 3), jnp.float32)
     train = train_argument(model, False)
     heads, _ = jax.eval_shape(lambda images: model.init_with_output(jax.random.key(0), images, **train), images)
     whose = f"the network {type(model).__name__}"
     strides = strides_of(size, heads, whose)
+    if list(strides) != sorted(strides):
+        raise InputError(f"{whose} returns heads of strides {strides}; it must return them fine to coarse")
     shapes = [head.shape for head in heads]
     if any(len(shape) != 5 or shape[4] < 6 for shape in shapes):
         raise InputError(

@@ -1,6 +1,8 @@
 """The network and the grid that a configuration describes."""
 
+import copy
 import importlib
+import inspect
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +12,7 @@ import jax.numpy as jnp
 from yolojax.errors import InputError, first_line
 from yolojax.grid import TINY_ANCHORS, YOLOV3_ANCHORS, AnchorGrid
 from yolojax.models.backbones import BACKBONES, model_anchors, model_strides
-from yolojax.models.declared import declares
+from yolojax.models.declared import declares, train_argument
 from yolojax.models.tiny import YOLOv3Tiny
 from yolojax.models.yolov3 import YOLOv3
 from yolojax.parts import NO_PARTS, Parts, is_part
@@ -36,10 +38,7 @@ def build_model(config: "ModelConfig", parts: Parts = NO_PARTS) -> nn.Module:
     if config.num_classes < 1:
         raise InputError("config.model.num_classes is not known; set it, or give the data class names")
     if is_part(config.name):
-        model = parts.build("model", config.name, config.options, "num_classes")(config.num_classes)
-        if not isinstance(model, nn.Module):
-            raise InputError(f"config.model.name: {config.name} must return a Flax Linen module, not {type(model).__name__}")
-        return model
+        return _own_model(config, parts)
     if config.name == "darknet":
         return importlib.import_module(CFG_NETWORKS).model_from_config(config)
     common: dict[str, Any] = {
@@ -79,7 +78,7 @@ def build_grid(
     strides = (16, 32) if config.name == "yolov3_tiny" else (8, 16, 32)
     anchors, options = _anchors(config), {}
     if has_other_layers(config):
-        model = model or build_model(config, parts)
+        model = model or build_model(_with_classes(config), parts)
         strides, count = model_strides(model), model_anchors(model)
         anchors = _own_anchors(config, model, strides, count)
         options = {name: getattr(model, name) for name in ("xy_scales", "squared_sizes") if hasattr(model, name)}
@@ -113,6 +112,19 @@ def _own(kind: str, name: str, options: Mapping[str, Any], parts: Parts) -> nn.M
     return module
 
 
+def grid_to_fit(config: "ModelConfig", size: tuple[int, int]) -> AnchorGrid | None:
+    """The grid, with squares in place of anchors, of a network that has none and for which none are published; else None."""
+    if config.anchors or not has_other_layers(config):
+        return None
+    model = build_model(_with_classes(config))
+    strides, count = model_strides(model), model_anchors(model)
+    if _default_anchors(model, strides, count) is not None:
+        return None
+    config = copy.deepcopy(config)
+    config.anchors = tuple(((float(stride), float(stride)),) * count for stride in strides)
+    return build_grid(config, size, model=model)
+
+
 def in_float32(model: nn.Module) -> nn.Module:
     """The network with all layers computing in float32; one that has no field `dtype` as it is."""
     return model.clone(dtype=jnp.float32) if declares(model, "dtype") else model
@@ -123,15 +135,45 @@ def has_other_layers(config: "ModelConfig") -> bool:
     return is_part(config.name) or config.backbone != "darknet53" or bool(config.backbone_options) or is_part(config.neck)
 
 
-def _own_anchors(config: "ModelConfig", model: nn.Module, strides: tuple[int, ...], count: int) -> Sequence:
+def _own_model(config: "ModelConfig", parts: Parts) -> nn.Module:
+    model = parts.build("model", config.name, config.options, "num_classes")(config.num_classes)
+    if not isinstance(model, nn.Module):
+        raise InputError(f"config.model.name: {config.name} must return a Flax Linen module, not {type(model).__name__}")
+    signature = inspect.signature(type(model).__call__)
+    try:
+        signature.bind(model, "images", **train_argument(model, False))
+    except TypeError as error:
+        raise InputError(
+            f"config.model.name: {config.name} is called with images, and with train if it has that argument, which does not "
+            f"fit __call__{signature}: {error}"
+        ) from None
+    return model
+
+
+def _with_classes(config: "ModelConfig") -> "ModelConfig":
+    """The configuration with some number of classes where it is not known yet: the geometry of heads is the same for all."""
+    if config.num_classes:
+        return config
+    config = copy.deepcopy(config)
+    config.num_classes = 1
+    return config
+
+
+def _default_anchors(model: nn.Module, strides: tuple[int, ...], count: int) -> Sequence | None:
     stated = getattr(model, "anchors", None)
+    if isinstance(stated, tuple | list) and stated:
+        return stated
     published = {(len(known), len(known[0])): known for known in (YOLOV3_ANCHORS, TINY_ANCHORS)}
-    anchors = config.anchors or (stated if isinstance(stated, tuple | list) else published.get((len(strides), count)))
+    return published.get((len(strides), count))
+
+
+def _own_anchors(config: "ModelConfig", model: nn.Module, strides: tuple[int, ...], count: int) -> Sequence:
+    anchors = config.anchors or _default_anchors(model, strides, count)
     scales = f"{len(strides)} scales, of strides {', '.join(map(str, strides))}, with {count} anchors each"
     if anchors is None:
         raise InputError(
-            f"config.model.anchors: the network has {scales}, for which none are published: set them; yolojax anchors finds "
-            "those of your data"
+            f"config.model.anchors: the network has {scales}, for which none are published: set them, or give the data "
+            "with --data, which fits some to it"
         )
     if len(anchors) != len(strides) or {len(scale) for scale in anchors} != {count}:
         raise InputError(f"config.model.anchors: the network has {scales}, but {[len(scale) for scale in anchors]} are given")

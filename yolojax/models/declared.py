@@ -25,3 +25,10 @@ def train_argument(model: nn.Module, train: bool) -> dict[str, Any]:
     parameters = inspect.signature(type(model).__call__).parameters.values()
     takes_it = any(own.name == "train" or own.kind is inspect.Parameter.VAR_KEYWORD for own in parameters)
     return {"train": train} if takes_it else {}
+
+
+def image_size(model: nn.Module) -> tuple[int, int] | None:
+    """The (height, width) in pixels of the only images that a network takes, its attribute `size`; None: it takes any."""
+    size = getattr(model, "size", None)
+    whole = isinstance(size, tuple | list) and len(size) == 2 and all(isinstance(side, int) for side in size)
+    return (size[0], size[1]) if whole else None

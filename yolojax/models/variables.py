@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from yolojax.errors import InputError
-from yolojax.models.declared import train_argument
+from yolojax.models.declared import image_size, train_argument
 from yolojax.models.layers import HEAD_KERNEL_STD, objectness_prior_bias
 
 COLLECTIONS = ("params", "batch_stats")
@@ -96,8 +96,7 @@ def count_floats(variables: Mapping[str, Any]) -> int:
 def _init(model, seed, size):
     """`model.init` with both collections; to be traced."""
     # A network built from a cfg has a size that its layers fit; ours take any.
-    own = getattr(model, "size", None)
-    size = size or (own if isinstance(own, tuple) else (32, 32))
+    size = size or image_size(model) or (32, 32)
     variables = model.init(jax.random.key(seed), jnp.zeros((1, *size, 3), jnp.float32), **train_argument(model, False))
     # What `sow` and `perturb` make is for looking at, and not needed to run.
     others = variables.keys() - {*COLLECTIONS, "intermediates", "perturbations"}

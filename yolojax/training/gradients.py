@@ -54,10 +54,12 @@ class Objective:
                 images,
                 **train_argument(self.model, True),
                 mutable=["batch_stats"],
-                rngs={"dropout": dropout},
+                # Flax gives the stream "params" to layers that ask for one of another name.
+                rngs={"dropout": dropout, "params": jax.random.fold_in(dropout, 1)},
             )
 
         raw, updates = (jax.checkpoint(forward) if self.remat else forward)(params, images, dropout)
+        raw = tuple(raw) if isinstance(raw, list) else raw
         terms = named_terms(self.loss(raw, targets, self.grid), images.shape[0])
         means = {name: term.mean() for name, term in terms.items()}
         stats = keep_frozen(updates.get("batch_stats", batch_stats), batch_stats, self.frozen)

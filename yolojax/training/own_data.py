@@ -13,6 +13,8 @@ from yolojax.data.image_size import try_sizes
 from yolojax.data.sources import open_split
 from yolojax.errors import InputError
 from yolojax.models import build_grid
+from yolojax.models.build import grid_to_fit
+from yolojax.parts import is_part
 from yolojax.runs.imported import is_imported
 
 GOOD_RECALL = 0.98
@@ -78,11 +80,17 @@ def _choose_anchors(config: Config, records: Sequence[Record], *, fixed: bool) -
     if fixed:
         return "anchors: those of the network that training starts from"
     boxes = _boxes(records[:: 1 + len(records) // _MEASURED], config.data.size)
+    blank = grid_to_fit(config.model, config.data.size)
+    if blank and len(boxes):
+        fitted = find_anchors(boxes, blank)
+        config.model.anchors = fitted.anchors
+        return f"anchors: fitted to the boxes, best possible recall {anchor_fit(boxes, fitted).recall:.1%}"
     published = build_grid(config.model, config.data.size)
+    whose = "those of the network" if is_part(config.model.name) else "the published ones"
     if not len(boxes):
-        return "anchors: the published ones"
+        return f"anchors: {whose}"
     before = anchor_fit(boxes, published)
-    kept = f"anchors: the published ones, best possible recall {before.recall:.1%}"
+    kept = f"anchors: {whose}, best possible recall {before.recall:.1%}"
     if before.recall >= GOOD_RECALL:
         return kept
     try:
@@ -93,7 +101,7 @@ def _choose_anchors(config: Config, records: Sequence[Record], *, fixed: bool) -
     if (after.recall, after.mean_iou) <= (before.recall, before.mean_iou):
         return f"{kept}; those fitted to the boxes are no better"
     config.model.anchors = fitted.anchors
-    return f"anchors: fitted to the boxes, best possible recall {after.recall:.1%}; the published ones have {before.recall:.1%}"
+    return f"anchors: fitted to the boxes, best possible recall {after.recall:.1%}; {whose} have {before.recall:.1%}"
 
 
 def _boxes(records: Sequence[Record], size: tuple[int, int]) -> np.ndarray:

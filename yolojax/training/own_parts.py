@@ -8,10 +8,11 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flax.errors import ScopeParamShapeError
 
 from yolojax.config import Config
 from yolojax.config_values import unused_by_parts
-from yolojax.data.assign_rule import build_assign, checked_targets
+from yolojax.data.assign_rule import no_targets
 from yolojax.data.augment.order import build_more
 from yolojax.errors import InputError, first_line
 from yolojax.grid import AnchorGrid
@@ -20,16 +21,6 @@ from yolojax.loss import LossTerms, named_terms
 from yolojax.models import abstract_variables
 from yolojax.parts import FIELDS, Parts, is_part
 from yolojax.targets import Targets
-
-
-def no_targets(config: Config, grid: AnchorGrid, parts: Parts) -> Targets:
-    """The targets of an image without boxes, as the run's assignment makes them: their shapes are those of every image.
-
-    Raises:
-        InputError: an assignment of the user's own that cannot be found or called, or that returns something else.
-    """
-    assign = build_assign(config.loss, config.data.max_boxes, parts)
-    return checked_targets(assign(np.zeros((0, 4), np.float32), np.zeros(0, np.int32), grid), config.loss.assign_rule)
 
 
 def check_parts(config: Config, loss: Callable[..., Any], model: nn.Module, grid: AnchorGrid, parts: Parts) -> None:
@@ -57,13 +48,25 @@ def check_parts(config: Config, loss: Callable[..., Any], model: nn.Module, grid
 def _check_heads(config: Config, model: nn.Module, grid: AnchorGrid) -> None:
     images = jax.ShapeDtypeStruct((1, *grid.size, 3), jnp.float32)
     variables = abstract_variables(model, grid.size)
-    heads: Any = jax.eval_shape(functools.partial(raw_heads, model), variables, images)
+    try:
+        heads = jax.eval_shape(functools.partial(raw_heads, model), variables, images)
+    except ScopeParamShapeError as error:
+        raise InputError(
+            f"config.model.name: {config.model.name} has parameters whose shapes depend on the size of the images; state it in "
+            f"its attribute size, (height, width): {first_line(error)}"
+        ) from error
     expected = [(1, *shape, grid.anchors_per_scale, 5 + config.model.num_classes) for shape in grid.shapes]
-    shapes = [tuple(getattr(head, "shape", ())) for head in (heads if isinstance(heads, tuple | list) else [heads])]
+    shapes = [head.shape for head in heads]
     if shapes != expected:
         raise InputError(
             f"config.model.name: {config.model.name} gives heads of shapes {shapes} for an image of {grid.size}, but a network "
             f"for {config.model.num_classes} classes needs {expected}: (B, rows, columns, anchors, 5 + classes), fine to coarse"
+        )
+    dtypes = {str(head.dtype) for head in heads}
+    if dtypes != {"float32"}:
+        raise InputError(
+            f"config.model.name: {config.model.name} gives heads of {', '.join(sorted(dtypes))}; they must be float32, "
+            "whatever the layers compute in: .astype(jnp.float32)"
         )
 
 

@@ -11,13 +11,13 @@ import jax
 import jax.numpy as jnp
 
 from yolojax.config import Config
+from yolojax.data.assign_rule import no_targets
 from yolojax.data.pipeline import Batch
 from yolojax.errors import InputError
 from yolojax.grid import AnchorGrid
 from yolojax.models import count_floats
 from yolojax.parts import NO_PARTS, Parts
 from yolojax.targets import Targets
-from yolojax.training.own_parts import no_targets
 from yolojax.training.step import TrainState
 
 # One batch is being computed while the next one waits on the devices.

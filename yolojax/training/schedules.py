@@ -1,13 +1,15 @@
 """The learning rate as a function of the step."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
 from yolojax.config import OptimizerConfig
-from yolojax.errors import InputError
+from yolojax.errors import InputError, first_line
 from yolojax.parts import NO_PARTS, Parts, is_part
 
 Schedule = Callable[[Any], Any]
@@ -83,16 +85,25 @@ def make_schedule(config: OptimizerConfig, steps_per_epoch: float, total_steps: 
         The schedule, which computes with NumPy or JAX as `warmup_cosine` does.
 
     Raises:
-        InputError: a schedule of the user's own that cannot be found or called, or that gives no number for the first step.
+        InputError: a schedule of the user's own that cannot be found or called, that gives no number for the first step, or
+            that JAX cannot trace.
     """
     if is_part(config.schedule):
         build = parts.build("schedule", config.schedule, config.schedule_options, "steps_per_epoch", "total_steps")
         schedule = build(steps_per_epoch, total_steps)
+        where = f"config.optimizer.schedule: {config.schedule} must return a function of the step to the learning rate"
         try:
-            float(schedule(1))
+            first = float(schedule(1))
         except (TypeError, ValueError) as error:
+            raise InputError(f"{where}: {first_line(error)}") from error
+        if not math.isfinite(first):
+            raise InputError(f"{where}, which is {first} for the first step")
+        try:
+            jax.eval_shape(schedule, jax.ShapeDtypeStruct((), jnp.int32))
+        except TypeError as error:
             raise InputError(
-                f"config.optimizer.schedule: {config.schedule} must return a function of the step to the learning rate: {error}"
+                f"{where} that JAX can trace, with jnp.where in place of if and jax.numpy in place of math and numpy: "
+                f"{first_line(error)}"
             ) from error
         return schedule
     warmup_steps = min(round(config.warmup_epochs * steps_per_epoch), total_steps)

@@ -22,6 +22,8 @@ from yolojax.data.augment import (
     scale,
     translate,
 )
+from yolojax.data.augment.order import build_more
+from yolojax.errors import InputError
 
 
 def test_the_default_draws_and_does_what_it_always_did():
@@ -103,3 +105,12 @@ def test_the_other_picture_of_a_mixup_is_fitted_and_centred():
         assert image.shape == example.image.shape
         np.testing.assert_array_equal(boxes[:2], example.boxes)
         np.testing.assert_allclose(boxes[2], expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("options", [{"tests.helpers.own_parts:dimm": {"least": 0.5}}, {"tests.helpers.own_parts:dim": 0.5}])
+def test_options_for_a_function_that_is_not_there_are_refused(options):
+    config = AugmentConfig(more=("tests.helpers.own_parts:dim",), options=options)
+    with pytest.raises(
+        InputError, match=r"^config\.data\.augment\.options: '.*' has keyword arguments for one of .*own_parts:dim, "
+    ):
+        build_more(config)

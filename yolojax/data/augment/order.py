@@ -1,6 +1,6 @@
 """All augmentation of one image and its boxes, in order."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -11,7 +11,8 @@ from yolojax.data.augment.mixing import mixup, mosaic
 from yolojax.data.augment.photometric import blur, hsv, noise
 from yolojax.data.example import Example, checked_example, place_boxes
 from yolojax.data.images import fitting_scale
-from yolojax.parts import NO_PARTS, Parts, options_of
+from yolojax.errors import InputError
+from yolojax.parts import NO_PARTS, Parts, is_part, options_of
 
 
 def augment(
@@ -74,8 +75,14 @@ def build_more(
         parts: parts that a program gives as objects.
 
     Raises:
-        InputError: a function that cannot be found or called.
+        InputError: a function that cannot be found or called, or options for one that is not there.
     """
+    for name, value in config.options.items():
+        if is_part(name) and (name not in config.more or not isinstance(value, Mapping)):
+            raise InputError(
+                f"config.data.augment.options: {name!r} has keyword arguments for one of config.data.augment.more, which are "
+                f"{', '.join(config.more)}, not {value!r}"
+            )
     return [(name, parts.build("augment", name, options_of(config.options, name), "rng", "example")) for name in config.more]
 
 
