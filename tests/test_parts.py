@@ -63,8 +63,6 @@ def test_another_folder_has_another_module_of_the_same_name(folder, monkeypatch)
     for name in ("one", "two", "one"):
         monkeypatch.chdir(folder / name)
         assert find_part("config.x", "my_rules.parts:part")() == name
-    monkeypatch.chdir(folder)  # which has none
-    assert find_part("config.x", "my_rules.parts:part")() == "one"
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
-from flax.errors import ScopeParamShapeError
 
 from yolojax.config import Config
 from yolojax.config_values import unused_by_parts
@@ -48,13 +47,7 @@ def check_parts(config: Config, loss: Callable[..., Any], model: nn.Module, grid
 def _check_heads(config: Config, model: nn.Module, grid: AnchorGrid) -> None:
     images = jax.ShapeDtypeStruct((1, *grid.size, 3), jnp.float32)
     variables = abstract_variables(model, grid.size)
-    try:
-        heads = jax.eval_shape(functools.partial(raw_heads, model), variables, images)
-    except ScopeParamShapeError as error:
-        raise InputError(
-            f"config.model.name: {config.model.name} has parameters whose shapes depend on the size of the images; state it in "
-            f"its attribute size, (height, width): {first_line(error)}"
-        ) from error
+    heads = jax.eval_shape(functools.partial(raw_heads, model), variables, images)
     expected = [(1, *shape, grid.anchors_per_scale, 5 + config.model.num_classes) for shape in grid.shapes]
     shapes = [head.shape for head in heads]
     if shapes != expected:
