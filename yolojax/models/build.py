@@ -76,7 +76,8 @@ def build_grid(
     if config.name == "darknet":
         return importlib.import_module(CFG_NETWORKS).grid_from_config(config, (height, width))
     strides = (16, 32) if config.name == "yolov3_tiny" else (8, 16, 32)
-    anchors, options = _anchors(config), {}
+    anchors: Any = _anchors(config)
+    options: dict[str, Any] = {}
     if has_other_layers(config):
         model = model or build_model(_with_classes(config), parts)
         strides, count = model_strides(model), model_anchors(model)

@@ -30,5 +30,6 @@ def train_argument(model: nn.Module, train: bool) -> dict[str, Any]:
 def image_size(model: nn.Module) -> tuple[int, int] | None:
     """The (height, width) in pixels of the only images that a network takes, its attribute `size`; None: it takes any."""
     size = getattr(model, "size", None)
-    whole = isinstance(size, tuple | list) and len(size) == 2 and all(isinstance(side, int) for side in size)
-    return (size[0], size[1]) if whole else None
+    if isinstance(size, tuple | list) and len(size) == 2 and all(isinstance(side, int) for side in size):
+        return size[0], size[1]
+    return None

@@ -248,10 +248,16 @@ def _ignore_late_reads():
 
 
 def _reason(error):
-    """Why a read or write failed: the operating system's words if tensorstore quotes them, else the first line."""
+    """Why a read or write failed: the system's words if tensorstore quotes them, shapes that differ, or the first line."""
     quoted = re.search(r"([^:]+) \[os_error_code", str(error))
     if quoted:
         return quoted[1].strip()
+    shapes = re.search(r"Requested shape: (\(.*?\)) is not compatible with the stored shape: (\(.*?\))", str(error))
+    if shapes:
+        return (
+            f"it holds an array of shape {shapes[2]} where the network or the optimizer has {shapes[1]}; a part of your own "
+            "must be the one that the run was trained with"
+        )
     return first_line(error)
 
 
