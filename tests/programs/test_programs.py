@@ -281,7 +281,7 @@ def test_the_demo_in_bfloat16_finds_the_digits_as_well_as_in_float32(environment
 def test_the_examples_of_the_readme_run(environment, finished, tmp_path):
     pages = [(REPOSITORY / page).read_text() for page in ("README.md", "docs/python.md")]
     blocks = [re.findall(r"```python\n(.*?)```", page, re.DOTALL) for page in pages]
-    assert list(map(len, blocks)) == [2, 4]
+    assert list(map(len, blocks)) == [2, 6]
     blocks = [*blocks[0], *blocks[1]]
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs" / "digits").symlink_to(finished[0])

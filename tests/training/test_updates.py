@@ -116,7 +116,8 @@ def with_pmap(step, state, batch):
     "name, run",
     [(name, on_one_device) for name in OPTIMIZERS]
     # Those that ask for more than the gradient.
-    + [(name, run) for name in ("sam, opaque", "polyak_sgd", "lbfgs") for run in (with_shard_map, with_pmap)],
+    + [(name, run) for name in ("sam, opaque", "polyak_sgd") for run in (with_shard_map, with_pmap)]
+    + [pytest.param("lbfgs", run, marks=pytest.mark.slow) for run in (with_shard_map, with_pmap)],
 )
 def test_an_optimizer_does_what_it_does_alone(name, run):
     optimizer, loop = OPTIMIZERS[name]

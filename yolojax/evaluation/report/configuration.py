@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from yolojax.evaluation.report.page import escape, table
+from yolojax.parts import OPTIONS
 
 
 def config_table(config: Mapping[str, Any]) -> str:
@@ -14,9 +15,9 @@ def config_table(config: Mapping[str, Any]) -> str:
 
 
 def config_leaves(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yields the dotted name and the value of every field of nested dicts."""
+    """Yields the dotted name and the value of every field of nested dicts; keyword arguments are the value of one field."""
     for name, value in config.items():
-        if isinstance(value, dict):
+        if isinstance(value, dict) and prefix + name not in OPTIONS.values():
             yield from config_leaves(value, f"{prefix}{name}.")
         else:
             yield prefix + name, value
