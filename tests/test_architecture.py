@@ -9,9 +9,10 @@ from tests.conftest import REPOSITORY
 
 LAYERS = (
     ("errors", "moved", "lazy", "explicit"),
+    ("references",),
     ("parts",),
     ("fields",),
-    ("boxes", "grid", "targets", "assignment", "decode", "loss", "simota", "nms"),
+    ("boxes", "grid", "targets", "assignment", "decode", "loss_terms", "loss", "simota", "nms"),
     ("runtime",),
     ("draw",),
     ("data",),

@@ -226,6 +226,7 @@ def test_a_run_in_mlflow(tmp_path, monkeypatch):
         log_to_wandb.log(Event("log", 7, {}, str(tmp_path)))
 
 
+@pytest.mark.slow
 def test_an_ensemble_of_twins_finds_what_one_finds(workdir, capsys):
     import ensemble
 
@@ -255,6 +256,7 @@ def test_an_ensemble_predicts_what_its_members_predict(workdir):
 LAYER = "Backbone_0/GroupNorm_5"
 
 
+@pytest.mark.slow
 def test_grad_cam_weighs_channels_by_what_they_do_to_the_score(workdir, tmp_path, capsys):
     import grad_cam
 

@@ -136,4 +136,4 @@ def test_only_the_standard_library_and_the_names_of_parts_are_imported():
         nodes = list(ast.walk(ast.parse(file.read())))
     modules = {node.module for node in nodes if isinstance(node, ast.ImportFrom)}
     modules |= {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
-    assert {str(name).partition(".")[0] for name in modules - {"yolojax.parts"}} <= sys.stdlib_module_names
+    assert {str(name).partition(".")[0] for name in modules - {"yolojax.references"}} <= sys.stdlib_module_names

@@ -1,5 +1,4 @@
 import functools
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +10,7 @@ from tests.helpers.own_slots import own_targets
 from tests.oracle import assignment as oracle_assignment
 from tests.oracle import loss as oracle
 from yolojax.grid import AnchorGrid
-from yolojax.loss import LOG_NAMES, LossTerms, named_terms, paper_loss, yolo_loss
+from yolojax.loss import LossTerms, paper_loss, yolo_loss
 from yolojax.targets import Targets, assign
 
 GRID = AnchorGrid((64, 96))
@@ -318,60 +317,6 @@ def test_what_is_refused():
         yolo_loss(raw[:1], targets, SMALL)
     with pytest.raises(ValueError, match=r"\S"):
         yolo_loss(raw, targets, AnchorGrid((64, 32), SMALL.strides, SMALL.anchors))
-
-
-class Two(NamedTuple):
-    near: jax.Array
-    far: jax.Array
-
-
-@pytest.mark.parametrize(
-    "value, names",
-    [
-        (LossTerms(*np.ones((3, 4), np.float32)), ["box", "objectness", "classification"]),
-        (Two(*np.ones((2, 4), np.float32)), ["near", "far"]),
-        ({"b": np.ones(4, np.float64), "a": np.ones(4, np.float32)}, ["b", "a"]),
-        (np.ones(4, np.float32), ["loss"]),
-        ({"loss": np.ones(4, np.float32)}, ["loss"]),
-    ],
-)
-def test_a_loss_may_return_its_terms_in_several_ways(value, names):
-    for found in (named_terms(value), named_terms(value, 4)):
-        assert list(found) == names
-        given = [value] if isinstance(value, np.ndarray) else list(getattr(value, "values", value.__iter__)())
-        assert all(map(np.array_equal, found.values(), given))
-    with pytest.raises(ValueError, match=rf"the term '{names[0]}' of the loss must be \(5,\) floating, .*, not \(4,\) float"):
-        named_terms(value, 5)
-
-
-ONES = np.ones(4, np.float32)
-
-
-@pytest.mark.parametrize(
-    "value, message",
-    [
-        ({}, "the loss returned no term"),
-        ((ONES, ONES), r"a loss returns LossTerms, .*, not a tuple"),
-        ([ONES], r"not a list"),
-        (3.0, r"not a float"),
-        (np.float32(3), r"the term 'loss' of the loss must be \(B,\) floating, one number per image, not \(\) float32"),
-        ({"box": ONES, "mass": ONES[None]}, r"the term 'mass' .* \(4,\) floating, .* not \(1, 4\) float32"),
-        ({"box": ONES, "mass": ONES[:3]}, r"the term 'mass' .* \(4,\) floating, .* not \(3,\) float32"),
-        ({"box": ONES.astype(int)}, r"the term 'box' .* not \(4,\) int64"),
-        ({"box": None}, r"the term 'box' .* not NoneType"),
-        ({"box": 1.0}, r"the term 'box' .* not float"),
-        ({3: ONES}, "a term of a loss cannot be called 3"),
-        ({"": ONES}, "a term of a loss cannot be called ''"),
-        *(
-            ({name: ONES, "box": ONES}, f"a term of a loss cannot be called '{name}', which the log uses")
-            for name in sorted(LOG_NAMES)
-        ),
-    ],
-)
-def test_terms_that_cannot_be_summed_or_logged_are_refused_in_one_line(value, message):
-    with pytest.raises(ValueError, match=message) as error:
-        named_terms(value)
-    assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize("loss", [yolo_loss, paper_loss])

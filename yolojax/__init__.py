@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from yolojax.evaluation.metrics.average_precision import average_precision
     from yolojax.grid import TINY_ANCHORS, YOLOV3_ANCHORS, AnchorGrid
     from yolojax.inference import Recipe
-    from yolojax.loss import LossTerms, named_terms, paper_loss, yolo_loss
+    from yolojax.loss import paper_loss, yolo_loss
+    from yolojax.loss_terms import LossTerms, named_terms
     from yolojax.models import (
         CSPDarknet53,
         Darknet53,
@@ -55,7 +56,7 @@ _HOME = {
     "Event": "training.events",
     "Example": "data.example",
     "InputError": "errors",
-    "LossTerms": "loss",
+    "LossTerms": "loss_terms",
     "Parts": "parts",
     "Predictions": "decode",
     "Recipe": "inference",
@@ -89,7 +90,7 @@ _HOME = {
     "load_run": "runs.workdir",
     "make_mesh": "runtime.devices",
     "model_strides": "models",
-    "named_terms": "loss",
+    "named_terms": "loss_terms",
     "nms": "nms",
     "open_split": "data.sources",
     "pairwise_iou": "boxes",

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from yolojax.errors import InputError
 from yolojax.fields import Check, Conditions, Declaration, Depending, full_name, leaves
-from yolojax.parts import is_part
+from yolojax.references import is_part
 
 T = TypeVar("T")
 

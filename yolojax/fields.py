@@ -14,7 +14,7 @@ import types
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar
 
-from yolojax.parts import is_part, json_options
+from yolojax.references import is_part, json_options
 
 T = TypeVar("T")
 

@@ -47,7 +47,10 @@ ENDINGS = {
 }
 
 
-@pytest.mark.parametrize("case", ENDINGS)
+QUICK = ("a window's MPLBACKEND and stdout closed", "a pipe that breaks")
+
+
+@pytest.mark.parametrize("case", [pytest.param(case, marks=() if case in QUICK else pytest.mark.slow) for case in ENDINGS])
 def test_a_training_goes_to_its_end(case, data, tmp_path):
     line, environment, expected = ENDINGS[case]
     words = REPOSITORY / "train.py", "--workdir", tmp_path / "run", *FLAGS, *data_flags(data)

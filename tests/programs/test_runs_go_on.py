@@ -37,6 +37,7 @@ def copy(run, tmp_path):
     return tmp_path / "copy"
 
 
+@pytest.mark.slow
 def test_moved_data_is_resumed_bit_for_bit_and_evaluated_in_its_new_place(run, copy):
     (copy / "cells").rename(copy / "renamed")
     data = copy / "renamed/data.yaml"

@@ -118,6 +118,7 @@ def test_data_that_has_changed_is_refused(run, tmp_path):
             train_and_evaluate(saved, tmp_path / "run")
 
 
+@pytest.mark.slow
 def test_it_is_evaluated_used_and_exported_with_the_workdir_alone(run, tmp_path):
     shutil.copytree(run, tmp_path / "run")
     metrics = evaluate_workdir(tmp_path / "run", "last")
@@ -134,6 +135,7 @@ def test_it_is_evaluated_used_and_exported_with_the_workdir_alone(run, tmp_path)
         export_workdir(tmp_path / "run", "darknet", tmp_path / "darknet")
 
 
+@pytest.mark.slow
 def test_objects_without_a_name_are_recorded_as_such_and_needed_again(tmp_path):
     made = config()
     made.train.epochs, made.train.eval_epochs = 0.5, 1.0
@@ -187,7 +189,7 @@ def test_what_does_not_fit_is_refused_before_anything_is_written(tmp_path, monke
     monkeypatch.setattr(own_parts, "wrong_rule", lambda b, c, g, *, max_boxes: {"boxes": b}, raising=False)
     monkeypatch.setattr(own_parts, "wrong_loss", lambda raw, targets, grid: {"box": raw[0].mean()}, raising=False)
     monkeypatch.setattr(own_parts, "wrong_net", lambda num_classes: num_classes, raising=False)
-    from yolojax.parts import _find_part
+    from yolojax.references import _find_part
 
     _find_part.cache_clear()
     with pytest.raises(InputError, match=message):

@@ -100,8 +100,8 @@ def difference(found, expected):
 
 
 def slow(transformation, devices, option):
-    quick = option == "all three" or (option == "nothing" and transformation in ("pmap", "shard_map", "jit, Explicit axes"))
-    return devices == 1 or not quick
+    quick = {"nothing": ("pmap", "shard_map"), "all three": ("shard_map", "shard_map, check_vma=False", "jit, Explicit axes")}
+    return devices == 1 or transformation not in quick.get(option, ())
 
 
 @needs_eight

@@ -10,7 +10,8 @@ import numpy as np
 
 from yolojax.errors import InputError, first_line
 from yolojax.grid import AnchorGrid
-from yolojax.parts import NO_PARTS, Parts, is_part
+from yolojax.parts import NO_PARTS, Parts
+from yolojax.references import is_part
 from yolojax.targets import RULES, Targets, assign
 
 if TYPE_CHECKING:

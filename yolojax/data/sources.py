@@ -25,7 +25,8 @@ from yolojax.data.sampling import SCENE
 from yolojax.data.source import Source, UnreadablePicture
 from yolojax.data.splits import split_annotations
 from yolojax.errors import InputError
-from yolojax.parts import NO_PARTS, Parts, is_part
+from yolojax.parts import NO_PARTS, Parts
+from yolojax.references import is_part
 
 if TYPE_CHECKING:
     from yolojax.config import Config

@@ -17,7 +17,8 @@ from yolojax.decode import decode
 from yolojax.evaluation.metrics.summary import summarize
 from yolojax.grid import AnchorGrid
 from yolojax.inference import Recipe, raw_heads, to_original
-from yolojax.loss import LossTerms, in_log_order, named_terms, yolo_loss
+from yolojax.loss import LossTerms, yolo_loss
+from yolojax.loss_terms import in_log_order, named_terms
 from yolojax.nms import Detections
 from yolojax.parts import NO_PARTS, Parts
 from yolojax.runtime.devices import fetch_rows, local_rows, make_mesh, put, shardings
@@ -64,7 +65,7 @@ def compile_eval_step(
         batch_sharding: the sharding of the batch; None: split over all devices.
         model: the network.
         recipe: what turns images into detections with it.
-        loss: function of (raw heads, targets, grid) to terms, see `loss.named_terms`.
+        loss: function of (raw heads, targets, grid) to terms, see `loss_terms.named_terms`.
         config: thresholds and limits; None: those of `EvalConfig`.
     """
     suppress = suppression(config or EvalConfig(), recipe)

@@ -15,7 +15,8 @@ from yolojax.models.backbones import BACKBONES, model_anchors, model_strides
 from yolojax.models.declared import declares, train_argument
 from yolojax.models.tiny import YOLOv3Tiny
 from yolojax.models.yolov3 import YOLOv3
-from yolojax.parts import NO_PARTS, Parts, is_part
+from yolojax.parts import NO_PARTS, Parts
+from yolojax.references import is_part
 
 if TYPE_CHECKING:
     from yolojax.config import ModelConfig

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from yolojax.grid import AnchorGrid
-from yolojax.loss import LossValue, named_terms
+from yolojax.loss_terms import LossValue, named_terms
 from yolojax.models.declared import declares, train_argument
 from yolojax.models.layers import layer_matches, layer_of
 from yolojax.runtime.axes import AxisName, synchronized, varying

@@ -11,7 +11,8 @@ import optax
 from yolojax.config import OptimizerConfig
 from yolojax.errors import InputError
 from yolojax.models.layers import layer_matches, layer_of
-from yolojax.parts import NO_PARTS, Parts, is_part
+from yolojax.parts import NO_PARTS, Parts
+from yolojax.references import is_part
 from yolojax.training.schedules import Schedule
 from yolojax.training.updates import BacktrackState
 

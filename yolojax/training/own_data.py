@@ -14,7 +14,7 @@ from yolojax.data.sources import open_split
 from yolojax.errors import InputError
 from yolojax.models import build_grid
 from yolojax.models.build import grid_to_fit
-from yolojax.parts import is_part
+from yolojax.references import is_part
 from yolojax.runs.imported import is_imported
 
 GOOD_RECALL = 0.98

@@ -16,9 +16,11 @@ from yolojax.data.augment.order import build_more
 from yolojax.errors import InputError, first_line
 from yolojax.grid import AnchorGrid
 from yolojax.inference import raw_heads
-from yolojax.loss import LossTerms, named_terms
+from yolojax.loss import LossTerms
+from yolojax.loss_terms import named_terms
 from yolojax.models import abstract_variables
-from yolojax.parts import FIELDS, Parts, is_part
+from yolojax.parts import FIELDS, Parts
+from yolojax.references import is_part
 from yolojax.targets import Targets
 
 

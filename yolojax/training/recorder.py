@@ -12,7 +12,7 @@ from yolojax.config import Config
 from yolojax.data.pipeline import train_sampler
 from yolojax.data.source import Source
 from yolojax.errors import InputError
-from yolojax.loss import in_log_order
+from yolojax.loss_terms import in_log_order
 from yolojax.runtime.console import NullOutput, Progress
 from yolojax.runtime.timing import timed
 from yolojax.training.metrics_log import MetricsLog

@@ -10,7 +10,8 @@ import numpy as np
 
 from yolojax.config import OptimizerConfig
 from yolojax.errors import InputError, first_line
-from yolojax.parts import NO_PARTS, Parts, is_part
+from yolojax.parts import NO_PARTS, Parts
+from yolojax.references import is_part
 
 Schedule = Callable[[Any], Any]
 """A function of the step, counted from 1, to the learning rate."""

@@ -15,7 +15,7 @@ from yolojax import moved
 from yolojax.data.batch import Batch, ValBatch
 from yolojax.explicit import auto_sharded
 from yolojax.grid import AnchorGrid
-from yolojax.loss import LossValue
+from yolojax.loss_terms import LossValue
 from yolojax.runtime.axes import AxisName
 from yolojax.runtime.devices import make_mesh, shardings
 from yolojax.targets import Targets
@@ -96,7 +96,7 @@ def train_step(
         optimizer: optax transformation.
         grid: AnchorGrid of the images' size.
         loss: function of (raw heads, targets, grid) to terms (B,), whose sum is the loss: LossTerms, another NamedTuple, a
-            mapping by name, or one array (`yolojax.loss.named_terms`).
+            mapping by name, or one array (`yolojax.loss_terms.named_terms`).
         axis_name: axis over which gradients, metrics and batch statistics are averaged.
         ema_decay: d of ema = d * ema + (1 - d) * new, for a state that has an ema.
         ema_warmup_steps: s; if it is not 0, update n (from 1) uses d * (1 - exp(-n / s)) instead of d, so that the initial

@@ -12,7 +12,8 @@ from yolojax.data.augment.photometric import blur, hsv, noise
 from yolojax.data.example import Example, checked_example, place_boxes
 from yolojax.data.images import fitting_scale
 from yolojax.errors import InputError
-from yolojax.parts import NO_PARTS, Parts, is_part, options_of
+from yolojax.parts import NO_PARTS, Parts, options_of
+from yolojax.references import is_part
 
 
 def augment(
