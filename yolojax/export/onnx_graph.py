@@ -60,6 +60,11 @@ def _run(jaxpr, constants, inputs, nodes):
 def _apply(equation, operands, nodes):
     """The outputs of one equation: values of the graph, or arrays if they depend on constants alone."""
     primitive, params = equation.primitive, equation.params
+    if primitive.name == "platform_index":  # of what is computed on all platforms but some
+        return [np.int32(params["platforms"].index(None))]
+    if primitive.name == "cond" and not isinstance(operands[0], tuple):
+        chosen = params["branches"][int(operands[0])]
+        return _run(chosen.jaxpr, chosen.consts, operands[1:], nodes)
     if not any(isinstance(operand, tuple) for operand in operands):
         result = primitive.bind(*operands, **params)
         return result if primitive.multiple_results else [result]
@@ -67,6 +72,8 @@ def _apply(equation, operands, nodes):
     inner = {"jit": "jaxpr", "custom_jvp_call": "call_jaxpr"}.get(primitive.name)
     if inner and name not in NODES:
         return _run(params[inner].jaxpr, params[inner].consts, operands, nodes)
+    if primitive.name in ("checkpoint", "remat2"):
+        return _run(params["jaxpr"], (), operands, nodes)
     shapes = [variable.aval.shape for variable in equation.invars]
     value = NODES[name](nodes, operands, shapes, equation.outvars[0].aval.shape, params) if name in NODES else None
     if value is None:

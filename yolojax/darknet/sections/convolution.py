@@ -18,6 +18,7 @@ from yolojax.darknet.sections.base import (
     read_strides,
     register,
 )
+from yolojax.models.grouped import conv_general_dilated
 from yolojax.models.layers import layer_matches
 
 
@@ -113,6 +114,7 @@ class DarknetConvolution(nn.Module):
                 padding=((padding, padding), (padding, padding)),
                 kernel_dilation=operation.dilation,
                 feature_group_count=operation.groups,
+                conv_general_dilated=conv_general_dilated if operation.groups > 1 else None,
                 use_bias=not operation.batch_normalize,
                 dtype=dtype,
                 kernel_init=nn.initializers.variance_scaling(2.0, "fan_in", "normal"),

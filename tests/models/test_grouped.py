@@ -1,0 +1,113 @@
+"""Depthwise convolutions as sums of shifted images: the values and gradients are those of XLA's own."""
+
+import functools
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.sharding import NamedSharding, PartitionSpec
+
+from yolojax.models.grouped import CHANNELS_LAST, conv_general_dilated
+from yolojax.runtime.devices import make_mesh
+
+CASES = {
+    "3x3": dict(size=(3, 3), strides=(1, 1), padding=((1, 1), (1, 1)), dilation=(1, 1)),
+    "stride 2": dict(size=(3, 3), strides=(2, 2), padding=((1, 1), (1, 1)), dilation=(1, 1)),
+    "two strides": dict(size=(5, 3), strides=(1, 3), padding=((2, 2), (1, 1)), dilation=(1, 1)),
+    "dilated": dict(size=(3, 3), strides=(1, 1), padding=((2, 2), (2, 2)), dilation=(2, 2)),
+    "dilated with a stride": dict(size=(3, 5), strides=(2, 1), padding=((3, 3), (2, 2)), dilation=(3, 1)),
+    "no padding": dict(size=(2, 4), strides=(2, 2), padding=((0, 0), (0, 0)), dilation=(1, 1)),
+    "one side padded": dict(size=(2, 2), strides=(1, 1), padding=((0, 1), (1, 0)), dilation=(1, 1)),
+}
+
+
+def both(case, dtype=np.float64, channels=6, seed=0):
+    """(ours, XLA's own, image, kernel) of a case."""
+    options = dict(CASES[case])
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal((2, 11, 14, channels)).astype(dtype)
+    kernel = rng.standard_normal((*options.pop("size"), 1, channels)).astype(dtype)
+    arguments = {
+        "window_strides": options["strides"],
+        "padding": options["padding"],
+        "rhs_dilation": options["dilation"],
+        "dimension_numbers": CHANNELS_LAST,
+        "feature_group_count": channels,
+    }
+    return *(functools.partial(f, **arguments) for f in (conv_general_dilated, jax.lax.conv_general_dilated)), x, kernel
+
+
+def primitives(jaxpr):
+    for equation in jaxpr.eqns:
+        yield equation.primitive.name
+        for value in jax.tree.leaves(tuple(equation.params.values()), is_leaf=lambda value: hasattr(value, "eqns")):
+            if hasattr(value, "eqns"):
+                yield from primitives(value)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_values_and_gradients_are_those_of_xla(case):
+    with jax.enable_x64(True):
+        ours, xla, x, kernel = both(case)
+
+        def results(convolve):
+            y, pull = jax.vjp(convolve, jnp.asarray(x), jnp.asarray(kernel))
+            tangent = jax.jvp(convolve, (jnp.asarray(x), jnp.asarray(kernel)), (jnp.cos(x), jnp.sin(kernel)))[1]
+            return y, pull(jnp.sin(y)), tangent
+
+        found, expected = (jax.jit(functools.partial(results, f))() for f in (ours, xla))
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-10), found, expected)
+
+
+@pytest.mark.skipif(jax.default_backend() != "cpu", reason="for a CPU alone")
+def test_on_a_cpu_no_convolution_is_left():
+    ours, _, x, kernel = both("3x3", np.float32)
+    text = jax.jit(ours).lower(x, kernel).as_text()
+    assert "convolution" not in text and "multiply" in text
+    exported = jax.export.export(jax.jit(ours), platforms=["cuda"])(x, kernel)
+    assert "convolution" in exported.mlir_module()
+
+
+def test_numbers_of_half_precision_are_added_up_as_xla_does():
+    ours, _, x, kernel = both("3x3", np.float32)
+    half = jax.jit(ours)(jnp.asarray(x, jnp.bfloat16), jnp.asarray(kernel, jnp.bfloat16))
+    exact = jax.jit(ours)(*(jnp.asarray(jnp.asarray(a, jnp.bfloat16), jnp.float32) for a in (x, kernel)))
+    assert half.dtype == jnp.bfloat16
+    np.testing.assert_array_equal(half, exact.astype(jnp.bfloat16))
+
+
+def test_every_other_convolution_is_that_of_xla():
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((1, 8, 8, 6)).astype(np.float32)
+    for groups, filters in ((1, 6), (3, 6), (6, 12), (2, 4)):
+        kernel = rng.standard_normal((3, 3, 6 // groups, filters)).astype(np.float32)
+        options = {"window_strides": (1, 1), "padding": ((1, 1), (1, 1)), "feature_group_count": groups}
+        options["dimension_numbers"] = CHANNELS_LAST
+        program = jax.make_jaxpr(functools.partial(conv_general_dilated, **options))(x, kernel)
+        assert list(primitives(program.jaxpr)) == ["conv_general_dilated"]
+
+
+def test_the_gradient_keeps_no_image_for_each_weight():
+    ours, _, x, kernel = both("3x3", np.float32)
+    kept = jax.tree.leaves(jax.eval_shape(lambda x, kernel: jax.vjp(ours, x, kernel)[1], x, kernel))
+    assert sum(leaf.size for leaf in kept) <= x.size + kernel.size
+
+
+def test_under_vmap_and_on_several_devices():
+    ours, xla, x, kernel = both("stride 2", np.float32)
+    many = np.stack([x, 2 * x, x + 1])
+    np.testing.assert_allclose(jax.vmap(ours, (0, None))(many, kernel), jax.vmap(xla, (0, None))(many, kernel), atol=1e-5)
+    mesh = make_mesh(jax.devices()[:2]) if jax.device_count() > 1 else make_mesh()
+    rows = NamedSharding(mesh, PartitionSpec("data"))
+    shared = jax.jit(ours, in_shardings=(rows, None), out_shardings=rows)(x, kernel)
+    np.testing.assert_allclose(shared, xla(x, kernel), atol=1e-5)
+
+
+def test_a_flax_layer_takes_it():
+    layer = nn.Conv(6, (3, 3), padding=1, feature_group_count=6, conv_general_dilated=conv_general_dilated)
+    plain = nn.Conv(6, (3, 3), padding=1, feature_group_count=6)
+    x = np.random.default_rng(0).standard_normal((2, 9, 7, 6)).astype(np.float32)
+    variables = plain.init(jax.random.key(0), x)
+    np.testing.assert_allclose(layer.apply(variables, x), plain.apply(variables, x), atol=1e-5)
