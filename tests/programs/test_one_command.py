@@ -79,6 +79,7 @@ def test_from_a_folder_to_a_trained_network_and_on(voc, tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_missing_pictures_are_passed_over_on_request(tmp_path):
     data = write_folder(tmp_path / "in")
     names = ("--names", tmp_path / "in/classes.names")

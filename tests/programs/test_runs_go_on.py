@@ -70,6 +70,7 @@ def test_data_that_has_moved_and_changed_is_refused(copy):
     assert (copy / "run/config.json").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_more_epochs_are_refused_with_the_command_that_goes_on(copy):
     status, _out, err = shell('"$@"', *train(copy / "run", copy / "cells/data.yaml", "--config.train.epochs=1.5"))
     assert status == 1 and err.count("\n") == 1 and "(train.epochs: 1.0 -> 1.5)" in err
