@@ -164,7 +164,7 @@ def recorded(config: Any, parts: Parts) -> Any:
         _set(config, name, tuple(reference for reference, _ in named) if several else named[0][0])
         options = {reference: values for reference, values in named if values} if several else named[0][1]
         if options and kind in OPTIONS:
-            _set(config, OPTIONS[kind], {**_get(config, OPTIONS[kind]), **options})
+            _set(config, OPTIONS[kind], {**value_of(config, OPTIONS[kind]), **options})
     return config
 
 
@@ -179,10 +179,11 @@ def options_of(options: Mapping[str, Any], name: str) -> dict[str, Any]:
     return shared | dict(options.get(name, {}))
 
 
-def _get(config, field):
+def value_of(config: Any, field: str) -> Any:
+    """The value of a field of a configuration by its dotted name."""
     return functools.reduce(getattr, field.split("."), config)
 
 
 def _set(config, field, value):
     section, _, name = field.rpartition(".")
-    setattr(_get(config, section), name, value)
+    setattr(value_of(config, section), name, value)

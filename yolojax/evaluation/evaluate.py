@@ -69,7 +69,9 @@ def compile_eval_step(
         config: thresholds and limits; None: those of `EvalConfig`.
     """
     suppress = suppression(config or EvalConfig(), recipe)
-    whole, rows = shardings(make_mesh())
+    if replicated is None or batch_sharding is None:
+        whole, rows = shardings(make_mesh())
+        replicated, batch_sharding = replicated or whole, batch_sharding or rows
 
     def eval_step(variables, batch):
         raw = raw_heads(model, variables, batch.images)
@@ -78,7 +80,7 @@ def compile_eval_step(
         named_terms(terms)  # an error here comes before any batch
         return detections, terms
 
-    return jax.jit(eval_step, in_shardings=(replicated or whole, batch_sharding or rows), out_shardings=batch_sharding or rows)
+    return jax.jit(eval_step, in_shardings=(replicated, batch_sharding), out_shardings=batch_sharding)
 
 
 def suppression(config: EvalConfig, recipe: Recipe) -> Callable[..., Detections]:

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-from yolojax.models.darknet53 import BLOCKS
+from yolojax.models.darknet53 import stages
 from yolojax.models.layers import ConvBN, scaled
 from yolojax.models.strides import check_strides
 
@@ -44,11 +44,7 @@ class CSPDarknet53(nn.Module):
         conv = functools.partial(ConvBN, **common, frozen=self.frozen, remat=self.remat, activation=jax.nn.mish)
         x = conv(scaled(32, self.width), 3, name="stem")(x, train=train)
         features = {}
-        for stage, blocks in enumerate((*BLOCKS, BLOCKS[-1]), start=1):
-            if 2**stage > self.strides[-1]:
-                break
-            channels = scaled(min(32 * 2**stage, 1024), self.width)
-            half = scaled(min(16 * 2**stage, 512), self.width)
+        for stage, blocks, channels, half in stages(self.strides[-1], self.width):
             branch = channels if stage == 1 else half
             x = conv(channels, 3, stride=2, name=f"stage{stage}_down")(x, train=train)
             skip = conv(branch, 1, name=f"stage{stage}_skip")(x, train=train)

@@ -1,6 +1,7 @@
 """Darknet-53: Redmon and Farhadi 2018, arXiv:1804.02767, table 1."""
 
 import functools
+from collections.abc import Iterator
 
 import flax.linen as nn
 import jax
@@ -12,6 +13,21 @@ from yolojax.models.strides import check_strides
 
 BLOCKS = (1, 2, 8, 8, 4)
 """Residual blocks in each of the five stages."""
+
+
+def stages(coarsest: int, width: float) -> Iterator[tuple[int, int, int, int]]:
+    """The stages of a Darknet-53 up to a stride, of which the sixth repeats the fifth.
+
+    Args:
+        coarsest: the stride of the last stage, in pixels.
+        width: the width multiplier, as for `scaled`.
+
+    Yields:
+        The number of the stage, from 1; its residual blocks; its channels; and half of them.
+    """
+    for stage, blocks in enumerate((*BLOCKS, BLOCKS[-1]), start=1):
+        if 2**stage <= coarsest:
+            yield stage, blocks, scaled(min(32 * 2**stage, 1024), width), scaled(min(16 * 2**stage, 512), width)
 
 
 class Darknet53(nn.Module):
@@ -41,11 +57,7 @@ class Darknet53(nn.Module):
         conv = functools.partial(ConvBN, **common, frozen=self.frozen, remat=self.remat)
         x = conv(scaled(32, self.width), 3, name="stem")(x, train=train)
         features = {}
-        for stage, blocks in enumerate((*BLOCKS, BLOCKS[-1]), start=1):
-            if 2**stage > self.strides[-1]:
-                break
-            channels = scaled(min(32 * 2**stage, 1024), self.width)
-            half = scaled(min(16 * 2**stage, 512), self.width)
+        for stage, blocks, channels, half in stages(self.strides[-1], self.width):
             x = conv(channels, 3, stride=2, name=f"stage{stage}_down")(x, train=train)
             for block in range(1, blocks + 1):
                 y = conv(half, 1, name=f"stage{stage}_block{block}_reduce")(x, train=train)

@@ -19,7 +19,7 @@ from yolojax.inference import raw_heads
 from yolojax.loss import LossTerms
 from yolojax.loss_terms import named_terms
 from yolojax.models import abstract_variables
-from yolojax.parts import FIELDS, Parts
+from yolojax.parts import FIELDS, Parts, value_of
 from yolojax.references import is_part
 from yolojax.targets import Targets
 
@@ -83,16 +83,9 @@ def _check_loss(config: Config, loss: Callable[..., Any], grid: AnchorGrid, targ
 
 def own_parts_notes(config: Config) -> list[str]:
     """Lines that name the user's own parts of a run, and the fields that are set and used by none of them."""
-    names = {kind: _field(config, field) for kind, field in FIELDS.items()}
+    names = {kind: value_of(config, field) for kind, field in FIELDS.items()}
     named = {kind: ", ".join(value) if isinstance(value, tuple) else value for kind, value in names.items()}
     own = {kind: value for kind, value in named.items() if value and is_part(value.partition(", ")[0])}
     notes = [f"your own: {'; '.join(f'{kind} {value}' for kind, value in own.items())}"] if own else []
     unused = unused_by_parts(config)
     return notes + [f"set, but not used by these: {', '.join(f'config.{name}' for name in unused)}"] * bool(unused)
-
-
-def _field(config: Config, name: str) -> Any:
-    value: Any = config
-    for part in name.split("."):
-        value = getattr(value, part)
-    return value

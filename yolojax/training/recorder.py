@@ -144,7 +144,8 @@ class Recorder:
         group = self._fetch(group)
         step = group[-1]["step"]
         made = [entry for entry in group if not entry.get("skipped")]
-        values = {name: sum(entry[name] for entry in made) / len(made) if made else math.nan for name in _measured(group[0])}
+        measured = _measured(group[0])
+        values = {name: sum(entry[name] for entry in made) / len(made) if made else math.nan for name in measured}
         # A skipped update does not advance the schedule.
         values["learning_rate"] = float(self.schedule(step - self.skipped))
         values |= speed
@@ -153,8 +154,7 @@ class Recorder:
             values[name] = sum(entry[name] for entry in group)
         self.log.write(step, "train", values)
         self.notify("log", step, values)
-        terms = [name for name in _measured(group[0]) if name not in ("loss", *MEASURED_LAST)]
-        self.progress.show(step, values, terms)
+        self.progress.show(step, values, [name for name in measured if name not in ("loss", *MEASURED_LAST)])
 
     def _fetch(self, group):
         """The metrics of a group as numbers, with new skipped updates counted."""
