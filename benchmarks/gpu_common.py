@@ -151,8 +151,12 @@ def initial_variables(options):
 
 def lively_variables(options):
     """The same, but with statistics that do not grow from block to block and heads whose scores differ from slot to slot."""
-    variables = initial_variables(options)
-    for name, layer in variables["params"]["backbone"].items():
+    return lively(initial_variables(options))
+
+
+def lively(variables):
+    """Initial variables, so changed."""
+    for name, layer in variables["params"].get("backbone", {}).items():
         if name.endswith("expand"):
             layer["bn"]["scale"] = 0.3 * layer["bn"]["scale"]
     for name, layer in variables["params"].items():
@@ -161,18 +165,18 @@ def lively_variables(options):
     return variables
 
 
-def make_batch(options, batch, seed=0):
+def make_batch(options, batch, seed=0, grid=None, classes=CLASSES):
     """A host batch: pictures of coarse and fine noise, (B, H, W, 3) uint8, each with 20 boxes, and their Targets."""
     from yolojax.targets import Targets, assign
 
-    rng, size, grid = np.random.default_rng(seed), options.size, make_grid(options)
+    rng, size, grid = np.random.default_rng(seed), options.size, grid or make_grid(options)
     images = rng.integers(0, 64, (batch, size, size, 3), np.uint8)
     for block in (8, 32):
-        coarse = rng.integers(0, 96, (batch, size // block, size // block, 3), np.uint8)
-        images += coarse.repeat(block, 1).repeat(block, 2)
+        coarse = rng.integers(0, 96, (batch, -(-size // block), -(-size // block), 3), np.uint8)
+        images += coarse.repeat(block, 1).repeat(block, 2)[:, :size, :size]
     corners = rng.uniform(0, 0.8, (batch, BOXES, 2))
     boxes = np.concatenate([corners, corners + rng.uniform(0.02, 0.2, corners.shape)], -1) * size
-    classes = rng.integers(0, CLASSES, (batch, BOXES))
+    classes = rng.integers(0, classes, (batch, BOXES))
     targets = [assign(*pair, grid) for pair in zip(boxes, classes, strict=True)]
     return images, Targets(*map(np.stack, zip(*targets, strict=True)))
 

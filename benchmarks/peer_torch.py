@@ -180,7 +180,7 @@ def make_step(network, grid, dtype, compiled):
     """A training step: (images, targets) on the device -> the three loss terms, means over the batch."""
     device = next(network.parameters()).device
     geometry = torch.tensor(grid.slot_geometry, device=device)
-    optimizer = torch.optim.Adam(network.parameters(), lr=1e-4, fused=device.type == "cuda")
+    optimizer = torch.optim.Adam(network.parameters(), lr=1e-4, fused=True)
     network.train()
 
     def objective(images, targets):
