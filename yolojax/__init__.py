@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from yolojax.predict import Detection, Detector
     from yolojax.runs.workdir import load_run
     from yolojax.runtime.compilation_cache import cache_compiled_programs
+    from yolojax.runtime.compiler_options import compiler_options
     from yolojax.runtime.devices import make_mesh, shardings
     from yolojax.runtime.prefetch import feed
     from yolojax.simota import simota_loss
@@ -76,6 +77,7 @@ _HOME = {
     "ciou": "boxes",
     "compile_eval_step": "evaluation.evaluate",
     "compile_train_step": "training.step",
+    "compiler_options": "runtime.compiler_options",
     "create_state": "training.step",
     "cxcywh_to_xyxy": "boxes",
     "decode": "decode",
@@ -135,6 +137,7 @@ __all__ = [
     "ciou",
     "compile_eval_step",
     "compile_train_step",
+    "compiler_options",
     "create_state",
     "cxcywh_to_xyxy",
     "decode",

@@ -12,6 +12,7 @@ import numpy as np
 from yolojax.data.images import fitted_aspect
 from yolojax.decode import Predictions, decode
 from yolojax.inference import ImageDetections, Recipe, raw_heads, to_original
+from yolojax.runtime.compiler_options import compiler_options
 
 if TYPE_CHECKING:
     import flax.linen as nn
@@ -108,7 +109,10 @@ class NetworkBackend:
             # If several threads need the same program, one compiles it and the others wait.
             with self._compiling:
                 if key not in self._programs:
-                    compute = jax.jit(functools.partial(function, model=self.model, recipe=self.recipe, **options))
+                    compute = jax.jit(
+                        functools.partial(function, model=self.model, recipe=self.recipe, **options),
+                        compiler_options=compiler_options(),
+                    )
                     self._programs[key] = compute.lower(self.variables, *arguments).compile()
         return self._programs[key]
 

@@ -21,6 +21,7 @@ from yolojax.loss import LossTerms, yolo_loss
 from yolojax.loss_terms import in_log_order, named_terms
 from yolojax.nms import Detections
 from yolojax.parts import NO_PARTS, Parts
+from yolojax.runtime.compiler_options import compiler_options
 from yolojax.runtime.devices import fetch_rows, local_rows, make_mesh, put, shardings
 from yolojax.runtime.hosts import gather
 
@@ -80,7 +81,12 @@ def compile_eval_step(
         named_terms(terms)  # an error here comes before any batch
         return detections, terms
 
-    return jax.jit(eval_step, in_shardings=(replicated, batch_sharding), out_shardings=batch_sharding)
+    return jax.jit(
+        eval_step,
+        in_shardings=(replicated, batch_sharding),
+        out_shardings=batch_sharding,
+        compiler_options=compiler_options(),
+    )
 
 
 def suppression(config: EvalConfig, recipe: Recipe) -> Callable[..., Detections]:

@@ -15,6 +15,7 @@ from yolojax.decode import decode
 from yolojax.evaluation.evaluate import batch_size_of, suppression
 from yolojax.inference import Recipe, raw_heads
 from yolojax.parts import NO_PARTS, Parts
+from yolojax.runtime.compiler_options import compiler_options
 from yolojax.runtime.devices import local_rows, put
 
 if TYPE_CHECKING:
@@ -70,7 +71,10 @@ def stage_seconds(
     def detect(variables, images):
         return suppress(decode(forward(variables, images), recipe.grid))
 
-    programs = [jax.jit(program, in_shardings=(replicated, batch_sharding)) for program in (forward, detect)]
+    programs = [
+        jax.jit(program, in_shardings=(replicated, batch_sharding), compiler_options=compiler_options())
+        for program in (forward, detect)
+    ]
     seconds = []
     for images in [measured[0][0].images] + [batch.images for batch, _, _ in measured]:
         images = jax.block_until_ready(put(images, batch_sharding))

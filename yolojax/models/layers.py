@@ -11,6 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import DTypeLike
 
+from yolojax.models.batch_norm import BatchNorm
+from yolojax.models.convolution import conv_general_dilated
+
 OBJECTNESS_PRIOR = 0.01
 """Probability of an object that an untrained network gives each slot."""
 
@@ -86,11 +89,12 @@ class ConvBN(nn.Module):
                 (self.stride, self.stride),
                 padding=((padding, padding), (padding, padding)),
                 use_bias=False,
+                conv_general_dilated=conv_general_dilated,
                 dtype=self.dtype,
                 kernel_init=nn.initializers.variance_scaling(2.0, "fan_in", "normal"),
                 name="conv",
             )(x)
-            x = nn.BatchNorm(
+            x = BatchNorm(
                 use_running_average=not train or layer_matches("/".join(self.path), self.frozen),
                 momentum=self.momentum,
                 epsilon=1e-5,

@@ -15,6 +15,7 @@ from yolojax.data.images import ImageTransform
 from yolojax.errors import InputError
 from yolojax.inference import ImageDetections, Recipe, to_original
 from yolojax.nms import METHODS
+from yolojax.runtime.compiler_options import compiler_options
 
 KIND = "yolojax detector"
 VERSION = 1
@@ -34,7 +35,7 @@ class Artefact:
 
     def __init__(self, about: dict[str, Any], recipe: Recipe, exported: export.Exported):
         self.about, self.recipe = about, recipe
-        self._detect = jax.jit(exported.call)
+        self._detect = jax.jit(exported.call, compiler_options=compiler_options())
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from yolojax.explicit import auto_sharded
 from yolojax.grid import AnchorGrid
 from yolojax.loss_terms import LossValue
 from yolojax.runtime.axes import AxisName
+from yolojax.runtime.compiler_options import compiler_options
 from yolojax.runtime.devices import make_mesh, shardings
 from yolojax.targets import Targets
 from yolojax.training.gradients import gradients_of, keep_frozen, loss_function, make_objective, split_batch
@@ -178,13 +179,13 @@ def compile_train_step(mesh: jax.sharding.Mesh | None = None, *, remat: bool = F
     replicated, batch_sharding = shardings(mesh or make_mesh())
     # On a CPU this pass of XLA removes the barriers before recomputed activations so early that these are then merged with the
     # first ones. XLA ignores the names of passes that it does not have.
-    compiler_options = {"xla_disable_hlo_passes": "cse_barrier_expander"} if remat and jax.default_backend() == "cpu" else None
+    recomputing = {"xla_disable_hlo_passes": "cse_barrier_expander"} if remat and jax.default_backend() == "cpu" else {}
     return jax.jit(
         functools.partial(train_step, remat=remat, **options),
         in_shardings=(replicated, batch_sharding),
         out_shardings=(replicated, replicated),
         donate_argnums=0,
-        compiler_options=compiler_options,
+        compiler_options=compiler_options() | recomputing,
     )
 
 

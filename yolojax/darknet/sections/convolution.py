@@ -18,7 +18,8 @@ from yolojax.darknet.sections.base import (
     read_strides,
     register,
 )
-from yolojax.models.grouped import conv_general_dilated
+from yolojax.models.batch_norm import BatchNorm
+from yolojax.models.convolution import conv_general_dilated
 from yolojax.models.layers import layer_matches
 
 
@@ -114,14 +115,14 @@ class DarknetConvolution(nn.Module):
                 padding=((padding, padding), (padding, padding)),
                 kernel_dilation=operation.dilation,
                 feature_group_count=operation.groups,
-                conv_general_dilated=conv_general_dilated if operation.groups > 1 else None,
+                conv_general_dilated=conv_general_dilated,
                 use_bias=not operation.batch_normalize,
                 dtype=dtype,
                 kernel_init=nn.initializers.variance_scaling(2.0, "fan_in", "normal"),
                 name="head" if operation.head else "conv",
             )(x)
             if operation.batch_normalize:
-                x = nn.BatchNorm(
+                x = BatchNorm(
                     use_running_average=not train or layer_matches("/".join(self.path), self.frozen),
                     momentum=self.momentum,
                     epsilon=1e-5,

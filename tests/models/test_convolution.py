@@ -1,4 +1,4 @@
-"""Depthwise convolutions as sums of shifted images: the values and gradients are those of XLA's own."""
+"""Convolutions that have programs of their own on a CPU: the values and derivatives are those of XLA's own."""
 
 import functools
 
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from jax.sharding import NamedSharding, PartitionSpec
 
-from yolojax.models.grouped import CHANNELS_LAST, conv_general_dilated
+from yolojax.models.convolution import CHANNELS_LAST, conv_general_dilated
 from yolojax.runtime.devices import make_mesh
 
 CASES = {
@@ -23,18 +23,23 @@ CASES = {
 }
 
 
-def both(case, dtype=np.float64, channels=6, seed=0):
+# Channels, groups and filters.
+KINDS = {"depthwise": (6, 6, 6), "two filters a channel": (6, 6, 12), "three groups": (6, 3, 9), "few channels": (2, 1, 7)}
+
+
+def both(case, dtype=np.float64, kind="depthwise"):
     """(ours, XLA's own, image, kernel) of a case."""
     options = dict(CASES[case])
-    rng = np.random.default_rng(seed)
+    channels, groups, filters = KINDS[kind]
+    rng = np.random.default_rng(0)
     x = rng.standard_normal((2, 11, 14, channels)).astype(dtype)
-    kernel = rng.standard_normal((*options.pop("size"), 1, channels)).astype(dtype)
+    kernel = rng.standard_normal((*options.pop("size"), channels // groups, filters)).astype(dtype)
     arguments = {
         "window_strides": options["strides"],
         "padding": options["padding"],
         "rhs_dilation": options["dilation"],
         "dimension_numbers": CHANNELS_LAST,
-        "feature_group_count": channels,
+        "feature_group_count": groups,
     }
     return *(functools.partial(f, **arguments) for f in (conv_general_dilated, jax.lax.conv_general_dilated)), x, kernel
 
@@ -47,10 +52,13 @@ def primitives(jaxpr):
                 yield from primitives(value)
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_values_and_gradients_are_those_of_xla(case):
+@pytest.mark.parametrize(
+    ("kind", "case"),
+    [("depthwise", case) for case in CASES] + [(kind, "dilated with a stride") for kind in KINDS if kind != "depthwise"],
+)
+def test_values_and_gradients_are_those_of_xla(kind, case):
     with jax.enable_x64(True):
-        ours, xla, x, kernel = both(case)
+        ours, xla, x, kernel = both(case, kind=kind)
 
         def results(convolve):
             y, pull = jax.vjp(convolve, jnp.asarray(x), jnp.asarray(kernel))
@@ -62,12 +70,17 @@ def test_values_and_gradients_are_those_of_xla(case):
 
 
 @pytest.mark.skipif(jax.default_backend() != "cpu", reason="for a CPU alone")
-def test_on_a_cpu_no_convolution_is_left():
-    ours, _, x, kernel = both("3x3", np.float32)
+@pytest.mark.parametrize(
+    ("kind", "left"), [("depthwise", 0), ("two filters a channel", 0), ("three groups", 3), ("few channels", 0)]
+)
+def test_a_cpu_has_a_program_of_its_own_and_a_gpu_has_not(kind, left):
+    ours, _, x, kernel = both("3x3", np.float32, kind)
     text = jax.jit(ours).lower(x, kernel).as_text()
-    assert "convolution" not in text and "multiply" in text
-    exported = jax.export.export(jax.jit(ours), platforms=["cuda"])(x, kernel)
-    assert "convolution" in exported.mlir_module()
+    assert text.count("stablehlo.convolution(") == left and f"feature_group_count = {KINDS[kind][1]}" not in text.replace(
+        "feature_group_count = 1", ""
+    )
+    exported = jax.export.export(jax.jit(ours), platforms=["cuda"])(x, kernel).mlir_module()
+    assert exported.count("stablehlo.convolution(") == 1 and f"feature_group_count = {KINDS[kind][1]}" in exported
 
 
 def test_numbers_of_half_precision_are_added_up_as_xla_does():
@@ -80,9 +93,9 @@ def test_numbers_of_half_precision_are_added_up_as_xla_does():
 
 def test_every_other_convolution_is_that_of_xla():
     rng = np.random.default_rng(0)
-    x = rng.standard_normal((1, 8, 8, 6)).astype(np.float32)
-    for groups, filters in ((1, 6), (3, 6), (6, 12), (2, 4)):
-        kernel = rng.standard_normal((3, 3, 6 // groups, filters)).astype(np.float32)
+    for channels, groups, filters in ((6, 1, 6), (66, 33, 33), (3, 1, 64)):
+        x = rng.standard_normal((1, 8, 8, channels)).astype(np.float32)
+        kernel = rng.standard_normal((3, 3, channels // groups, filters)).astype(np.float32)
         options = {"window_strides": (1, 1), "padding": ((1, 1), (1, 1)), "feature_group_count": groups}
         options["dimension_numbers"] = CHANNELS_LAST
         program = jax.make_jaxpr(functools.partial(conv_general_dilated, **options))(x, kernel)
@@ -95,8 +108,9 @@ def test_the_gradient_keeps_no_image_for_each_weight():
     assert sum(leaf.size for leaf in kept) <= x.size + kernel.size
 
 
-def test_under_vmap_and_on_several_devices():
-    ours, xla, x, kernel = both("stride 2", np.float32)
+@pytest.mark.parametrize("kind", KINDS)
+def test_under_vmap_and_on_several_devices(kind):
+    ours, xla, x, kernel = both("stride 2", np.float32, kind)
     many = np.stack([x, 2 * x, x + 1])
     np.testing.assert_allclose(jax.vmap(ours, (0, None))(many, kernel), jax.vmap(xla, (0, None))(many, kernel), atol=1e-5)
     mesh = make_mesh(jax.devices()[:2]) if jax.device_count() > 1 else make_mesh()
