@@ -36,9 +36,14 @@ def stored_size(content: bytes) -> tuple[int, int] | None:
     try:
         if content.startswith(PNG):
             return _png_size(content)
-        return _jpeg_size(content) if content.startswith(JPEG) else None
+        return _jpeg_header(content)[0] if content.startswith(JPEG) else None
     except (struct.error, IndexError):
         return None
+
+
+def upright_jpeg(content: bytes) -> bool:
+    """Whether a JPEG is stored as it is shown, neither turned nor mirrored by its EXIF orientation."""
+    return _jpeg_header(content)[1] == 1
 
 
 def tiff_samples(content: bytes) -> TiffSamples | None:
@@ -64,7 +69,7 @@ def is_cut_jpeg(content: bytes) -> bool:
             position += 1
         else:
             position += 2 + max(2, int.from_bytes(content[position + 2 : position + 4], "big"))
-    return position < 0 or content.find(b"\xff\xd9", position) < 0
+    return position < 0 or content.rfind(b"\xff\xd9", position) < 0
 
 
 def _png_size(head: bytes) -> tuple[int, int] | None:
@@ -74,8 +79,9 @@ def _png_size(head: bytes) -> tuple[int, int] | None:
     return height, width
 
 
-def _jpeg_size(head: bytes) -> tuple[int, int] | None:
-    position, turned = 2, False
+def _jpeg_header(head: bytes) -> tuple[tuple[int, int] | None, int]:
+    """(height, width), upright, and the EXIF orientation, 1 to 8; None where there is no frame header."""
+    position, orientation = 2, 1
     while head[position] == 0xFF:
         marker = head[position + 1]
         if marker == 0xFF:
@@ -83,12 +89,12 @@ def _jpeg_size(head: bytes) -> tuple[int, int] | None:
             continue
         (length,) = struct.unpack_from(">H", head, position + 2)
         if marker == 0xE1 and head[position + 4 : position + 10] == b"Exif\0\0":
-            turned = 5 <= _orientation(head[position + 10 : position + 2 + length]) <= 8
+            orientation = _orientation(head[position + 10 : position + 2 + length])
         if marker in _FRAME_HEADERS:
             height, width = struct.unpack_from(">HH", head, position + 5)
-            return (width, height) if turned else (height, width)
+            return ((width, height) if 5 <= orientation <= 8 else (height, width)), orientation
         position += 2 + length
-    return None
+    return None, orientation
 
 
 def _orientation(tiff: bytes) -> int:

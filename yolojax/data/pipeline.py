@@ -17,11 +17,11 @@ import numpy as np
 
 from yolojax.data.annotations import Record
 from yolojax.data.assign_rule import build_assign, check_room, checked_targets, no_targets
-from yolojax.data.augment import augment
+from yolojax.data.augment.order import augment, augment_into
 from yolojax.data.batch import Batch, ValBatch
 from yolojax.data.darknet_fit import FITS
 from yolojax.data.example import Example, clip_boxes
-from yolojax.data.images import ImageTransform, fitted_aspect, letterbox_boxes
+from yolojax.data.images import ImageTransform, fitted_aspect, fitted_size, letterbox_boxes, letterbox_transform
 from yolojax.data.sampling import AUGMENT, class_balanced_weights, repeat_factors, sampler, step_grid
 from yolojax.data.source import Source, UnreadablePicture
 from yolojax.errors import InputError
@@ -42,7 +42,9 @@ class Sample(NamedTuple):
     Attributes:
         image: (H, W, 3) RGB of the network's input size; uint8, or float32 in [0, 1] if it is fitted as Darknet does.
         targets: its boxes and the slots responsible for them.
-        original: the example, augmented in training, before it was fitted into the input.
+        original: the example before it was fitted into the input, augmented in training. Where the fit is "letterbox" and the
+            user has no augmentation of their own, a training picture is fitted as it is augmented: then the original is what
+            lies within the margins of the input.
         transform: how the original lies in the input.
         dropped_small: the number of boxes left out because less than a pixel of them was inside the picture.
         dropped_excess: the number of boxes left out because there were more than `max_boxes`.
@@ -100,26 +102,56 @@ def train_sample(source: Source, config: Config, grid: AnchorGrid, epoch: int, i
             that can be read.
         InputError: no picture can be read.
     """
+    try:
+        return _train_sample(source, getattr(source, "stored_example", source.example), config, grid, epoch, index, parts)
+    except UnreadablePicture:
+        if config.data.on_unreadable == "stop":
+            raise
+    # A JPEG turned out to be damaged when it was drawn: this time each is decoded before it is chosen.
+    return _train_sample(source, source.example, config, grid, epoch, index, parts)
+
+
+def _train_sample(
+    source: Source,
+    read: Callable[[int, int], Example],
+    config: Config,
+    grid: AnchorGrid,
+    epoch: int,
+    index: int,
+    parts: Parts,
+) -> Sample:
+    """`train_sample` with the function that reads an example."""
     rng = np.random.default_rng([config.seed, AUGMENT, epoch, index])
-    example, skipped = _readable(source, config, epoch, index)
-    mixed = epoch < config.train.epochs - config.data.augment.mix_off_epochs
-    example = augment(
-        rng,
-        example,
-        config.data.augment,
-        size=grid.size,
-        draw_other=(lambda rng: _readable(source, config, epoch, int(rng.integers(len(source))))[0]) if mixed else None,
-        parts=parts,
-    )
+    options = config.data.augment
+    example, skipped = _readable(source, read, config, epoch, index)
     # At most one, even if several were tried: each is counted when its own turn comes.
-    return _prepare(example, config, grid, parts, unreadable=int(skipped > 0))
+    unreadable = int(skipped > 0)
+    draw_other = None
+    if epoch < config.train.epochs - options.mix_off_epochs:
+
+        def draw_other(rng: np.random.Generator) -> Example:
+            return _readable(source, read, config, epoch, int(rng.integers(len(source))))[0]
+
+    if config.data.fit == "letterbox" and not options.more:
+        image, boxes, classes, whole = augment_into(rng, example, options, grid.size, draw_other)
+        transform = letterbox_transform(whole, grid.size)
+        targets = _targets(boxes, classes, whole, transform, config, grid, parts)
+        (height, width), (scale, left, top) = fitted_size(whole, grid.size), transform
+        drawn = Example(
+            image[top : top + height, left : left + width], letterbox_boxes(boxes, ImageTransform(scale, 0, 0)), classes
+        )
+        return Sample(image, targets[0], drawn, ImageTransform(1, left, top), *targets[1:], unreadable)
+    varied = augment(rng, example, options, size=grid.size, draw_other=draw_other, parts=parts)
+    return _prepare(varied, config, grid, parts, unreadable)
 
 
-def _readable(source: Source, config: Config, epoch: int, index: int) -> tuple[Example, int]:
+def _readable(
+    source: Source, read: Callable[[int, int], Example], config: Config, epoch: int, index: int
+) -> tuple[Example, int]:
     """The example of an index, or of the next one that can be read, and how many could not be read."""
     for skipped in range(len(source)):
         try:
-            return source.example(epoch, (index + skipped) % len(source)), skipped
+            return read(epoch, (index + skipped) % len(source)), skipped
         except UnreadablePicture:
             if config.data.on_unreadable == "stop":
                 raise
@@ -138,12 +170,24 @@ def val_sample(source: Source, config: Config, grid: AnchorGrid, index: int, par
 
 def _prepare(example: Example, config: Config, grid: AnchorGrid, parts: Parts, unreadable: int) -> Sample:
     image, transform = FITS[config.data.fit](example.image, grid.size)
-    height, width = example.image.shape[:2]
-    boxes, classes, dropped_small = clip_boxes(example.boxes, example.classes, height, width)
+    targets = _targets(example.boxes, example.classes, example.image.shape[:2], transform, config, grid, parts)
+    return Sample(image, targets[0], example, transform, *targets[1:], unreadable)
+
+
+def _targets(
+    boxes: np.ndarray,
+    classes: np.ndarray,
+    size: tuple[int, int],
+    transform: ImageTransform,
+    config: Config,
+    grid: AnchorGrid,
+    parts: Parts,
+) -> tuple[Targets, int, int]:
+    """The targets of boxes in a picture of `size` (h, w), and how many are left out as too small and as too many."""
+    boxes, classes, dropped_small = clip_boxes(boxes, classes, *size)
     assign = build_assign(config.loss, config.data.max_boxes, parts)
     targets = checked_targets(assign(letterbox_boxes(boxes, transform), classes, grid), config.loss.assign_rule, grid)
-    excess = max(0, len(boxes) - config.data.max_boxes)
-    return Sample(image, targets, example, transform, dropped_small, excess, unreadable)
+    return targets, dropped_small, max(0, len(boxes) - config.data.max_boxes)
 
 
 def _blank(config: Config, grid: AnchorGrid, parts: Parts) -> Sample:

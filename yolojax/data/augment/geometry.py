@@ -9,10 +9,8 @@ Coordinates are continuous: pixel i covers [i, i + 1).
 import numpy as np
 
 from yolojax.boxes import pairwise_iou
-from yolojax.data.augment.affine import warp_affine
+from yolojax.data.augment import moves
 from yolojax.data.example import Example, place_boxes
-from yolojax.data.images import GREY
-from yolojax.runtime.opencv import cv2
 
 # How far an image without boxes may be cropped and shifted, as a fraction of its width and height.
 FREE_CROP = 0.5
@@ -31,7 +29,7 @@ def flip_horizontal(rng: np.random.Generator, example: Example, *, probability: 
     image, boxes, classes = example
     mirrored = boxes.copy()
     mirrored[:, [0, 2]] = image.shape[1] - boxes[:, [2, 0]]
-    return Example(cv2.flip(image, 1), mirrored, classes)
+    return Example(moves.flip(image, 1), mirrored, classes)
 
 
 def flip_vertical(rng: np.random.Generator, example: Example, *, probability: float = 0.5) -> Example:
@@ -41,7 +39,7 @@ def flip_vertical(rng: np.random.Generator, example: Example, *, probability: fl
     image, boxes, classes = example
     mirrored = boxes.copy()
     mirrored[:, [1, 3]] = image.shape[0] - boxes[:, [3, 1]]
-    return Example(cv2.flip(image, 0), mirrored, classes)
+    return Example(moves.flip(image, 0), mirrored, classes)
 
 
 def crop(rng: np.random.Generator, example: Example, *, probability: float = 0.5) -> Example:
@@ -56,7 +54,7 @@ def crop(rng: np.random.Generator, example: Example, *, probability: float = 0.5
         _crop_interval(rng, length, boxes[:, axis], boxes[:, axis + 2])
         for axis, length in enumerate((image.shape[1], image.shape[0]))
     )
-    return Example(image[top:bottom, left:right], boxes - np.array([[left, top, left, top]], np.float32), classes)
+    return Example(moves.cut(image, left, top, right, bottom), boxes - np.array([[left, top, left, top]], np.float32), classes)
 
 
 def translate(rng: np.random.Generator, example: Example, *, probability: float = 0.5) -> Example:
@@ -70,11 +68,7 @@ def translate(rng: np.random.Generator, example: Example, *, probability: float 
     height, width = image.shape[:2]
     dx = _shift(rng, width, boxes[:, 0], boxes[:, 2])
     dy = _shift(rng, height, boxes[:, 1], boxes[:, 3])
-    shifted = np.full_like(image, GREY)
-    shifted[max(dy, 0) : height + min(dy, 0), max(dx, 0) : width + min(dx, 0)] = image[
-        max(-dy, 0) : height + min(-dy, 0), max(-dx, 0) : width + min(-dx, 0)
-    ]
-    return Example(shifted, boxes + np.array([[dx, dy, dx, dy]], np.float32), classes)
+    return Example(moves.shift(image, dx, dy), boxes + np.array([[dx, dy, dx, dy]], np.float32), classes)
 
 
 def iou_crop(
@@ -122,7 +116,7 @@ def iou_crop(
         part = Example(image, boxes[centred[index]], classes[centred[index]])
         kept = place_boxes(part, (1, 1), (-left, -top), (0, 0, right - left, bottom - top), min_visible)
         if len(kept[0]) or not len(boxes):
-            return Example(image[top:bottom, left:right], *kept)
+            return Example(moves.cut(image, left, top, right, bottom), *kept)
     return example
 
 
@@ -162,24 +156,8 @@ def scale(
     )
     offsets = (offset_x, offset_y)
     window = (0, 0, width, height)
-    return Example(warp(example.image, factors, offsets, window), *place_boxes(example, factors, offsets, window, min_visible))
-
-
-def warp(
-    image: np.ndarray, factors: tuple[float, float], offsets: tuple[float, float], window: tuple[int, int, int, int]
-) -> np.ndarray:
-    """Scale an image about its origin, shift it, and cut out a window, on grey 128; bilinear, exact to the sub-pixel.
-
-    Args:
-        image: (h, w, 3) uint8.
-        factors: (x, y) of the scaling.
-        offsets: (x, y) of the shift in pixels: x' = factor * x + offset.
-        window: xyxy in whole pixels after the shift.
-
-    Returns:
-        The window, (H, W, 3) uint8.
-    """
-    return warp_affine(image, np.array([[factors[0], 0, offsets[0]], [0, factors[1], offsets[1]]]), window)
+    image = moves.warp(example.image, (factors[0], 0, offset_x, 0, factors[1], offset_y), window)
+    return Example(image, *place_boxes(example, factors, offsets, window, min_visible))
 
 
 def log_uniform(rng: np.random.Generator, low: float, high: float) -> float:

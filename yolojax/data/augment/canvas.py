@@ -1,0 +1,236 @@
+"""A picture that is not drawn yet: where each part of it comes from, so that all geometry together is one resampling.
+
+Moves of a `Canvas` change numbers; `drawn` then decodes each JPEG at the size that is needed and warps it once, straight into
+its place. Coordinates are continuous: pixel i covers [i, i + 1).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from yolojax.data.images import GREY
+from yolojax.data.stored import REDUCTIONS, StoredJpeg
+from yolojax.runtime.opencv import cv2
+
+Affine = tuple[float, float, float, float, float, float]
+"""(a, b, c, d, e, f) of x' = a x + b y + c, y' = d x + e y + f. In Python's numbers: NumPy takes ten times as long."""
+Window = tuple[float, float, float, float]
+"""x1, y1, x2, y2."""
+
+_FRACTION_BITS = 8  # of the corners of a mask
+_SAME: Affine = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
+
+
+class Layer(NamedTuple):
+    """A picture in its place on a canvas.
+
+    Attributes:
+        picture: (h, w, 3) uint8 RGB, or a JPEG that is not decoded yet.
+        place: from pixels of the picture to pixels of the canvas.
+        seen: the part of the picture that is seen, in its pixels.
+        window: the part of the canvas in which it is seen; needed for a turned picture, whose cut edges are not its own.
+    """
+
+    picture: np.ndarray | StoredJpeg
+    place: Affine
+    seen: Window
+    window: Window
+
+
+class Canvas(NamedTuple):
+    """What a picture is made of.
+
+    Attributes:
+        shape: (h, w, 3), like an array's.
+        layers: the pictures on it, on grey 128, later ones on top.
+        blended: another canvas of this shape, and the ratio of this one in the blend of both.
+    """
+
+    shape: tuple[int, int, int]
+    layers: tuple[Layer, ...]
+    blended: tuple[Canvas, float] | None = None
+
+    def moved(self, place: Affine, window: Window, shape: tuple[int, int, int]) -> Canvas:
+        """This canvas mapped by `place`, cut to a window, on a new canvas.
+
+        Args:
+            place: from pixels of this canvas to those of the new one.
+            window: what stays visible, in pixels of the new canvas.
+            shape: (h, w, 3) of the new canvas.
+
+        Raises:
+            ValueError: a turn or a shear of what has been turned and cut before, which is not an upright rectangle any more.
+        """
+        layers = tuple(moved for layer in self.layers if (moved := _moved(layer, place, window)))
+        other = self.blended
+        return Canvas(shape, layers, other and (other[0].moved(place, window, shape), other[1]))
+
+
+def canvas_of(image: np.ndarray | StoredJpeg | Canvas) -> Canvas:
+    """A canvas that is one picture as it is; a canvas stays itself."""
+    if isinstance(image, Canvas):
+        return image
+    height, width = image.shape[:2]
+    whole = (0.0, 0.0, float(width), float(height))
+    return Canvas((height, width, 3), (Layer(image, _SAME, whole, whole),))
+
+
+def drawn(canvas: Canvas, size: tuple[int, int] | None = None) -> np.ndarray:
+    """Draw a canvas, as large as it is or resized.
+
+    What is only mirrored, cut and shifted by whole pixels is then resized bilinearly, as `images.letterbox` does, to the bit.
+    Everything else is resampled once, bilinearly, from its picture. A JPEG is decoded at 1/2, 1/4 or 1/8 of its size where what
+    is left of it has at least as many pixels as it takes in the result (twice as many, a side, where it is only mirrored, cut
+    and shifted); never where the picture is as it was read.
+
+    Args:
+        canvas: what to draw.
+        size: (height, width) in pixels; None: the canvas's own.
+
+    Returns:
+        (height, width, 3) uint8; it may share memory with a picture.
+
+    Raises:
+        UnreadablePicture: a picture cannot be decoded.
+    """
+    height, width = size or canvas.shape[:2]
+    image = _whole_pixels(canvas, (height, width))
+    if image is None:
+        image = np.full((height, width, 3), GREY, np.uint8)
+        to_size: Affine = (width / canvas.shape[1], 0.0, 0.0, 0.0, height / canvas.shape[0], 0.0)
+        for layer in canvas.layers:
+            if scaled := _moved(layer, to_size, (0.0, 0.0, width, height)):
+                _paint(image, scaled)
+    if canvas.blended:
+        other, ratio = canvas.blended
+        image = cv2.addWeighted(image, ratio, drawn(other, (height, width)), 1 - ratio, 0)
+    return image
+
+
+def _whole_pixels(canvas: Canvas, size: tuple[int, int]) -> np.ndarray | None:
+    """The canvas if it is one picture mirrored, cut and shifted by whole pixels, resized; None for any other."""
+    if len(canvas.layers) != 1:
+        return None
+    picture, (a, b, c, d, e, f), seen, _ = canvas.layers[0]
+    if b or d or abs(a) != 1 or abs(e) != 1 or any(value % 1 for value in (c, f, *seen)):
+        return None
+    height, width = canvas.shape[:2]
+    untouched = seen == (0, 0, width, height) == (0, 0, *picture.shape[1::-1]) and (a, c, e, f) == (1, 0, 1, 0)
+    if not untouched and _reduction(picture, 2 * max(size[0] / height, size[1] / width)) > 1:
+        return None
+    image = _read(picture, 1)
+    x1, y1, x2, y2 = map(int, seen)
+    if not untouched:
+        image = image[y1:y2, x1:x2]
+    if a < 0 or e < 0:
+        image = cv2.flip(image, 1 if e > 0 else 0 if a > 0 else -1)
+    if image.shape[:2] != (height, width):
+        whole = np.full((height, width, 3), GREY, np.uint8)
+        left, top = int(min(a * x1, a * x2) + c), int(min(e * y1, e * y2) + f)
+        whole[top : top + image.shape[0], left : left + image.shape[1]] = image
+        image = whole
+    return image if size == (height, width) else cv2.resize(image, size[::-1], interpolation=cv2.INTER_LINEAR)
+
+
+def _paint(image: np.ndarray, layer: Layer) -> None:
+    """Draw a layer on an image, in the pixels whose centres it covers."""
+    picture, place, (x1, y1, x2, y2), window = layer
+    turned = place[1] != 0 or place[3] != 0
+    corners = [_mapped(place, x, y) for x, y in ((x1, y1), (x2, y1), (x2, y2), (x1, y2))]
+    xs, ys = zip(*corners, strict=True)
+    left, right = _pixels(max(min(xs), window[0]), min(max(xs), window[2]), image.shape[1])
+    top, bottom = _pixels(max(min(ys), window[1]), min(max(ys), window[3]), image.shape[0])
+    if left >= right or top >= bottom:
+        return
+    into = image[top:bottom, left:right]
+    reduction = _reduction(picture, _largest_factor(place))
+    pixels, matrix = _read(picture, reduction), warp_matrix(place, (left, top), reduction)
+    size = (right - left, bottom - top)
+    if turned:
+        warped = cv2.warpAffine(pixels, matrix, size, **_GREY_OUTSIDE)
+        mask = np.zeros(into.shape[:2], np.uint8)
+        # OpenCV counts from the centre of the first pixel.
+        outline = (np.array(corners) - [[left + 0.5, top + 0.5]]) * 2**_FRACTION_BITS
+        cv2.fillConvexPoly(mask, np.rint(outline).astype(np.int32), (255,), cv2.LINE_8, _FRACTION_BITS)
+        cv2.copyTo(warped, mask, into)
+    else:
+        cv2.warpAffine(pixels, matrix, size, dst=into, **_GREY_OUTSIDE)
+
+
+_GREY_OUTSIDE = {"flags": cv2.INTER_LINEAR, "borderMode": cv2.BORDER_CONSTANT, "borderValue": (GREY, GREY, GREY)}
+
+
+def warp_matrix(place: Affine, start: tuple[int, int], reduction: int = 1) -> np.ndarray:
+    """The matrix (2, 3) by which OpenCV warps, which counts from the centre of the first pixel, at 0.5 here.
+
+    Args:
+        place: from pixels of the picture to those of the result.
+        start: x, y of the first pixel of the result that is drawn.
+        reduction: how many pixels of the picture, a side, one of the reduced picture is.
+    """
+    a, b, c, d, e, f = place
+    a, b, d, e = a * reduction, b * reduction, d * reduction, e * reduction
+    return np.array([[a, b, (a + b - 1) * 0.5 + c - start[0]], [d, e, (d + e - 1) * 0.5 + f - start[1]]])
+
+
+def _moved(layer: Layer, place: Affine, window: Window) -> Layer | None:
+    """A layer mapped further, and cut to a window; None if nothing of it is left."""
+    a, b, c, d, e, f = combined = _composed(place, layer.place)
+    if b == 0 and d == 0:
+        # Cut in the picture: so a later turn takes the cut with it.
+        seen, seen_in = _common(layer.seen, _upright((1 / a, 0, -c / a, 0, 1 / e, -f / e), window)), window
+    elif place[1] == 0 and place[3] == 0:
+        seen, seen_in = layer.seen, _common(_upright(place, layer.window), window)
+    elif layer.place[1] == 0 and layer.place[3] == 0:
+        seen, seen_in = layer.seen, window
+    else:
+        raise ValueError("a canvas that was turned or sheared cannot be turned or sheared again")
+    empty = seen[0] >= seen[2] or seen[1] >= seen[3] or seen_in[0] >= seen_in[2] or seen_in[1] >= seen_in[3]
+    return None if empty else Layer(layer.picture, combined, seen, seen_in)
+
+
+def _composed(second: Affine, first: Affine) -> Affine:
+    a, b, c, d, e, f = second
+    p, q, r, s, t, u = first
+    return a * p + b * s, a * q + b * t, a * r + b * u + c, d * p + e * s, d * q + e * t, d * r + e * u + f
+
+
+def _mapped(place: Affine, x: float, y: float) -> tuple[float, float]:
+    a, b, c, d, e, f = place
+    return a * x + b * y + c, d * x + e * y + f
+
+
+def _upright(place: Affine, window: Window) -> Window:
+    """A window mapped without a turn."""
+    (x1, y1), (x2, y2) = _mapped(place, *window[:2]), _mapped(place, *window[2:])
+    return min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2)
+
+
+def _common(one: Window, two: Window) -> Window:
+    return max(one[0], two[0]), max(one[1], two[1]), min(one[2], two[2]), min(one[3], two[3])
+
+
+def _pixels(low: float, high: float, length: int) -> tuple[int, int]:
+    """The first pixel, and the one after the last, whose centres are between two places."""
+    return max(0, math.ceil(low - 0.5)), min(length, math.ceil(high - 0.5))
+
+
+def _largest_factor(place: Affine) -> float:
+    """How much a map enlarges in the direction in which it does most: the spectral norm of its linear part."""
+    a, b, _, d, e, _ = place
+    squares = a * a + b * b + d * d + e * e
+    return math.sqrt((squares + math.sqrt(max(0.0, squares**2 - 4 * (a * e - b * d) ** 2))) / 2)
+
+
+def _reduction(picture: np.ndarray | StoredJpeg, factor: float) -> int:
+    """The largest reduction of a picture after which a map that enlarges it by `factor` still does not enlarge it."""
+    if isinstance(picture, np.ndarray) or not picture.reducible:
+        return 1
+    return next((reduction for reduction in REDUCTIONS if factor * reduction <= 1), 1)
+
+
+def _read(picture: np.ndarray | StoredJpeg, reduction: int) -> np.ndarray:
+    return picture if isinstance(picture, np.ndarray) else picture.read(reduction)

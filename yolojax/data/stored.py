@@ -1,0 +1,86 @@
+"""A JPEG in memory that is decoded when it is needed, at the size that is needed."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from yolojax.data.headers import JPEG, is_cut_jpeg, stored_size, upright_jpeg
+from yolojax.data.images import check_pixels, decode_image
+from yolojax.data.source import UnreadablePicture
+from yolojax.errors import InputError
+from yolojax.runtime.files import read_whole
+from yolojax.runtime.opencv import cv2
+
+if TYPE_CHECKING:
+    import os
+
+REDUCTIONS = (8, 4, 2)
+"""How much smaller, a side, a JPEG can be decoded, the most first."""
+_FLAGS = {2: cv2.IMREAD_REDUCED_COLOR_2, 4: cv2.IMREAD_REDUCED_COLOR_4, 8: cv2.IMREAD_REDUCED_COLOR_8}
+
+
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class StoredJpeg:
+    """A JPEG that is not decoded yet.
+
+    Attributes:
+        content: the whole file.
+        name: what messages call it.
+        listed: where it is listed, for messages.
+        shape: (h, w, 3) of the decoded picture, upright.
+        reducible: whether it can be decoded at a smaller size, a pixel of which is then a square of pixels from the upper left
+            corner on: not if it is stored turned or mirrored.
+    """
+
+    content: bytes
+    name: str
+    listed: str
+    shape: tuple[int, int, int]
+    reducible: bool
+
+    def read(self, reduction: int = 1) -> np.ndarray:
+        """Decode it.
+
+        Args:
+            reduction: 1, or one of `REDUCTIONS`.
+
+        Returns:
+            (ceil(h / reduction), ceil(w / reduction), 3) uint8 RGB; at 1 what `images.read_image` returns.
+
+        Raises:
+            UnreadablePicture: it is damaged.
+        """
+        try:
+            if reduction == 1:
+                return decode_image(self.content, self.name)
+            image = cv2.imdecode(np.frombuffer(self.content, np.uint8), _FLAGS[reduction])
+            # Where the smaller one cannot be decoded, the whole one says why.
+            return decode_image(self.content, self.name)[::reduction, ::reduction] if image is None else _rgb(image)
+        except InputError as error:
+            raise UnreadablePicture(f"{self.listed}: {error}") from error
+
+
+def open_stored(path: str | os.PathLike, listed: str, keep_within: int = 0) -> np.ndarray | StoredJpeg:
+    """Open a picture: a JPEG is read and decoded later, any other is decoded at once.
+
+    Args:
+        path: the file.
+        listed: where it is listed, for messages.
+        keep_within: a JPEG that takes no more bytes than this when decoded is decoded at once, to be kept.
+
+    Raises:
+        InputError: the file is missing, is cut short, has too many pixels, or is no JPEG and cannot be decoded.
+    """
+    content = read_whole(path, "the picture")
+    size = stored_size(content) if content.startswith(JPEG) else None
+    if not size or not all(size) or 3 * size[0] * size[1] <= keep_within or is_cut_jpeg(content):
+        return decode_image(content, str(path))
+    check_pixels(path, *size)
+    return StoredJpeg(content, str(path), listed, (*size, 3), upright_jpeg(content))
+
+
+def _rgb(image: np.ndarray) -> np.ndarray:
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image)
