@@ -24,6 +24,7 @@ from yolojax.data.example import Example, clip_boxes
 from yolojax.data.images import ImageTransform, fitted_aspect, fitted_size, letterbox_boxes, letterbox_transform
 from yolojax.data.sampling import AUGMENT, class_balanced_weights, repeat_factors, sampler, step_grid
 from yolojax.data.source import Source, UnreadablePicture
+from yolojax.data.stored import StoredJpeg
 from yolojax.errors import InputError
 from yolojax.grid import AnchorGrid
 from yolojax.parts import NO_PARTS, Parts
@@ -102,13 +103,21 @@ def train_sample(source: Source, config: Config, grid: AnchorGrid, epoch: int, i
             that can be read.
         InputError: no picture can be read.
     """
+    read = getattr(source, "stored_example", source.example)
+
+    def read_decodable(epoch: int, index: int) -> Example:
+        example = read(epoch, index)
+        if isinstance(example.image, StoredJpeg):
+            example.image.read()
+        return example
+
     try:
-        return _train_sample(source, getattr(source, "stored_example", source.example), config, grid, epoch, index, parts)
+        return _train_sample(source, read, config, grid, epoch, index, parts)
     except UnreadablePicture:
         if config.data.on_unreadable == "stop":
             raise
-    # A JPEG turned out to be damaged when it was drawn: this time each is decoded before it is chosen.
-    return _train_sample(source, source.example, config, grid, epoch, index, parts)
+    # A JPEG was found damaged when it was drawn: this time each is tried before it is chosen.
+    return _train_sample(source, read_decodable, config, grid, epoch, index, parts)
 
 
 def _train_sample(

@@ -103,7 +103,7 @@ def drawn(canvas: Canvas, size: tuple[int, int] | None = None) -> np.ndarray:
         to_size: Affine = (width / canvas.shape[1], 0.0, 0.0, 0.0, height / canvas.shape[0], 0.0)
         for layer in canvas.layers:
             if scaled := _moved(layer, to_size, (0.0, 0.0, width, height)):
-                _paint(image, scaled)
+                _paint(image, scaled, spare=2 if _by_whole_pixels(layer) else 1)
     if canvas.blended:
         other, ratio = canvas.blended
         image = cv2.addWeighted(image, ratio, drawn(other, (height, width)), 1 - ratio, 0)
@@ -112,11 +112,9 @@ def drawn(canvas: Canvas, size: tuple[int, int] | None = None) -> np.ndarray:
 
 def _whole_pixels(canvas: Canvas, size: tuple[int, int]) -> np.ndarray | None:
     """The canvas if it is one picture mirrored, cut and shifted by whole pixels, resized; None for any other."""
-    if len(canvas.layers) != 1:
+    if len(canvas.layers) != 1 or not _by_whole_pixels(canvas.layers[0]):
         return None
-    picture, (a, b, c, d, e, f), seen, _ = canvas.layers[0]
-    if b or d or abs(a) != 1 or abs(e) != 1 or any(value % 1 for value in (c, f, *seen)):
-        return None
+    picture, (a, _, c, _, e, f), seen, _ = canvas.layers[0]
     height, width = canvas.shape[:2]
     untouched = seen == (0, 0, width, height) == (0, 0, *picture.shape[1::-1]) and (a, c, e, f) == (1, 0, 1, 0)
     if not untouched and _reduction(picture, 2 * max(size[0] / height, size[1] / width)) > 1:
@@ -135,8 +133,13 @@ def _whole_pixels(canvas: Canvas, size: tuple[int, int]) -> np.ndarray | None:
     return image if size == (height, width) else cv2.resize(image, size[::-1], interpolation=cv2.INTER_LINEAR)
 
 
-def _paint(image: np.ndarray, layer: Layer) -> None:
-    """Draw a layer on an image, in the pixels whose centres it covers."""
+def _by_whole_pixels(layer: Layer) -> bool:
+    a, b, c, d, e, f = layer.place
+    return not b and not d and abs(a) == 1 and abs(e) == 1 and not any(value % 1 for value in (c, f, *layer.seen))
+
+
+def _paint(image: np.ndarray, layer: Layer, spare: int) -> None:
+    """Draw a layer on an image, in the pixels whose centres it covers, from `spare` or more of its own a side for each."""
     picture, place, (x1, y1, x2, y2), window = layer
     turned = place[1] != 0 or place[3] != 0
     corners = [_mapped(place, x, y) for x, y in ((x1, y1), (x2, y1), (x2, y2), (x1, y2))]
@@ -146,7 +149,7 @@ def _paint(image: np.ndarray, layer: Layer) -> None:
     if left >= right or top >= bottom:
         return
     into = image[top:bottom, left:right]
-    reduction = _reduction(picture, _largest_factor(place))
+    reduction = _reduction(picture, spare * _largest_factor(place))
     pixels, matrix = _read(picture, reduction), warp_matrix(place, (left, top), reduction)
     size = (right - left, bottom - top)
     if turned:
