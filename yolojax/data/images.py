@@ -16,7 +16,6 @@ FEWER_BITS = (10, 12)
 """Of how many bits a 16-bit picture may be made."""
 # The upper 8 of 16 bits are below this where only the lower 12 are used.
 _NEARLY_BLACK = 16
-_COLOR_RGB: int | None = getattr(cv2, "IMREAD_COLOR_RGB", None)  # from OpenCV 4.10.1 on
 _TOO_MANY = (
     f"more than {MOST_PIXELS:,} pixels are not read; make the picture smaller, or, if it is meant to be this large, raise the "
     "environment variable OPENCV_IO_MAX_IMAGE_PIXELS"
@@ -111,21 +110,16 @@ def _decode(content: bytes, path: str | os.PathLike) -> tuple[np.ndarray, int | 
     if samples and (samples.fractions or samples.bits > 16):
         kind = "fractions" if samples.fractions else "whole numbers"
         raise InputError(f"{path}: a TIFF of {samples.bits}-bit {kind} is not read; save it with 8 or 16 bits, without a sign")
-    is_jpeg = content.startswith(JPEG)
-    # A JPEG is decoded to RGB as fast as to OpenCV's own BGR.
-    flags = _COLOR_RGB if is_jpeg and _COLOR_RGB else cv2.IMREAD_COLOR
     try:
-        image = None if is_cut_jpeg(content) else cv2.imdecode(np.frombuffer(content, np.uint8), flags)
+        image = None if is_cut_jpeg(content) else cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error as error:
         if "CV_IO_MAX_IMAGE" in str(error):
             raise InputError(f"{path}: {_TOO_MANY}") from error
         image = None
     if image is None or image.ndim != 3:
         raise InputError(f"{path}: not a picture that OpenCV can read, or damaged or cut short; replace or remove it")
-    if flags == _COLOR_RGB:
-        return image, None
     bits = None
-    if not is_jpeg and (image.max() < _NEARLY_BLACK or (samples and samples.signed)):
+    if not content.startswith(JPEG) and (image.max() < _NEARLY_BLACK or (samples and samples.signed)):
         image, bits = _use_lower_bits(path, content, image)
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image), bits
 

@@ -19,7 +19,13 @@ if TYPE_CHECKING:
 
 REDUCTIONS = (8, 4, 2)
 """How much smaller, a side, a JPEG can be decoded, the most first."""
-_FLAGS = {2: cv2.IMREAD_REDUCED_COLOR_2, 4: cv2.IMREAD_REDUCED_COLOR_4, 8: cv2.IMREAD_REDUCED_COLOR_8}
+_READS_RGB = hasattr(cv2, "IMREAD_COLOR_RGB")  # from OpenCV 4.10.1 on
+_FLAGS = {
+    1: cv2.IMREAD_COLOR_RGB if _READS_RGB else cv2.IMREAD_COLOR,
+    2: cv2.IMREAD_REDUCED_COLOR_2,
+    4: cv2.IMREAD_REDUCED_COLOR_4,
+    8: cv2.IMREAD_REDUCED_COLOR_8,
+}
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
@@ -53,14 +59,13 @@ class StoredJpeg:
         Raises:
             UnreadablePicture: it is damaged.
         """
-        try:
-            if reduction == 1:
-                return decode_image(self.content, self.name)
-            image = cv2.imdecode(np.frombuffer(self.content, np.uint8), _FLAGS[reduction])
-            # Where the smaller one cannot be decoded, the whole one says why.
-            return decode_image(self.content, self.name)[::reduction, ::reduction] if image is None else _rgb(image)
-        except InputError as error:
-            raise UnreadablePicture(f"{self.listed}: {error}") from error
+        image = cv2.imdecode(np.frombuffer(self.content, np.uint8), _FLAGS[reduction])
+        if image is None:
+            try:
+                return decode_image(self.content, self.name)[::reduction, ::reduction]  # which says what is wrong
+            except InputError as error:
+                raise UnreadablePicture(f"{self.listed}: {error}") from error
+        return image if reduction == 1 and _READS_RGB else cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image)
 
 
 def open_stored(path: str | os.PathLike, listed: str, keep_within: int = 0) -> np.ndarray | StoredJpeg:
@@ -80,7 +85,3 @@ def open_stored(path: str | os.PathLike, listed: str, keep_within: int = 0) -> n
         return decode_image(content, str(path))
     check_pixels(path, *size)
     return StoredJpeg(content, str(path), listed, (*size, 3), upright_jpeg(content))
-
-
-def _rgb(image: np.ndarray) -> np.ndarray:
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image)

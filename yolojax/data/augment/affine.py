@@ -109,7 +109,8 @@ def transform(example: Example, matrix: np.ndarray, *, min_visible: float = 0.3)
     """
     height, width = example.image.shape[:2]
     window = (0, 0, width, height)
-    image = moves.warp(example.image, tuple(np.asarray(matrix, np.float64).ravel().tolist()), window)
+    a, b, c, d, e, f = np.asarray(matrix, np.float64).ravel().tolist()
+    image = moves.warp(example.image, (a, b, c, d, e, f), window)
     return Example(image, *_map_boxes(example, matrix, window, min_visible))
 
 
