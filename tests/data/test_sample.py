@@ -159,7 +159,7 @@ def test_painted_rectangles_lie_where_the_boxes_say(tmp_path):
                 inside = np.abs(box - [0, 0, *image.shape[1::-1]]) > 3
                 if (box[2:] - box[:2] < 8).any():
                     continue
-                # The letterbox cuts the size of the picture to whole pixels, so that it is up to a pixel smaller than its scale says.
+                # The letterbox rounds the picture's size down: it is up to a pixel smaller than its scale says.
                 truncated = np.array([0, 0, 1, 1])[inside]
                 edges = sharp_edges(image, 0)[inside]
                 assert (edges < box[inside] + 0.7).all() and (edges > box[inside] - 0.7 - truncated).all()

@@ -292,7 +292,7 @@ def fitted_aspect(image: np.ndarray, transform: ImageTransform) -> np.float32:
 
 def _corner_scales(scale: float | tuple[float, float]) -> np.ndarray:
     """The factors of x1, y1, x2, y2, (4,), from `ImageTransform.scale`."""
-    return np.tile(np.broadcast_to(scale, 2), 2)
+    return np.array([scale] * 4 if isinstance(scale, (int, float)) else [*scale, *scale], np.float64)
 
 
 if not TYPE_CHECKING:

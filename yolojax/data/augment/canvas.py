@@ -7,6 +7,7 @@ its place. Coordinates are continuous: pixel i covers [i, i + 1).
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -25,32 +26,36 @@ _SAME: Affine = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 
 
 class Layer(NamedTuple):
-    """A picture in its place on a canvas.
+    """A picture in its place on the sheet of a canvas.
 
     Attributes:
         picture: (h, w, 3) uint8 RGB, or a JPEG that is not decoded yet.
-        place: from pixels of the picture to pixels of the canvas.
+        place: from pixels of the picture to those of the sheet, without a turn.
         seen: the part of the picture that is seen, in its pixels.
-        window: the part of the canvas in which it is seen; needed for a turned picture, whose cut edges are not its own.
     """
 
     picture: np.ndarray | StoredJpeg
     place: Affine
     seen: Window
-    window: Window
 
 
 class Canvas(NamedTuple):
-    """What a picture is made of.
+    """What a picture is made of: a sheet with pictures on it, which is moved and cut.
 
     Attributes:
         shape: (h, w, 3), like an array's.
-        layers: the pictures on it, on grey 128, later ones on top.
+        layers: the pictures on the sheet, later ones on top.
+        place: from pixels of the sheet to those of the canvas.
+        seen: the part of the sheet that is seen, in its pixels; all else is grey 128.
+        window: the part of the canvas in which it is seen; needed for a turned sheet, whose cut edges are not its own.
         blended: another canvas of this shape, and the ratio of this one in the blend of both.
     """
 
     shape: tuple[int, int, int]
     layers: tuple[Layer, ...]
+    place: Affine
+    seen: Window
+    window: Window
     blended: tuple[Canvas, float] | None = None
 
     def moved(self, place: Affine, window: Window, shape: tuple[int, int, int]) -> Canvas:
@@ -64,9 +69,26 @@ class Canvas(NamedTuple):
         Raises:
             ValueError: a turn or a shear of what has been turned and cut before, which is not an upright rectangle any more.
         """
-        layers = tuple(moved for layer in self.layers if (moved := _moved(layer, place, window)))
+        combined, seen, seen_in = _composed(place, self.place), self.seen, window
+        if not _turns(combined):
+            # Cut on the sheet: so a later turn takes the cut with it.
+            seen = _common(seen, _back(combined, window))
+        elif not _turns(place):
+            seen_in = _common(_upright(place, self.window), window)
+        elif _turns(self.place):
+            raise ValueError("a canvas that was turned or sheared cannot be turned or sheared again")
+        layers = () if _empty(seen) or _empty(seen_in) else self.layers
         other = self.blended
-        return Canvas(shape, layers, other and (other[0].moved(place, window, shape), other[1]))
+        return Canvas(shape, layers, combined, seen, seen_in, other and (other[0].moved(place, window, shape), other[1]))
+
+    def flat(self) -> list[Layer]:
+        """Its pictures, placed on the canvas itself; those of which nothing is seen are left out."""
+        layers = []
+        for picture, place, seen in self.layers:
+            seen = _common(seen, _back(place, self.seen))
+            if not _empty(seen):
+                layers.append(Layer(picture, _composed(self.place, place), seen))
+        return layers
 
 
 def canvas_of(image: np.ndarray | StoredJpeg | Canvas) -> Canvas:
@@ -75,7 +97,13 @@ def canvas_of(image: np.ndarray | StoredJpeg | Canvas) -> Canvas:
         return image
     height, width = image.shape[:2]
     whole = (0.0, 0.0, float(width), float(height))
-    return Canvas((height, width, 3), (Layer(image, _SAME, whole, whole),))
+    return Canvas((height, width, 3), (Layer(image, _SAME, whole),), _SAME, whole, whole)
+
+
+def canvas_with(canvases: Sequence[Canvas], shape: tuple[int, int, int]) -> Canvas:
+    """A grey canvas of a shape (h, w, 3) with others on it, none of them turned or blended, as they have been moved onto it."""
+    whole = (0.0, 0.0, float(shape[1]), float(shape[0]))
+    return Canvas(shape, tuple(layer for canvas in canvases for layer in canvas.flat()), _SAME, whole, whole)
 
 
 def drawn(canvas: Canvas, size: tuple[int, int] | None = None) -> np.ndarray:
@@ -101,9 +129,10 @@ def drawn(canvas: Canvas, size: tuple[int, int] | None = None) -> np.ndarray:
     if image is None:
         image = np.full((height, width, 3), GREY, np.uint8)
         to_size: Affine = (width / canvas.shape[1], 0.0, 0.0, 0.0, height / canvas.shape[0], 0.0)
-        for layer in canvas.layers:
-            if scaled := _moved(layer, to_size, (0.0, 0.0, width, height)):
-                _paint(image, scaled, spare=2 if _by_whole_pixels(layer) else 1)
+        scaled = canvas.moved(to_size, (0.0, 0.0, width, height), (height, width, 3))
+        spare = 2 if _by_whole_pixels(canvas.flat()) else 1
+        for layer in scaled.flat():
+            _paint(image, layer, scaled.window, spare)
     if canvas.blended:
         other, ratio = canvas.blended
         image = cv2.addWeighted(image, ratio, drawn(other, (height, width)), 1 - ratio, 0)
@@ -112,9 +141,10 @@ def drawn(canvas: Canvas, size: tuple[int, int] | None = None) -> np.ndarray:
 
 def _whole_pixels(canvas: Canvas, size: tuple[int, int]) -> np.ndarray | None:
     """The canvas if it is one picture mirrored, cut and shifted by whole pixels, resized; None for any other."""
-    if len(canvas.layers) != 1 or not _by_whole_pixels(canvas.layers[0]):
+    layers = canvas.flat()
+    if not _by_whole_pixels(layers):
         return None
-    picture, (a, _, c, _, e, f), seen, _ = canvas.layers[0]
+    ((picture, (a, _, c, _, e, f), seen),) = layers
     height, width = canvas.shape[:2]
     untouched = seen == (0, 0, width, height) == (0, 0, *picture.shape[1::-1]) and (a, c, e, f) == (1, 0, 1, 0)
     if not untouched and _reduction(picture, 2 * max(size[0] / height, size[1] / width)) > 1:
@@ -133,15 +163,17 @@ def _whole_pixels(canvas: Canvas, size: tuple[int, int]) -> np.ndarray | None:
     return image if size == (height, width) else cv2.resize(image, size[::-1], interpolation=cv2.INTER_LINEAR)
 
 
-def _by_whole_pixels(layer: Layer) -> bool:
-    a, b, c, d, e, f = layer.place
-    return not b and not d and abs(a) == 1 and abs(e) == 1 and not any(value % 1 for value in (c, f, *layer.seen))
+def _by_whole_pixels(layers: list[Layer]) -> bool:
+    """Whether they are one picture, mirrored, cut and shifted by whole pixels."""
+    if len(layers) != 1:
+        return False
+    a, b, c, d, e, f = layers[0].place
+    return not b and not d and abs(a) == 1 and abs(e) == 1 and not any(value % 1 for value in (c, f, *layers[0].seen))
 
 
-def _paint(image: np.ndarray, layer: Layer, spare: int) -> None:
+def _paint(image: np.ndarray, layer: Layer, window: Window, spare: int) -> None:
     """Draw a layer on an image, in the pixels whose centres it covers, from `spare` or more of its own a side for each."""
-    picture, place, (x1, y1, x2, y2), window = layer
-    turned = place[1] != 0 or place[3] != 0
+    picture, place, (x1, y1, x2, y2) = layer
     corners = [_mapped(place, x, y) for x, y in ((x1, y1), (x2, y1), (x2, y2), (x1, y2))]
     xs, ys = zip(*corners, strict=True)
     left, right = _pixels(max(min(xs), window[0]), min(max(xs), window[2]), image.shape[1])
@@ -152,7 +184,7 @@ def _paint(image: np.ndarray, layer: Layer, spare: int) -> None:
     reduction = _reduction(picture, spare * _largest_factor(place))
     pixels, matrix = _read(picture, reduction), warp_matrix(place, (left, top), reduction)
     size = (right - left, bottom - top)
-    if turned:
+    if _turns(place):
         warped = cv2.warpAffine(pixels, matrix, size, **_GREY_OUTSIDE)
         mask = np.zeros(into.shape[:2], np.uint8)
         # OpenCV counts from the centre of the first pixel.
@@ -179,20 +211,9 @@ def warp_matrix(place: Affine, start: tuple[int, int], reduction: int = 1) -> np
     return np.array([[a, b, (a + b - 1) * 0.5 + c - start[0]], [d, e, (d + e - 1) * 0.5 + f - start[1]]])
 
 
-def _moved(layer: Layer, place: Affine, window: Window) -> Layer | None:
-    """A layer mapped further, and cut to a window; None if nothing of it is left."""
-    a, b, c, d, e, f = combined = _composed(place, layer.place)
-    if b == 0 and d == 0:
-        # Cut in the picture: so a later turn takes the cut with it.
-        seen, seen_in = _common(layer.seen, _upright((1 / a, 0, -c / a, 0, 1 / e, -f / e), window)), window
-    elif place[1] == 0 and place[3] == 0:
-        seen, seen_in = layer.seen, _common(_upright(place, layer.window), window)
-    elif layer.place[1] == 0 and layer.place[3] == 0:
-        seen, seen_in = layer.seen, window
-    else:
-        raise ValueError("a canvas that was turned or sheared cannot be turned or sheared again")
-    empty = seen[0] >= seen[2] or seen[1] >= seen[3] or seen_in[0] >= seen_in[2] or seen_in[1] >= seen_in[3]
-    return None if empty else Layer(layer.picture, combined, seen, seen_in)
+def _turns(place: Affine) -> bool:
+    """Whether a map turns or shears."""
+    return place[1] != 0 or place[3] != 0
 
 
 def _composed(second: Affine, first: Affine) -> Affine:
@@ -208,12 +229,23 @@ def _mapped(place: Affine, x: float, y: float) -> tuple[float, float]:
 
 def _upright(place: Affine, window: Window) -> Window:
     """A window mapped without a turn."""
-    (x1, y1), (x2, y2) = _mapped(place, *window[:2]), _mapped(place, *window[2:])
+    a, _, c, _, e, f = place
+    x1, y1, x2, y2 = a * window[0] + c, e * window[1] + f, a * window[2] + c, e * window[3] + f
     return min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2)
+
+
+def _back(place: Affine, window: Window) -> Window:
+    """The window that is mapped, without a turn, onto another."""
+    a, _, c, _, e, f = place
+    return _upright((1 / a, 0.0, -c / a, 0.0, 1 / e, -f / e), window)
 
 
 def _common(one: Window, two: Window) -> Window:
     return max(one[0], two[0]), max(one[1], two[1]), min(one[2], two[2]), min(one[3], two[3])
+
+
+def _empty(window: Window) -> bool:
+    return window[0] >= window[2] or window[1] >= window[3]
 
 
 def _pixels(low: float, high: float, length: int) -> tuple[int, int]:

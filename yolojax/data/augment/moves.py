@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from yolojax.data.augment.canvas import Affine, Canvas, warp_matrix
+from yolojax.data.augment.canvas import Affine, Canvas, canvas_with, warp_matrix
 from yolojax.data.images import GREY
 from yolojax.runtime.opencv import cv2
 
@@ -82,7 +82,7 @@ def collage(
     if isinstance(images[0], Canvas):
         shape = (*size, 3)
         moved = [image.moved(place, window, shape) for image, place, window in zip(images, places, windows, strict=True)]
-        return Canvas(shape, tuple(layer for part in moved for layer in part.layers))
+        return canvas_with(moved, shape)
     canvas = np.full((*size, 3), GREY, np.uint8)
     for image, place, window in zip(images, places, windows, strict=True):
         left, top, right, bottom = window
