@@ -64,11 +64,8 @@ def is_cut_jpeg(content: bytes) -> bool:
     # Skip the segments by their lengths (one may hold a whole JPEG as a thumbnail) up to the start of the first scan.
     # From there on a marker's bytes occur only as that marker: coded data stuffs a zero after each 0xff.
     position = 2
-    while (position := content.find(b"\xff", position)) >= 0 and content[position + 1 : position + 2] != b"\xda":
-        if content[position + 1 : position + 2] == b"\xff":
-            position += 1
-        else:
-            position += 2 + max(2, int.from_bytes(content[position + 2 : position + 4], "big"))
+    while (position := content.find(b"\xff", position)) >= 0 and (marker := content[position + 1 : position + 2]) != b"\xda":
+        position += 1 if marker == b"\xff" else 2 + max(2, int.from_bytes(content[position + 2 : position + 4], "big"))
     return position < 0 or content.rfind(b"\xff\xd9", position) < 0
 
 

@@ -125,14 +125,14 @@ def drawn(canvas: Canvas, size: tuple[int, int] | None = None) -> np.ndarray:
         UnreadablePicture: a picture cannot be decoded.
     """
     height, width = size or canvas.shape[:2]
-    image = _whole_pixels(canvas, (height, width))
+    by_whole_pixels = len(canvas.layers) == 1 and _by_whole_pixels(canvas.flat())
+    image = _whole_pixels(canvas, (height, width)) if by_whole_pixels else None
     if image is None:
         image = np.full((height, width, 3), GREY, np.uint8)
         to_size: Affine = (width / canvas.shape[1], 0.0, 0.0, 0.0, height / canvas.shape[0], 0.0)
         scaled = canvas.moved(to_size, (0.0, 0.0, width, height), (height, width, 3))
-        spare = 2 if _by_whole_pixels(canvas.flat()) else 1
         for layer in scaled.flat():
-            _paint(image, layer, scaled.window, spare)
+            _paint(image, layer, scaled.window, 2 if by_whole_pixels else 1)
     if canvas.blended:
         other, ratio = canvas.blended
         image = cv2.addWeighted(image, ratio, drawn(other, (height, width)), 1 - ratio, 0)
@@ -140,11 +140,8 @@ def drawn(canvas: Canvas, size: tuple[int, int] | None = None) -> np.ndarray:
 
 
 def _whole_pixels(canvas: Canvas, size: tuple[int, int]) -> np.ndarray | None:
-    """The canvas if it is one picture mirrored, cut and shifted by whole pixels, resized; None for any other."""
-    layers = canvas.flat()
-    if not _by_whole_pixels(layers):
-        return None
-    ((picture, (a, _, c, _, e, f), seen),) = layers
+    """A canvas of one picture that is moved by whole pixels, resized; None where the picture is better decoded smaller."""
+    ((picture, (a, _, c, _, e, f), seen),) = canvas.flat()
     height, width = canvas.shape[:2]
     untouched = seen == (0, 0, width, height) == (0, 0, *picture.shape[1::-1]) and (a, c, e, f) == (1, 0, 1, 0)
     if not untouched and _reduction(picture, 2 * max(size[0] / height, size[1] / width)) > 1:
@@ -164,8 +161,8 @@ def _whole_pixels(canvas: Canvas, size: tuple[int, int]) -> np.ndarray | None:
 
 
 def _by_whole_pixels(layers: list[Layer]) -> bool:
-    """Whether they are one picture, mirrored, cut and shifted by whole pixels."""
-    if len(layers) != 1:
+    """Whether there are any, and they are mirrored, cut and shifted by whole pixels."""
+    if not layers:
         return False
     a, b, c, d, e, f = layers[0].place
     return not b and not d and abs(a) == 1 and abs(e) == 1 and not any(value % 1 for value in (c, f, *layers[0].seen))
