@@ -3,10 +3,10 @@
 python benchmarks/loader_cores.py                     # 1, 2, 4, 8, 16 threads
 python benchmarks/loader_cores.py --threads 1 32
 
-The full augmentation of `loader.py`. OpenCV runs outside the lock. Each call is replaced by a pause that is as long as such calls
-take on average, measured first, and by a picture of the right size: pauses of all threads pass at the same time, as calls on
-as many cores would, while Python and NumPy still run as they are. Beside it are the rates with the real calls for as many
-threads as this machine has cores: where both agree, the pauses are a fair stand-in. That cores share memory is left out.
+The full augmentation of `loader.py`. OpenCV runs outside the lock. A call is replaced by a pause as long as such calls take on
+average, measured first, and by a picture of the right size: pauses of all threads pass at the same time, as calls on as many
+cores would, while Python and NumPy still run as they are. Beside it are the rates with the real calls for as many threads as
+this machine has cores: where both agree, the pauses are a fair stand-in. That cores share memory is left out.
 """
 
 import argparse

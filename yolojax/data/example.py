@@ -78,8 +78,9 @@ def clip_boxes(
 def clipped(boxes: np.ndarray, window: tuple[float, float, float, float]) -> np.ndarray:
     """Boxes (n, 4) xyxy clipped to a window, x1, y1, x2, y2."""
     # NumPy's clip takes three times as long for so few numbers.
-    low, high = np.array(window[:2] * 2, boxes.dtype), np.array(window[2:] * 2, boxes.dtype)
-    return np.minimum(np.maximum(boxes, low[None]), high[None])
+    limits = np.array([(*window[:2], *window[:2]), (*window[2:], *window[2:])], boxes.dtype)
+    inside = np.maximum(boxes, limits[:1])
+    return np.minimum(inside, limits[1:], out=inside)
 
 
 def place_boxes(
@@ -104,9 +105,11 @@ def place_boxes(
     """
     height, width = example.image.shape[:2]
     # In float64, and clipped to the image first: what a box claims outside it could never be seen.
-    inside = clipped(example.boxes.astype(np.float64), (0, 0, width, height))
-    whole = inside * np.array([factors * 2], np.float64) + np.array([offsets * 2], np.float64)
+    whole = clipped(example.boxes.astype(np.float64), (0, 0, width, height))
+    whole *= np.array([factors * 2], np.float64)
+    whole += np.array([offsets * 2], np.float64)
     visible = clipped(whole, window)
-    area, visible_area = ((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]) for boxes in (whole, visible))
-    keep = (visible_area > 0) & (visible_area >= min_visible * area)
+    sides, visible_sides = whole[:, 2:] - whole[:, :2], visible[:, 2:] - visible[:, :2]
+    visible_area = visible_sides[:, 0] * visible_sides[:, 1]
+    keep = (visible_area > 0) & (visible_area >= min_visible * (sides[:, 0] * sides[:, 1]))
     return visible[keep].astype(np.float32), example.classes[keep]

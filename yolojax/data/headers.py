@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 PNG = b"\x89PNG\r\n\x1a\n"
 JPEG = b"\xff\xd8"
+END_OF_JPEG = b"\xff\xd9"
 _FRAME_HEADERS = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _ORIENTATION = 0x0112
 _BITS_PER_SAMPLE, _SAMPLE_FORMAT = 0x0102, 0x0153
@@ -41,9 +42,21 @@ def stored_size(content: bytes) -> tuple[int, int] | None:
         return None
 
 
-def upright_jpeg(content: bytes) -> bool:
-    """Whether a JPEG is stored as it is shown, neither turned nor mirrored by its EXIF orientation."""
-    return _jpeg_header(content)[1] == 1
+def jpeg_frame(content: bytes) -> tuple[tuple[int, int], bool] | None:
+    """Read what a JPEG says of its picture before it is decoded.
+
+    Args:
+        content: the file.
+
+    Returns:
+        (height, width) in pixels, upright, and whether it is stored so, neither turned nor mirrored by its EXIF orientation;
+        None for other formats and for damaged headers.
+    """
+    try:
+        size, orientation = _jpeg_header(content) if content.startswith(JPEG) else (None, 1)
+    except (struct.error, IndexError):
+        return None
+    return (size, orientation == 1) if size and all(size) else None
 
 
 def tiff_samples(content: bytes) -> TiffSamples | None:
@@ -66,7 +79,7 @@ def is_cut_jpeg(content: bytes) -> bool:
     position = 2
     while (position := content.find(b"\xff", position)) >= 0 and (marker := content[position + 1 : position + 2]) != b"\xda":
         position += 1 if marker == b"\xff" else 2 + max(2, int.from_bytes(content[position + 2 : position + 4], "big"))
-    return position < 0 or content.rfind(b"\xff\xd9", position) < 0
+    return position < 0 or content.rfind(END_OF_JPEG, position) < 0
 
 
 def _png_size(head: bytes) -> tuple[int, int] | None:

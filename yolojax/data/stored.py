@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from yolojax.data.headers import JPEG, is_cut_jpeg, stored_size, upright_jpeg
+from yolojax.data.headers import END_OF_JPEG, is_cut_jpeg, jpeg_frame
 from yolojax.data.images import check_pixels, decode_image
 from yolojax.data.source import UnreadablePicture
 from yolojax.errors import InputError
@@ -80,8 +80,11 @@ def open_stored(path: str | os.PathLike, listed: str, keep_within: int = 0) -> n
         InputError: the file is missing, is cut short, has too many pixels, or is no JPEG and cannot be decoded.
     """
     content = read_whole(path, "the picture")
-    size = stored_size(content) if content.startswith(JPEG) else None
-    if not size or not all(size) or 3 * size[0] * size[1] <= keep_within or is_cut_jpeg(content):
+    frame = jpeg_frame(content)
+    if not frame:
         return decode_image(content, str(path))
-    check_pixels(path, *size)
-    return StoredJpeg(content, str(path), listed, (*size, 3), upright_jpeg(content))
+    (height, width), upright = frame
+    if 3 * height * width <= keep_within or (not content.endswith(END_OF_JPEG) and is_cut_jpeg(content)):
+        return decode_image(content, str(path))
+    check_pixels(path, height, width)
+    return StoredJpeg(content, str(path), listed, (height, width, 3), upright)

@@ -8,6 +8,7 @@ import numpy as np
 from yolojax.data.augment import moves
 from yolojax.data.example import Example, clipped
 
+_CORNERS = np.array([[0, 1], [2, 1], [2, 3], [0, 3]])  # of a box: the columns of their x and y
 _ROUNDING = 1e-9  # of a box's area: corners that meet the image's edge may miss it by the last digit
 
 
@@ -120,10 +121,13 @@ def _map_boxes(
     """Boxes (k, 4) float32 around the mapped corners of those that stay, clipped to a window, and their classes (k,)."""
     # In float64, and clipped to the image first: what a box claims outside it could never be seen.
     inside = clipped(example.boxes.astype(np.float64), (0, 0, example.image.shape[1], example.image.shape[0]))
-    corners = inside[:, [[0, 1], [2, 1], [2, 3], [0, 3]]]
+    corners = inside[:, _CORNERS]
     mapped = corners @ matrix[:, :2].T + matrix[:, 2]
-    boxes = clipped(np.concatenate([mapped.min(axis=1), mapped.max(axis=1)], axis=1), window)
-    share = _shares_inside(mapped, window)
+    around = np.concatenate([mapped.min(axis=1), mapped.max(axis=1)], axis=1)
+    boxes = clipped(around, window)
+    cut = (around != boxes).any(axis=1)
+    share = np.ones(len(boxes))
+    share[cut] = _shares_inside(mapped[cut], window)
     keep = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1]) & (share > 0) & (share >= min_visible - _ROUNDING)
     return boxes[keep].astype(np.float32), example.classes[keep]
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from yolojax.boxes import pairwise_iou
 from yolojax.data.augment import moves
-from yolojax.data.example import Example, place_boxes
+from yolojax.data.example import Example, clipped, place_boxes
 
 # How far an image without boxes may be cropped and shifted, as a fraction of its width and height.
 FREE_CROP = 0.5
@@ -108,7 +108,7 @@ def iou_crop(
     start = np.floor(rng.random((CROP_TRIES, 2)) * ([[width, height]] - sides + 1))
     windows = np.concatenate([start, start + sides], axis=1)
     fits = np.abs(np.log(sides[:, 0] / sides[:, 1])) <= np.log(CROP_ASPECT)
-    inside = np.clip(boxes.astype(np.float64), 0, [[width, height] * 2])
+    inside = clipped(boxes.astype(np.float64), (0, 0, width, height))
     centres = (inside[:, :2] + inside[:, 2:]) / 2
     centred = np.all((centres >= windows[:, None, :2]) & (centres < windows[:, None, 2:]), axis=2)
     if len(boxes):
