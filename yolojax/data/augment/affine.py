@@ -5,7 +5,7 @@ Coordinates are continuous: pixel i covers [i, i + 1). x runs right, y runs down
 
 import numpy as np
 
-from yolojax.data.augment import moves
+from yolojax.data.augment.moves import warp
 from yolojax.data.example import Example, clipped
 
 _CORNERS = np.array([[0, 1], [2, 1], [2, 3], [0, 3]])  # of a box: the columns of their x and y
@@ -111,7 +111,7 @@ def transform(example: Example, matrix: np.ndarray, *, min_visible: float = 0.3)
     height, width = example.image.shape[:2]
     window = (0, 0, width, height)
     a, b, c, d, e, f = np.asarray(matrix, np.float64).ravel().tolist()
-    image = moves.warp(example.image, (a, b, c, d, e, f), window)
+    image = warp(example.image, (a, b, c, d, e, f), window)
     return Example(image, *_map_boxes(example, matrix, window, min_visible))
 
 

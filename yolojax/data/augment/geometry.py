@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from yolojax.boxes import pairwise_iou
-from yolojax.data.augment import moves
+from yolojax.data.augment.moves import cut, flip, shift, warp
 from yolojax.data.example import Example, clipped, place_boxes
 
 # How far an image without boxes may be cropped and shifted, as a fraction of its width and height.
@@ -31,7 +31,7 @@ def flip_horizontal(rng: np.random.Generator, example: Example, *, probability: 
     image, boxes, classes = example
     mirrored = boxes.copy()
     mirrored[:, [0, 2]] = image.shape[1] - boxes[:, [2, 0]]
-    return Example(moves.flip(image, 1), mirrored, classes)
+    return Example(flip(image, 1), mirrored, classes)
 
 
 def flip_vertical(rng: np.random.Generator, example: Example, *, probability: float = 0.5) -> Example:
@@ -41,7 +41,7 @@ def flip_vertical(rng: np.random.Generator, example: Example, *, probability: fl
     image, boxes, classes = example
     mirrored = boxes.copy()
     mirrored[:, [1, 3]] = image.shape[0] - boxes[:, [3, 1]]
-    return Example(moves.flip(image, 0), mirrored, classes)
+    return Example(flip(image, 0), mirrored, classes)
 
 
 def crop(rng: np.random.Generator, example: Example, *, probability: float = 0.5) -> Example:
@@ -56,7 +56,7 @@ def crop(rng: np.random.Generator, example: Example, *, probability: float = 0.5
         _crop_interval(rng, length, boxes[:, axis], boxes[:, axis + 2])
         for axis, length in enumerate((image.shape[1], image.shape[0]))
     )
-    return Example(moves.cut(image, left, top, right, bottom), boxes - np.array([[left, top, left, top]], np.float32), classes)
+    return Example(cut(image, left, top, right, bottom), boxes - np.array([[left, top, left, top]], np.float32), classes)
 
 
 def translate(rng: np.random.Generator, example: Example, *, probability: float = 0.5) -> Example:
@@ -70,7 +70,7 @@ def translate(rng: np.random.Generator, example: Example, *, probability: float 
     height, width = image.shape[:2]
     dx = _shift(rng, width, boxes[:, 0], boxes[:, 2])
     dy = _shift(rng, height, boxes[:, 1], boxes[:, 3])
-    return Example(moves.shift(image, dx, dy), boxes + np.array([[dx, dy, dx, dy]], np.float32), classes)
+    return Example(shift(image, dx, dy), boxes + np.array([[dx, dy, dx, dy]], np.float32), classes)
 
 
 def iou_crop(
@@ -118,7 +118,7 @@ def iou_crop(
         part = Example(image, boxes[centred[index]], classes[centred[index]])
         kept = place_boxes(part, (1, 1), (-left, -top), (0, 0, right - left, bottom - top), min_visible)
         if len(kept[0]) or not len(boxes):
-            return Example(moves.cut(image, left, top, right, bottom), *kept)
+            return Example(cut(image, left, top, right, bottom), *kept)
     return example
 
 
@@ -158,7 +158,7 @@ def scale(
     )
     offsets = (offset_x, offset_y)
     window = (0, 0, width, height)
-    image = moves.warp(example.image, (factors[0], 0, offset_x, 0, factors[1], offset_y), window)
+    image = warp(example.image, (factors[0], 0, offset_x, 0, factors[1], offset_y), window)
     return Example(image, *place_boxes(example, factors, offsets, window, min_visible))
 
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from yolojax.data.augment import moves
 from yolojax.data.augment.geometry import log_uniform
+from yolojax.data.augment.moves import blend, collage
 from yolojax.data.example import Example, place_boxes
 from yolojax.data.images import fitting_scale
 
@@ -59,7 +59,7 @@ def mosaic(
         placed = place_boxes(part, (factor, factor), (offset_x, offset_y), quarter, min_visible)
         boxes.append(placed[0])
         classes.append(placed[1])
-    image = moves.collage([part.image for part in (example, *others)], places, quarters, size)
+    image = collage([part.image for part in (example, *others)], places, quarters, size)
     return Example(image, np.concatenate(boxes), np.concatenate(classes))
 
 
@@ -71,7 +71,7 @@ def mixup(rng: np.random.Generator, example: Example, other: Example, *, alpha: 
     """
     ratio = rng.beta(alpha, alpha)
     return Example(
-        moves.blend(example.image, other.image, ratio),
+        blend(example.image, other.image, ratio),
         np.concatenate([example.boxes, other.boxes]),
         np.concatenate([example.classes, other.classes]),
     )

@@ -5,12 +5,12 @@ from typing import Any, cast
 
 import numpy as np
 
-from yolojax.data.augment import moves
 from yolojax.data.augment.affine import rotate_and_shear
 from yolojax.data.augment.canvas import canvas_of, drawn
 from yolojax.data.augment.config import AugmentConfig
 from yolojax.data.augment.geometry import crop, flip_horizontal, flip_vertical, iou_crop, scale, translate
 from yolojax.data.augment.mixing import mixup, mosaic
+from yolojax.data.augment.moves import warp
 from yolojax.data.augment.photometric import blur, hsv, noise
 from yolojax.data.example import Example, checked_example, place_boxes
 from yolojax.data.images import centred, fitted_size, fitting_scale
@@ -210,7 +210,7 @@ def _fit(example: Example, size: tuple[int, int]) -> Example:
     offsets = ((size[1] - factor * width) / 2, (size[0] - factor * height) / 2)
     window = (0, 0, size[1], size[0])
     placed = place_boxes(example, (factor, factor), offsets, window, min_visible=0)
-    return Example(moves.warp(example.image, (factor, 0, offsets[0], 0, factor, offsets[1]), window), *placed)
+    return Example(warp(example.image, (factor, 0, offsets[0], 0, factor, offsets[1]), window), *placed)
 
 
 def _happens(rng: np.random.Generator, probability: float) -> bool:
