@@ -1,10 +1,14 @@
 """An example, which is an image with its boxes and classes, and the clipping of boxes."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from yolojax.errors import InputError
+
+# Where a row of `place_all_boxes` has what belongs to x1, y1, x2 and y2.
+_SIZES, _FACTORS, _OFFSETS, _LOW, _HIGH = ([a, b, a, b] for a, b in ((1, 0), (2, 3), (4, 5), (6, 7), (8, 9)))
 
 
 class Example(NamedTuple):
@@ -103,13 +107,44 @@ def place_boxes(
     Returns:
         Boxes (k, 4) float32, clipped to the window, in the shifted coordinates, and classes (k,).
     """
-    height, width = example.image.shape[:2]
+    return place_all_boxes([example], [(*factors, *offsets)], [window], min_visible)
+
+
+def place_all_boxes(
+    examples: Sequence[Example],
+    places: Sequence[tuple[float, float, float, float]],
+    windows: Sequence[tuple[float, float, float, float]],
+    min_visible: float,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Move the boxes of several images as `place_boxes` does, each with its own factors and offsets, seen in its own window.
+
+    Args:
+        examples: the images and their boxes.
+        places: (x factor, y factor, x offset, y offset) of each.
+        windows: xyxy of each.
+        min_visible: as for `place_boxes`.
+
+    Returns:
+        Boxes (k, 4) float32 and classes (k,), in order.
+    """
+    rows = [
+        (height, width, fx, fy, dx, dy, *window)
+        for (height, width, _), (fx, fy, dx, dy), window in zip(
+            (example.image.shape for example in examples), places, windows, strict=True
+        )
+    ]
+    one = len(examples) == 1
+    boxes = examples[0].boxes if one else np.concatenate([example.boxes for example in examples])
+    classes = examples[0].classes if one else np.concatenate([example.classes for example in examples])
+    numbers = np.array(rows, np.float64)
+    if not one:
+        numbers = np.repeat(numbers, [len(example.boxes) for example in examples], axis=0)
     # In float64, and clipped to the image first: what a box claims outside it could never be seen.
-    whole = clipped(example.boxes.astype(np.float64), (0, 0, width, height))
-    whole *= np.array([factors * 2], np.float64)
-    whole += np.array([offsets * 2], np.float64)
-    visible = clipped(whole, window)
+    whole = np.minimum(np.maximum(boxes, 0.0, dtype=np.float64), numbers[:, _SIZES])
+    whole *= numbers[:, _FACTORS]
+    whole += numbers[:, _OFFSETS]
+    visible = np.minimum(np.maximum(whole, numbers[:, _LOW]), numbers[:, _HIGH])
     sides, visible_sides = whole[:, 2:] - whole[:, :2], visible[:, 2:] - visible[:, :2]
     visible_area = visible_sides[:, 0] * visible_sides[:, 1]
     keep = (visible_area > 0) & (visible_area >= min_visible * (sides[:, 0] * sides[:, 1]))
-    return visible[keep].astype(np.float32), example.classes[keep]
+    return visible[keep].astype(np.float32), classes[keep]

@@ -121,13 +121,14 @@ def _map_boxes(
     """Boxes (k, 4) float32 around the mapped corners of those that stay, clipped to a window, and their classes (k,)."""
     # In float64, and clipped to the image first: what a box claims outside it could never be seen.
     inside = clipped(example.boxes.astype(np.float64), (0, 0, example.image.shape[1], example.image.shape[0]))
-    corners = inside[:, _CORNERS]
-    mapped = corners @ matrix[:, :2].T + matrix[:, 2]
-    around = np.concatenate([mapped.min(axis=1), mapped.max(axis=1)], axis=1)
+    linear, shift = matrix[:, :2].T, matrix[:, 2]
+    rising, falling = np.maximum(linear, 0), np.minimum(linear, 0)
+    low, high = inside[:, :2], inside[:, 2:]
+    around = np.concatenate([low @ rising + high @ falling + shift, high @ rising + low @ falling + shift], axis=1)
     boxes = clipped(around, window)
     cut = (around != boxes).any(axis=1)
     share = np.ones(len(boxes))
-    share[cut] = _shares_inside(mapped[cut], window)
+    share[cut] = _shares_inside(inside[cut][:, _CORNERS] @ linear + shift, window)
     keep = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1]) & (share > 0) & (share >= min_visible - _ROUNDING)
     return boxes[keep].astype(np.float32), example.classes[keep]
 

@@ -107,12 +107,16 @@ def iou_crop(
     sides = np.maximum(1, np.rint(rng.uniform(smallest, 1, (CROP_TRIES, 2)) * [[width, height]]))
     start = np.floor(rng.random((CROP_TRIES, 2)) * ([[width, height]] - sides + 1))
     windows = np.concatenate([start, start + sides], axis=1)
-    fits = np.abs(np.log(sides[:, 0] / sides[:, 1])) <= np.log(CROP_ASPECT)
+    windows = windows[np.abs(np.log(sides[:, 0] / sides[:, 1])) <= np.log(CROP_ASPECT)]
     inside = clipped(boxes.astype(np.float64), (0, 0, width, height))
     centres = (inside[:, :2] + inside[:, 2:]) / 2
     centred = np.all((centres >= windows[:, None, :2]) & (centres < windows[:, None, 2:]), axis=2)
-    if len(boxes):
-        fits &= np.where(centred, pairwise_iou(windows, inside), -1).max(axis=1) >= overlap
+    if not len(boxes):
+        fits = np.ones(len(windows), bool)
+    elif overlap > 0:
+        fits = np.where(centred, pairwise_iou(windows, inside), -1).max(axis=1) >= overlap
+    else:
+        fits = centred.any(axis=1)
     for index in np.flatnonzero(fits):
         left, top, right, bottom = (int(side) for side in windows[index])
         part = Example(image, boxes[centred[index]], classes[centred[index]])

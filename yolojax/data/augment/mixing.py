@@ -6,7 +6,7 @@ import numpy as np
 
 from yolojax.data.augment.geometry import log_uniform
 from yolojax.data.augment.moves import blend, collage
-from yolojax.data.example import Example, place_boxes
+from yolojax.data.example import Example, place_all_boxes
 from yolojax.data.images import fitting_scale
 
 # The four images of a mosaic meet at least this far inside, as a fraction of the canvas's width and height.
@@ -42,7 +42,7 @@ def mosaic(
     """
     height, width = size
     meet_x, meet_y = (round(rng.uniform(MARGIN, 1 - MARGIN) * length) for length in (width, height))
-    places, quarters, boxes, classes = [], [], [], []
+    places, quarters = [], []
     for place, part in enumerate((example, *others)):
         factor = fitting_scale(part.image.shape[:2], size) * log_uniform(rng, smallest, largest)
         below, right = divmod(place, 2)
@@ -56,11 +56,10 @@ def mosaic(
         )
         places.append((factor, 0, offset_x, 0, factor, offset_y))
         quarters.append(quarter)
-        placed = place_boxes(part, (factor, factor), (offset_x, offset_y), quarter, min_visible)
-        boxes.append(placed[0])
-        classes.append(placed[1])
-    image = collage([part.image for part in (example, *others)], places, quarters, size)
-    return Example(image, np.concatenate(boxes), np.concatenate(classes))
+    parts = [example, *others]
+    image = collage([part.image for part in parts], places, quarters, size)
+    shifts = [(factor, factor, dx, dy) for factor, _, dx, _, _, dy in places]
+    return Example(image, *place_all_boxes(parts, shifts, quarters, min_visible))
 
 
 def mixup(rng: np.random.Generator, example: Example, other: Example, *, alpha: float = 1.5) -> Example:

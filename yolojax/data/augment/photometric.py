@@ -45,7 +45,9 @@ def hsv(
     # _FULL spreads the colour circle over all 256 levels, so a turn wraps round as the byte does. It is added to whole rows,
     # which is faster than to every third value.
     rows = varied.reshape(len(varied), -1)
-    rows += np.tile(np.array([np.rint(256 * turn) % 256, 0, 0], np.uint8), varied.shape[1])[None]
+    turned = np.zeros(rows.shape[1], np.uint8)
+    turned[::3] = round(256 * turn) % 256
+    rows += turned[None]
     return example._replace(image=cv2.cvtColor(varied, cv2.COLOR_HSV2RGB_FULL))
 
 
