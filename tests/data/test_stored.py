@@ -66,14 +66,11 @@ def test_a_jpeg_of_inks_is_read_as_opencv_does(tmp_path):
     np.testing.assert_array_equal(open_stored(path, "").read(), read_image(path))
 
 
-def test_other_pictures_and_those_to_be_kept_are_decoded_at_once(tmp_path):
+def test_other_pictures_are_decoded_at_once(tmp_path):
     for kind in ("png", "bmp"):
         path = tmp_path / f"picture.{kind}"
         path.write_bytes(WHOLE[kind])
         np.testing.assert_array_equal(open_stored(path, ""), read_image(path))
-    path = jpeg(tmp_path, smooth_example(0, 40, 60).image)
-    assert isinstance(open_stored(path, "", 40 * 60 * 3), np.ndarray)
-    assert isinstance(open_stored(path, "", 40 * 60 * 3 - 1), StoredJpeg)
 
 
 def test_damage_is_found_when_it_is_decoded(tmp_path):

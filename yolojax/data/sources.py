@@ -106,9 +106,13 @@ class ListSource:
         return self._example(index, read_image)
 
     def stored_example(self, epoch: int, index: int) -> Example:
-        """Like `example`, but a JPEG that is not kept in memory comes as a `StoredJpeg`, which is not decoded yet."""
-        listed = self.records[index].source
-        return self._example(index, functools.partial(open_stored, listed=listed, keep_within=self._free_bytes))
+        """Like `example`, but a JPEG comes as a `StoredJpeg`, which is not decoded yet, unless pictures are kept in memory.
+
+        Which of them are kept depends on which come first: so that a sample does not, all are then decoded alike.
+        """
+        if self.cache_bytes:
+            return self.example(epoch, index)
+        return self._example(index, functools.partial(open_stored, listed=self.records[index].source))
 
     def _example(self, index: int, read: Callable[[str], np.ndarray | StoredJpeg]) -> Example:
         record = self.records[index]

@@ -68,23 +68,20 @@ class StoredJpeg:
         return image if reduction == 1 and _READS_RGB else cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image)
 
 
-def open_stored(path: str | os.PathLike, listed: str, keep_within: int = 0) -> np.ndarray | StoredJpeg:
+def open_stored(path: str | os.PathLike, listed: str) -> np.ndarray | StoredJpeg:
     """Open a picture: a JPEG is read and decoded later, any other is decoded at once.
 
     Args:
         path: the file.
         listed: where it is listed, for messages.
-        keep_within: a JPEG that takes no more bytes than this when decoded is decoded at once, to be kept.
 
     Raises:
         InputError: the file is missing, is cut short, has too many pixels, or is no JPEG and cannot be decoded.
     """
     content = read_whole(path, "the picture")
     frame = jpeg_frame(content)
-    if not frame:
+    if not frame or (not content.endswith(END_OF_JPEG) and is_cut_jpeg(content)):
         return decode_image(content, str(path))
     (height, width), upright = frame
-    if 3 * height * width <= keep_within or (not content.endswith(END_OF_JPEG) and is_cut_jpeg(content)):
-        return decode_image(content, str(path))
     check_pixels(path, height, width)
     return StoredJpeg(content, str(path), listed, (height, width, 3), upright)

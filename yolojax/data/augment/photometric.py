@@ -68,11 +68,14 @@ def noise(rng: np.random.Generator, example: Example, *, probability: float = 0.
     if not probability or rng.random() >= probability:
         return example
     drawn = rng.uniform(0, deviation)
-    values = example.image.size
-    levels = _normal_levels(max(_NORMAL_LEVELS, 4 * values))
-    start = int(rng.integers(len(levels) - values))
+    levels, shape = _normal_levels(), example.image.shape
+    spare = len(levels) - example.image.size
+    start = int(rng.integers(spare if spare > 0 else len(levels)))
+    if spare > 0:
+        some = levels[start : start + example.image.size].reshape(shape)
+    else:
+        some = np.resize(np.roll(levels, -start), shape)  # over and over
     factor = drawn / _LEVELS_A_DEVIATION
-    some = levels[start : start + values].reshape(example.image.shape)
     return example._replace(image=cv2.addWeighted(example.image, 1, some, factor, -factor * _MIDDLE))
 
 
@@ -82,10 +85,10 @@ _NORMAL_LEVELS = 2**22
 _MIDDLE, _LEVELS_A_DEVIATION = 128, 30
 
 
-@functools.lru_cache(maxsize=1)
-def _normal_levels(count: int) -> np.ndarray:
-    """A list of normal deviates, always the same, as bytes: 128 + 30 * deviate, cut at 4.25 deviations."""
+@functools.cache
+def _normal_levels() -> np.ndarray:
+    """Normal deviates, always the same, as bytes: 128 + 30 * deviate, cut at 4.25 deviations."""
     normal = statistics.NormalDist(_MIDDLE, _LEVELS_A_DEVIATION)
     quantiles = np.array([normal.inv_cdf((i + 0.5) / 2**16) for i in range(2**16)])
     table = np.clip(np.rint(quantiles), 0, 255).astype(np.uint8)
-    return table[np.random.default_rng(0).integers(0, 2**16, count, dtype=np.uint16)]
+    return table[np.random.default_rng(0).integers(0, 2**16, _NORMAL_LEVELS, dtype=np.uint16)]
