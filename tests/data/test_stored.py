@@ -1,5 +1,6 @@
 """JPEGs that are decoded later: the same pixels as at once, smaller ones where they are asked for, the same messages."""
 
+import dataclasses
 import io
 
 import cv2
@@ -80,6 +81,15 @@ def test_damage_is_found_when_it_is_decoded(tmp_path):
     for reduction in (1, *REDUCTIONS):
         with pytest.raises(UnreadablePicture, match=r"^list\.txt:7: .*damaged\.jpg: not a picture that OpenCV can read"):
             stored.read(reduction)
+
+
+@pytest.mark.parametrize("reduction", [1, 4])
+def test_a_picture_of_another_size_than_its_header_says_is_refused(tmp_path, reduction):
+    path = tmp_path / "odd.jpg"
+    path.write_bytes(WHOLE["baseline"])
+    stored = dataclasses.replace(open_stored(path, "list.txt:2"), shape=(300, 200, 3))
+    with pytest.raises(UnreadablePicture, match=r"^list\.txt:2: .*odd\.jpg: the picture has .* as its header says; save it"):
+        stored.read(reduction)
 
 
 def test_what_is_no_whole_picture_is_refused_at_once(tmp_path):

@@ -57,7 +57,7 @@ class StoredJpeg:
             (ceil(h / reduction), ceil(w / reduction), 3) uint8 RGB; at 1 what `images.read_image` returns.
 
         Raises:
-            UnreadablePicture: it is damaged.
+            UnreadablePicture: it is damaged, or not as large as its header says.
         """
         image = cv2.imdecode(np.frombuffer(self.content, np.uint8), _FLAGS[reduction])
         if image is None:
@@ -65,6 +65,10 @@ class StoredJpeg:
                 return decode_image(self.content, self.name)[::reduction, ::reduction]  # which says what is wrong
             except InputError as error:
                 raise UnreadablePicture(f"{self.listed}: {error}") from error
+        expected = tuple(-(-side // reduction) for side in self.shape[:2])
+        if image.shape[:2] != expected:
+            found = f"{image.shape[1]} x {image.shape[0]}, not {expected[1]} x {expected[0]} pixels as its header says"
+            raise UnreadablePicture(f"{self.listed}: {self.name}: the picture has {found}; save it again")
         return image if reduction == 1 and _READS_RGB else cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image)
 
 
