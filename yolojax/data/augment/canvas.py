@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -22,6 +22,8 @@ Window = tuple[float, float, float, float]
 """x1, y1, x2, y2."""
 
 _FRACTION_BITS = 8  # of the corners of a mask
+GREY_OUTSIDE: Any = {"flags": cv2.INTER_LINEAR, "borderMode": cv2.BORDER_CONSTANT, "borderValue": (GREY, GREY, GREY)}
+"""How `cv2.warpAffine` samples here."""
 _SAME: Affine = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 
 
@@ -182,17 +184,14 @@ def _paint(image: np.ndarray, layer: Layer, window: Window, spare: int) -> None:
     pixels, matrix = _read(picture, reduction), warp_matrix(place, (left, top), reduction)
     size = (right - left, bottom - top)
     if _turns(place):
-        warped = cv2.warpAffine(pixels, matrix, size, **_GREY_OUTSIDE)
+        warped = cv2.warpAffine(pixels, matrix, size, **GREY_OUTSIDE)
         mask = np.zeros(into.shape[:2], np.uint8)
         # OpenCV counts from the centre of the first pixel.
         outline = (np.array(corners) - [[left + 0.5, top + 0.5]]) * 2**_FRACTION_BITS
         cv2.fillConvexPoly(mask, np.rint(outline).astype(np.int32), (255,), cv2.LINE_8, _FRACTION_BITS)
         cv2.copyTo(warped, mask, into)
     else:
-        cv2.warpAffine(pixels, matrix, size, dst=into, **_GREY_OUTSIDE)
-
-
-_GREY_OUTSIDE = {"flags": cv2.INTER_LINEAR, "borderMode": cv2.BORDER_CONSTANT, "borderValue": (GREY, GREY, GREY)}
+        cv2.warpAffine(pixels, matrix, size, dst=into, **GREY_OUTSIDE)
 
 
 def warp_matrix(place: Affine, start: tuple[int, int], reduction: int = 1) -> np.ndarray:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from yolojax.data.augment.canvas import Affine, Canvas, canvas_with, warp_matrix
+from yolojax.data.augment.canvas import GREY_OUTSIDE, Affine, Canvas, canvas_with, warp_matrix
 from yolojax.data.images import GREY
 from yolojax.runtime.opencv import cv2
 
@@ -58,14 +58,7 @@ def warp(image: Any, place: Affine, window: tuple[int, int, int, int]) -> Any:
     if isinstance(image, Canvas):
         a, b, c, d, e, f = place
         return image.moved((a, b, c - left, d, e, f - top), (0, 0, width, height), (height, width, 3))
-    return cv2.warpAffine(
-        image,
-        warp_matrix(place, (left, top)),
-        (width, height),
-        flags=cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_CONSTANT,
-        borderValue=(GREY, GREY, GREY),
-    )
+    return cv2.warpAffine(image, warp_matrix(place, (left, top)), (width, height), **GREY_OUTSIDE)
 
 
 def collage(
