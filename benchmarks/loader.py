@@ -1,11 +1,14 @@
 """Pictures a second from JPEG files to batches: the pipeline with 1 and 2 threads beside the plain loop of the TF family.
 
+`loader_cores.py` says what more threads would do on more cores.
+
 python benchmarks/loader.py                                    # 640 x 480 pictures, made for this
 python benchmarks/loader.py --data VOC_FOLDER                  # pictures and boxes of one's own
 
 416 x 416, 80 classes, batches of 8. The plain loop reads, flips, crops, shifts and letterboxes picture by picture, divides by
 255 and writes dense labels box by box. `default` is the same augmentation and colours, `full` all of it, mosaic and mixup
-included, each with probability 1/2. All ways take turns, in rounds; the median of the rounds counts.
+included, each with probability 1/2, and `in memory` the same with decoded pictures kept (config.data.cache_gib). All ways take
+turns, in rounds; the median of the rounds counts.
 """
 
 import argparse
@@ -40,14 +43,15 @@ def main():
         config.data.class_names = () if data else tuple(map(str, range(80)))
         config.train.batch_size = BATCH
         source = open_split(config, "train")
+        kept = open_split(dataclasses.replace(config, data=dataclasses.replace(config.data, cache_gib=1.0)), "train")
         ways = {"plain loop": lambda: plain_batches(source)}
-        for amount, threads in itertools.product(("default", "full"), (1, 2)):
+        for amount, threads in itertools.product(("default", "full", "in memory"), (1, 2)):
             chosen = dataclasses.replace(config, data=dataclasses.replace(config.data, threads=threads))
-            if amount == "full":
-                everything = {name: 0.5 for name in chosen.data.augment.__slots__ if name.endswith("_probability")}
-                chosen.data.augment = dataclasses.replace(config.data.augment, **everything)
+            if amount != "default":
+                chosen.data.augment = full(config.data.augment)
             name = f"{amount}, {threads} thread{'s' * (threads > 1)}"
-            ways[name] = lambda chosen=chosen: train_batches(source, chosen, [GRID], 0, STEPS)
+            read = kept if amount == "in memory" else source
+            ways[name] = lambda chosen=chosen, read=read: train_batches(read, chosen, [GRID], 0, STEPS)
         rates = {name: [] for name in ways}
         for _ in range(ROUNDS):
             for name, make in ways.items():
@@ -59,6 +63,11 @@ def main():
     for name, rate in medians.items():
         second = f"{rate / medians[name.replace('2 threads', '1 thread')]:13.2f}" if "2 threads" in name else ""
         print(f"{name:20}{rate:12.0f}{rate / medians['plain loop']:10.2f}{second}")
+
+
+def full(augment):
+    """The configuration of the augmentation with all of it, each with probability 1/2."""
+    return dataclasses.replace(augment, **{name: 0.5 for name in augment.__slots__ if name.endswith("_probability")})
 
 
 def make_pictures(folder, count=64):

@@ -82,23 +82,23 @@ class AnchorGrid:
         """Number of anchors A per cell, the same on every scale."""
         return len(self.anchors[0])
 
-    @property
+    @functools.cached_property
     def shapes(self) -> tuple[tuple[int, int], ...]:
         """(rows, columns) of each scale."""
         height, width = self.size
         return tuple((height // stride, width // stride) for stride in self.strides)
 
-    @property
+    @functools.cached_property
     def slots_per_scale(self) -> tuple[int, ...]:
         """Number of slots on each scale."""
         return tuple(rows * columns * self.anchors_per_scale for rows, columns in self.shapes)
 
-    @property
+    @functools.cached_property
     def num_slots(self) -> int:
         """Number of slots N over all scales; N also pads lists of slots."""
         return sum(self.slots_per_scale)
 
-    @property
+    @functools.cached_property
     def offsets(self) -> tuple[int, ...]:
         """First slot of each scale."""
         return tuple(sum(self.slots_per_scale[:scale]) for scale in range(self.num_scales))

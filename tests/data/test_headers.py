@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.helpers.picture_files import WHOLE
-from yolojax.data.headers import is_cut_jpeg, stored_size
+from tests.helpers.picture_files import WHOLE, exif, with_segment
+from yolojax.data.headers import is_cut_jpeg, jpeg_frame, stored_size
 
 
 @pytest.mark.parametrize("kind", ["baseline", "progressive", "restarts", "thumbnail"])
@@ -20,3 +20,10 @@ def test_stored_sizes(kind):
     expected = (200, 300) if kind not in ("bmp", "webp") else None
     assert stored_size(WHOLE[kind]) == expected
     assert stored_size(WHOLE[kind][:20]) is None
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_frames_of_jpegs(orientation):
+    data = with_segment(WHOLE["baseline"], 0xE1, b"Exif\0\0" + exif(orientation))
+    assert jpeg_frame(data) == ((300, 200) if orientation > 4 else (200, 300), orientation == 1)
+    assert jpeg_frame(data[:20]) is None and jpeg_frame(WHOLE["png"]) is None

@@ -61,7 +61,8 @@ def test_augmentation_can_be_switched_off(config):
         setattr(config.data.augment, f"{name}_probability", 0.0)
     source = open_split(config, "train")
     for index in range(len(PICTURES)):
-        assert_same(train_sample(source, config, GRID, 5, index), val_sample(source, config, GRID, index))
+        train, val = train_sample(source, config, GRID, 5, index), val_sample(source, config, GRID, index)
+        assert_same([train.image, train.targets], [val.image, val.targets])
 
 
 def test_targets_are_those_of_the_letterboxed_boxes(config):

@@ -6,11 +6,14 @@ import threading
 import numpy as np
 import pytest
 
+from tests.helpers.picture_files import without_tables
 from tests.helpers.text_list import GRID, PICTURES, assert_same, relist
 from yolojax.data import pipeline
 from yolojax.data.augment import Example
+from yolojax.data.images import read_image, write_image
 from yolojax.data.pipeline import collate, train_batches, train_sample, val_batches, val_sample
 from yolojax.data.sampling import sampler
+from yolojax.data.source import UnreadablePicture
 from yolojax.data.sources import open_split
 from yolojax.errors import InputError
 
@@ -73,6 +76,35 @@ def test_unreadable_pictures_are_replaced_and_counted(config):
     config.train.batch_size = len(PICTURES)
     counts = [count["unreadable"] for _, count in train_batches(source, config, [GRID], 0, 4)]
     assert counts == [3, 3, 3, 3]
+
+
+def test_a_jpeg_that_is_found_damaged_when_it_is_drawn(config):
+    """It counts, and is replaced, like one that is found damaged when it is opened; or it stops the run by name."""
+    config.data.augment.mosaic_probability, config.train.epochs = 0.5, 99
+    with open(config.data.train) as file:
+        lines = file.read().replace(".png", ".jpg")
+    with open(config.data.train, "w") as file:
+        file.write(lines)
+    for index in range(7):
+        path = config.data.train.replace("list.txt", f"{index}")
+        write_image(path + ".jpg", read_image(path + ".png"))
+    source, samples = open_split(config, "train"), {}
+    for content in (lambda whole: whole[:-100], without_tables):
+        path = config.data.train.replace("list.txt", "4.jpg")
+        with open(path, "rb") as file:
+            whole = file.read()
+        with open(path, "wb") as file:
+            file.write(content(whole))
+        config.data.on_unreadable = "skip"
+        samples[content] = [train_sample(source, config, GRID, epoch, index) for epoch in range(4) for index in range(7)]
+        config.data.on_unreadable = "stop"
+        with pytest.raises(UnreadablePicture, match=rf"^{re.escape(config.data.train)}:5: .*4\.jpg: .*damaged"):
+            train_sample(source, config, GRID, 0, 4)
+        with open(path, "wb") as file:
+            file.write(whole)
+    for opened, drawn in zip(*samples.values(), strict=True):
+        assert_same(opened, drawn)
+    assert {sample.unreadable for sample in samples[without_tables][4::7]} == {1}
 
 
 def test_unreadable_pictures_are_left_out_of_a_validation(config):

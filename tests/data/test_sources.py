@@ -1,5 +1,6 @@
 """Sources of examples, from annotations of all formats: splits, class names, crowds and difficult boxes."""
 
+import dataclasses
 import itertools
 import json
 import os
@@ -7,12 +8,15 @@ import os
 import numpy as np
 import pytest
 
+from tests.helpers.augmentation import everything
+from tests.helpers.example_pictures import smooth_example
 from tests.helpers.text_list import GRID, GRIDS, NAMES, PICTURES, assert_same, relist, write_list
+from yolojax.config import Config
 from yolojax.data import digits
 from yolojax.data.convert import convert
 from yolojax.data.formats.read import Annotations
 from yolojax.data.formats.text import read_text_list
-from yolojax.data.images import letterbox_boxes
+from yolojax.data.images import letterbox_boxes, write_image
 from yolojax.data.pipeline import train_batches, train_sample, val_sample
 from yolojax.data.sources import ListSource, open_split, truth
 from yolojax.errors import InputError
@@ -256,3 +260,24 @@ def test_the_memory_is_estimated(config):
         "training: decoded, the pictures take about 1.50 GiB of memory; up to 0.25 GiB of them are kept (config.data.cache_gib)"
     )
     assert open_split(config, "val").notes("validation") == []
+
+
+def test_samples_do_not_depend_on_which_pictures_are_kept(tmp_path):
+    """With JPEGs, which are decoded smaller where that is enough: not where some are kept, as which depends on the threads."""
+    lines = []
+    for number in range(3):
+        write_image(tmp_path / f"{number}.jpg", smooth_example(number, 240, 320).image)
+        lines.append(f"{number}.jpg 60,50,200,150,{number}")
+    (tmp_path / "jpegs.txt").write_text("\n".join(lines))
+    records = read_text_list(tmp_path / "jpegs.txt", NAMES)
+    config = Config()
+    config.data.augment = dataclasses.replace(everything(), noise_probability=0.0)
+    samples = []
+    for room, order in ((3, (0, 1, 2)), (1, (0, 1, 2)), (1, (2, 1, 0)), (0, (0, 1, 2))):
+        source = ListSource(Annotations(NAMES, records, []), room * 3 * 240 * 320)
+        for index in order:
+            source.example(0, index)
+        samples.append([train_sample(source, config, GRID, 0, index).image for index in range(3)])
+    assert_same(samples[1], samples[0])
+    assert_same(samples[2], samples[0])
+    assert not np.array_equal(samples[3], samples[0])

@@ -4,6 +4,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from yolojax.data.augment import Example
+from yolojax.runtime.opencv import cv2
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -35,6 +36,15 @@ def noise_example(seed=0, height=60, width=80):
     rng = np.random.default_rng(seed)
     boxes = np.array([[10.25, 5.5, 30.75, 40.5], [20, 20, 70.5, 55.25]], np.float32)
     return Example(rng.integers(0, 256, (height, width, 3), dtype=np.uint8), boxes, np.array([1, 4], np.int32))
+
+
+def smooth_example(seed=0, height=120, width=160):
+    """Soft colours, which differ little from pixel to pixel, and two boxes."""
+    rng = np.random.default_rng(seed)
+    cells = rng.integers(0, 256, (4, 5, 3), dtype=np.uint8)
+    image = cv2.resize(cells, (width, height), interpolation=cv2.INTER_CUBIC)
+    boxes = np.array([[0.1, 0.2, 0.4, 0.7], [0.3, 0.3, 0.9, 0.95]]) * [[width, height] * 2]
+    return Example(image, boxes.astype(np.float32), np.array([1, 4], np.int32))
 
 
 @st.composite

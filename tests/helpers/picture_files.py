@@ -74,3 +74,9 @@ WHOLE = {
 
 # A thumbnail is a whole JPEG, end marker included, inside a segment of another.
 WHOLE["thumbnail"] = with_segment(WHOLE["baseline"], 0xE1, b"Exif\0\0" + encoded(picture(16, 16), ".jpg"))
+
+
+def without_tables(content):
+    """A JPEG whose Huffman tables hold no numbers of codes that can be: its header is right, and it cannot be decoded."""
+    place = content.index(b"\xff\xc4")
+    return content[: place + 5] + b"\xff" * 16 + content[place + 21 :]

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from tests.helpers.hand_made import FOUND, NAMES, TRUTHS
+from yolojax.errors import InputError
 from yolojax.evaluation import summarize
-from yolojax.runtime.files import write_json
+from yolojax.runtime.files import read_whole, write_json
 
 
 def test_json_is_strict_whole_and_replaces_the_old(tmp_path):
@@ -45,3 +46,13 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypat
         write_json(path, {"new": 2})
     assert json.loads(path.read_text()) == {"old": 1}
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_is_read_whole_or_named(tmp_path):
+    path = tmp_path / "some.bytes"
+    path.write_bytes(bytes(range(256)) * 9)
+    assert read_whole(path, "the file") == bytes(range(256)) * 9
+    os.mkfifo(tmp_path / "pipe")
+    for other, reason in (("none", "No such file"), ("pipe", "Not a regular file"), (".", "Is a directory")):
+        with pytest.raises(InputError, match=rf": the file cannot be read: {reason}"):
+            read_whole(tmp_path / other, "the file")

@@ -1,10 +1,14 @@
 """An example, which is an image with its boxes and classes, and the clipping of boxes."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from yolojax.errors import InputError
+
+# Where a row of `place_all_boxes` has what belongs to x1, y1, x2 and y2.
+_SIZES, _FACTORS, _OFFSETS, _LOW, _HIGH = ([a, b, a, b] for a, b in ((1, 0), (2, 3), (4, 5), (6, 7), (8, 9)))
 
 
 class Example(NamedTuple):
@@ -70,9 +74,17 @@ def clip_boxes(
     Returns:
         Boxes (k, 4), classes (k,), and how many were dropped, n - k.
     """
-    clipped = np.clip(boxes, 0, np.array([[width, height, width, height]], np.float32))
-    keep = np.all(clipped[:, 2:] - clipped[:, :2] >= minimum_size, axis=1)
-    return clipped[keep], classes[keep], len(boxes) - int(np.count_nonzero(keep))
+    inside = clipped(boxes, (0, 0, width, height))
+    keep = (inside[:, 2] - inside[:, 0] >= minimum_size) & (inside[:, 3] - inside[:, 1] >= minimum_size)
+    return inside[keep], classes[keep], len(boxes) - int(np.count_nonzero(keep))
+
+
+def clipped(boxes: np.ndarray, window: tuple[float, float, float, float]) -> np.ndarray:
+    """Boxes (n, 4) xyxy clipped to a window, x1, y1, x2, y2."""
+    # NumPy's clip takes three times as long for so few numbers.
+    limits = np.array([(*window[:2], *window[:2]), (*window[2:], *window[2:])], boxes.dtype)
+    inside = np.maximum(boxes, limits[:1])
+    return np.minimum(inside, limits[1:], out=inside)
 
 
 def place_boxes(
@@ -95,11 +107,44 @@ def place_boxes(
     Returns:
         Boxes (k, 4) float32, clipped to the window, in the shifted coordinates, and classes (k,).
     """
-    height, width = example.image.shape[:2]
+    return place_all_boxes([example], [(*factors, *offsets)], [window], min_visible)
+
+
+def place_all_boxes(
+    examples: Sequence[Example],
+    places: Sequence[tuple[float, float, float, float]],
+    windows: Sequence[tuple[float, float, float, float]],
+    min_visible: float,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Move the boxes of several images as `place_boxes` does, each with its own factors and offsets, seen in its own window.
+
+    Args:
+        examples: the images and their boxes.
+        places: (x factor, y factor, x offset, y offset) of each.
+        windows: xyxy of each.
+        min_visible: as for `place_boxes`.
+
+    Returns:
+        Boxes (k, 4) float32 and classes (k,), in order.
+    """
+    rows = [
+        (height, width, fx, fy, dx, dy, *window)
+        for (height, width, _), (fx, fy, dx, dy), window in zip(
+            (example.image.shape for example in examples), places, windows, strict=True
+        )
+    ]
+    one = len(examples) == 1
+    boxes = examples[0].boxes if one else np.concatenate([example.boxes for example in examples])
+    classes = examples[0].classes if one else np.concatenate([example.classes for example in examples])
+    numbers = np.array(rows, np.float64)
+    if not one:
+        numbers = np.repeat(numbers, [len(example.boxes) for example in examples], axis=0)
     # In float64, and clipped to the image first: what a box claims outside it could never be seen.
-    whole = np.clip(example.boxes.astype(np.float64), 0, [[width, height] * 2]) * [factors * 2] + [offsets * 2]
-    low, high = window[:2] * 2, window[2:] * 2
-    visible = np.clip(whole, [low], [high])
-    area, visible_area = (np.prod(boxes[:, 2:] - boxes[:, :2], axis=1) for boxes in (whole, visible))
-    keep = (visible_area > 0) & (visible_area >= min_visible * area)
-    return visible[keep].astype(np.float32), example.classes[keep]
+    whole = np.minimum(np.maximum(boxes, 0.0, dtype=np.float64), numbers[:, _SIZES])
+    whole *= numbers[:, _FACTORS]
+    whole += numbers[:, _OFFSETS]
+    visible = np.minimum(np.maximum(whole, numbers[:, _LOW]), numbers[:, _HIGH])
+    sides, visible_sides = whole[:, 2:] - whole[:, :2], visible[:, 2:] - visible[:, :2]
+    visible_area = visible_sides[:, 0] * visible_sides[:, 1]
+    keep = (visible_area > 0) & (visible_area >= min_visible * (sides[:, 0] * sides[:, 1]))
+    return visible[keep].astype(np.float32), classes[keep]

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 PNG = b"\x89PNG\r\n\x1a\n"
 JPEG = b"\xff\xd8"
+END_OF_JPEG = b"\xff\xd9"
 _FRAME_HEADERS = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _ORIENTATION = 0x0112
 _BITS_PER_SAMPLE, _SAMPLE_FORMAT = 0x0102, 0x0153
@@ -36,9 +37,26 @@ def stored_size(content: bytes) -> tuple[int, int] | None:
     try:
         if content.startswith(PNG):
             return _png_size(content)
-        return _jpeg_size(content) if content.startswith(JPEG) else None
+        return _jpeg_header(content)[0] if content.startswith(JPEG) else None
     except (struct.error, IndexError):
         return None
+
+
+def jpeg_frame(content: bytes) -> tuple[tuple[int, int], bool] | None:
+    """Read what a JPEG says of its picture before it is decoded.
+
+    Args:
+        content: the file.
+
+    Returns:
+        (height, width) in pixels, upright, and whether it is stored so, neither turned nor mirrored by its EXIF orientation;
+        None for other formats and for damaged headers.
+    """
+    try:
+        size, orientation = _jpeg_header(content) if content.startswith(JPEG) else (None, 1)
+    except (struct.error, IndexError):
+        return None
+    return (size, orientation == 1) if size and all(size) else None
 
 
 def tiff_samples(content: bytes) -> TiffSamples | None:
@@ -59,12 +77,9 @@ def is_cut_jpeg(content: bytes) -> bool:
     # Skip the segments by their lengths (one may hold a whole JPEG as a thumbnail) up to the start of the first scan.
     # From there on a marker's bytes occur only as that marker: coded data stuffs a zero after each 0xff.
     position = 2
-    while (position := content.find(b"\xff", position)) >= 0 and content[position + 1 : position + 2] != b"\xda":
-        if content[position + 1 : position + 2] == b"\xff":
-            position += 1
-        else:
-            position += 2 + max(2, int.from_bytes(content[position + 2 : position + 4], "big"))
-    return position < 0 or content.find(b"\xff\xd9", position) < 0
+    while (position := content.find(b"\xff", position)) >= 0 and (marker := content[position + 1 : position + 2]) != b"\xda":
+        position += 1 if marker == b"\xff" else 2 + max(2, int.from_bytes(content[position + 2 : position + 4], "big"))
+    return position < 0 or content.rfind(END_OF_JPEG, position) < 0
 
 
 def _png_size(head: bytes) -> tuple[int, int] | None:
@@ -74,8 +89,9 @@ def _png_size(head: bytes) -> tuple[int, int] | None:
     return height, width
 
 
-def _jpeg_size(head: bytes) -> tuple[int, int] | None:
-    position, turned = 2, False
+def _jpeg_header(head: bytes) -> tuple[tuple[int, int] | None, int]:
+    """(height, width), upright, and the EXIF orientation, 1 to 8; None where there is no frame header."""
+    position, orientation = 2, 1
     while head[position] == 0xFF:
         marker = head[position + 1]
         if marker == 0xFF:
@@ -83,12 +99,12 @@ def _jpeg_size(head: bytes) -> tuple[int, int] | None:
             continue
         (length,) = struct.unpack_from(">H", head, position + 2)
         if marker == 0xE1 and head[position + 4 : position + 10] == b"Exif\0\0":
-            turned = 5 <= _orientation(head[position + 10 : position + 2 + length]) <= 8
+            orientation = _orientation(head[position + 10 : position + 2 + length])
         if marker in _FRAME_HEADERS:
             height, width = struct.unpack_from(">HH", head, position + 5)
-            return (width, height) if turned else (height, width)
+            return ((width, height) if 5 <= orientation <= 8 else (height, width)), orientation
         position += 2 + length
-    return None
+    return None, orientation
 
 
 def _orientation(tiff: bytes) -> int:

@@ -8,7 +8,7 @@ import numpy as np
 from yolojax import moved
 from yolojax.data.headers import JPEG, is_cut_jpeg, stored_size, tiff_samples
 from yolojax.errors import InputError
-from yolojax.runtime.files import open_regular
+from yolojax.runtime.files import read_whole
 from yolojax.runtime.opencv import MOST_PIXELS, cv2
 
 GREY = 128
@@ -82,12 +82,7 @@ def read_image_and_bits(path: str | os.PathLike) -> tuple[np.ndarray, int | None
     Raises:
         InputError: as for `read_image`.
     """
-    try:
-        with open_regular(path) as file:
-            content = file.read()
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: the picture cannot be read: {getattr(error, 'strerror', None) or error}") from error
-    return _decode(content, path)
+    return _decode(read_whole(path, "the picture"), path)
 
 
 def decode_image(content: bytes, name: str) -> np.ndarray:
@@ -217,6 +212,12 @@ def fitting_scale(original_size: tuple[int, int], size: tuple[int, int]) -> floa
     return min(size[1] / original_size[1], size[0] / original_size[0])
 
 
+def fitted_size(original_size: tuple[int, int], size: tuple[int, int]) -> tuple[int, int]:
+    """The height and width that a picture of `original_size` (h, w) has when it fits into `size` (H, W): at least one pixel."""
+    scale = fitting_scale(original_size, size)
+    return max(1, int(scale * original_size[0])), max(1, int(scale * original_size[1]))
+
+
 def letterbox_transform(original_size: tuple[int, int], size: tuple[int, int]) -> ImageTransform:
     """Place a picture in the network's input: as large as fits, centred.
 
@@ -224,8 +225,8 @@ def letterbox_transform(original_size: tuple[int, int], size: tuple[int, int]) -
         original_size: (h, w) of the picture in pixels.
         size: (H, W) of the input in pixels.
     """
-    scale, (new_height, new_width) = _fit(original_size, size)
-    return ImageTransform(scale, (size[1] - new_width) // 2, (size[0] - new_height) // 2)
+    new_height, new_width = fitted_size(original_size, size)
+    return ImageTransform(fitting_scale(original_size, size), (size[1] - new_width) // 2, (size[0] - new_height) // 2)
 
 
 def letterbox(image: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, ImageTransform]:
@@ -238,16 +239,21 @@ def letterbox(image: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, Ima
     Returns:
         (H, W, 3) uint8, and how the picture lies in it.
     """
-    transform = letterbox_transform(image.shape[:2], size)
-    _, (new_height, new_width) = _fit(image.shape[:2], size)
-    if image.shape[:2] != (new_height, new_width):
-        image = cv2.resize(np.ascontiguousarray(image), (new_width, new_height), interpolation=cv2.INTER_LINEAR)
-    if (new_height, new_width) == tuple(size):
-        return image, transform
+    transform, fitted = letterbox_transform(image.shape[:2], size), fitted_size(image.shape[:2], size)
+    if image.shape[:2] != fitted:
+        image = cv2.resize(np.ascontiguousarray(image), fitted[::-1], interpolation=cv2.INTER_LINEAR)
+    return centred(image, size), transform
+
+
+def centred(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """An image (h, w, 3) in the middle of a grey one of `size` (H, W), not smaller; one of this size as it is, not copied."""
+    height, width = image.shape[:2]
+    if (height, width) == tuple(size):
+        return image
     canvas = np.full((*size, 3), GREY, np.uint8)
-    top, left = int(transform.top), int(transform.left)
-    canvas[top : top + new_height, left : left + new_width] = image
-    return canvas, transform
+    top, left = (size[0] - height) // 2, (size[1] - width) // 2
+    canvas[top : top + height, left : left + width] = image
+    return canvas
 
 
 def letterbox_boxes(boxes_xyxy: np.ndarray, transform: ImageTransform) -> np.ndarray:
@@ -286,13 +292,7 @@ def fitted_aspect(image: np.ndarray, transform: ImageTransform) -> np.float32:
 
 def _corner_scales(scale: float | tuple[float, float]) -> np.ndarray:
     """The factors of x1, y1, x2, y2, (4,), from `ImageTransform.scale`."""
-    return np.tile(np.broadcast_to(scale, 2), 2)
-
-
-def _fit(original_size: tuple[int, int], size: tuple[int, int]) -> tuple[float, tuple[int, int]]:
-    """The largest scale at which the original fits, and its height and width there, at least one pixel each."""
-    scale = fitting_scale(original_size, size)
-    return scale, (max(1, int(scale * original_size[0])), max(1, int(scale * original_size[1])))
+    return np.array([scale] * 4 if isinstance(scale, (int, float)) else [*scale, *scale], np.float64)
 
 
 if not TYPE_CHECKING:

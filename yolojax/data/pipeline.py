@@ -11,19 +11,17 @@ import functools
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from yolojax.data.annotations import Record
-from yolojax.data.assign_rule import build_assign, check_room, checked_targets, no_targets
-from yolojax.data.augment import augment
+from yolojax.data.assign_rule import check_room, no_targets
 from yolojax.data.batch import Batch, ValBatch
-from yolojax.data.darknet_fit import FITS
-from yolojax.data.example import Example, clip_boxes
-from yolojax.data.images import ImageTransform, fitted_aspect, letterbox_boxes
-from yolojax.data.sampling import AUGMENT, class_balanced_weights, repeat_factors, sampler, step_grid
-from yolojax.data.source import Source, UnreadablePicture
+from yolojax.data.images import fitted_aspect
+from yolojax.data.sample import Sample, blank_sample, train_sample, val_sample
+from yolojax.data.sampling import class_balanced_weights, repeat_factors, sampler, step_grid
+from yolojax.data.source import Source
 from yolojax.errors import InputError
 from yolojax.grid import AnchorGrid
 from yolojax.parts import NO_PARTS, Parts
@@ -34,28 +32,6 @@ if TYPE_CHECKING:
     from yolojax.config import Config
 
 _Result = TypeVar("_Result")
-
-
-class Sample(NamedTuple):
-    """One picture, ready for the network.
-
-    Attributes:
-        image: (H, W, 3) RGB of the network's input size; uint8, or float32 in [0, 1] if it is fitted as Darknet does.
-        targets: its boxes and the slots responsible for them.
-        original: the example, augmented in training, before it was fitted into the input.
-        transform: how the original lies in the input.
-        dropped_small: the number of boxes left out because less than a pixel of them was inside the picture.
-        dropped_excess: the number of boxes left out because there were more than `max_boxes`.
-        unreadable: 1 if another picture replaces one that cannot be read, else 0.
-    """
-
-    image: np.ndarray
-    targets: Targets
-    original: Example
-    transform: ImageTransform
-    dropped_small: int
-    dropped_excess: int
-    unreadable: int
 
 
 def train_sampler(source: Source, config: Config) -> Callable[[int], list[tuple[int, int]]]:
@@ -82,73 +58,6 @@ def train_sampler(source: Source, config: Config) -> Callable[[int], list[tuple[
         else:
             weights = class_balanced_weights(class_lists)
     return sampler(config.seed, config.train.batch_size, len(source), weights)
-
-
-def train_sample(source: Source, config: Config, grid: AnchorGrid, epoch: int, index: int, parts: Parts = NO_PARTS) -> Sample:
-    """Make the training sample of (config.seed, epoch, index), augmented.
-
-    Args:
-        source: the training pictures.
-        config: the configuration of the run.
-        grid: the grid of the input size.
-        epoch: the epoch, from 0.
-        index: the picture, modulo len(source); indices from len(source) on show pictures again, augmented differently.
-        parts: parts that a program gives as objects.
-
-    Raises:
-        UnreadablePicture: the picture cannot be read; with `config.data.on_unreadable` "skip" it is replaced by the next one
-            that can be read.
-        InputError: no picture can be read.
-    """
-    rng = np.random.default_rng([config.seed, AUGMENT, epoch, index])
-    example, skipped = _readable(source, config, epoch, index)
-    mixed = epoch < config.train.epochs - config.data.augment.mix_off_epochs
-    example = augment(
-        rng,
-        example,
-        config.data.augment,
-        size=grid.size,
-        draw_other=(lambda rng: _readable(source, config, epoch, int(rng.integers(len(source))))[0]) if mixed else None,
-        parts=parts,
-    )
-    # At most one, even if several were tried: each is counted when its own turn comes.
-    return _prepare(example, config, grid, parts, unreadable=int(skipped > 0))
-
-
-def _readable(source: Source, config: Config, epoch: int, index: int) -> tuple[Example, int]:
-    """The example of an index, or of the next one that can be read, and how many could not be read."""
-    for skipped in range(len(source)):
-        try:
-            return source.example(epoch, (index + skipped) % len(source)), skipped
-        except UnreadablePicture:
-            if config.data.on_unreadable == "stop":
-                raise
-    raise InputError(f"{config.data.train}: none of the {len(source)} pictures can be read; check that the files are complete")
-
-
-def val_sample(source: Source, config: Config, grid: AnchorGrid, index: int, parts: Parts = NO_PARTS) -> Sample | None:
-    """Make the sample of a picture as it is, for evaluation; None for an unreadable picture that may be skipped."""
-    try:
-        return _prepare(source.example(0, index), config, grid, parts, unreadable=0)
-    except UnreadablePicture:
-        if config.data.on_unreadable == "stop":
-            raise
-        return None
-
-
-def _prepare(example: Example, config: Config, grid: AnchorGrid, parts: Parts, unreadable: int) -> Sample:
-    image, transform = FITS[config.data.fit](example.image, grid.size)
-    height, width = example.image.shape[:2]
-    boxes, classes, dropped_small = clip_boxes(example.boxes, example.classes, height, width)
-    assign = build_assign(config.loss, config.data.max_boxes, parts)
-    targets = checked_targets(assign(letterbox_boxes(boxes, transform), classes, grid), config.loss.assign_rule, grid)
-    excess = max(0, len(boxes) - config.data.max_boxes)
-    return Sample(image, targets, example, transform, dropped_small, excess, unreadable)
-
-
-def _blank(config: Config, grid: AnchorGrid, parts: Parts) -> Sample:
-    black = Example(np.zeros((*grid.size, 3), np.uint8), np.zeros((0, 4), np.float32), np.zeros(0, np.int32))
-    return _prepare(black, config, grid, parts, unreadable=0)
 
 
 def collate(samples: Sequence[Sample]) -> Batch:
@@ -234,7 +143,7 @@ def val_batches(
             samples = tuple(sample for _, sample in read)
             for sample in samples:
                 check_room(sample.targets, empty, config.loss.assign_rule)
-            filler = samples[-1] if samples else _blank(config, grid, parts)
+            filler = samples[-1] if samples else blank_sample(config, grid, parts)
             filled = samples + (filler,) * (len(rows) - len(samples))
             aspects = np.array([fitted_aspect(sample.original.image, sample.transform) for sample in filled])
             yield ValBatch(*collate(filled), aspects), samples, indices

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import math
 import os
 import threading
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -24,6 +25,7 @@ from yolojax.data.problems import summarise
 from yolojax.data.sampling import SCENE
 from yolojax.data.source import Source, UnreadablePicture
 from yolojax.data.splits import split_annotations
+from yolojax.data.stored import StoredJpeg, open_stored
 from yolojax.errors import InputError
 from yolojax.parts import NO_PARTS, Parts
 from yolojax.references import is_part
@@ -55,6 +57,7 @@ class ListSource:
         self._lines = lines
         self._images: dict[int, np.ndarray] = {}
         self._lock = threading.Lock()
+        self._checked: set[int] = set()
 
     def __len__(self) -> int:
         return len(self.records)
@@ -100,17 +103,32 @@ class ListSource:
             UnreadablePicture: the picture cannot be read.
             InputError: a box lies mostly outside the picture.
         """
+        return self._example(index, read_image)
+
+    def stored_example(self, epoch: int, index: int) -> Example:
+        """Like `example`, but a JPEG comes as a `StoredJpeg`, which is not decoded yet, unless pictures are kept in memory.
+
+        Which of them are kept depends on which come first: so that a sample does not, all are then decoded alike.
+        """
+        if self.cache_bytes:
+            return self.example(epoch, index)
+        return self._example(index, functools.partial(open_stored, listed=self.records[index].source))
+
+    def _example(self, index: int, read: Callable[[str], np.ndarray | StoredJpeg]) -> Example:
         record = self.records[index]
         image = self._images.get(index)
         if image is None:
             try:
-                image = read_image(record.path)
+                image = read(record.path)
             except InputError as error:
                 raise UnreadablePicture(f"{record.source}: {error}") from error
-            self._keep(index, image)
-        check_boxes_in_picture(record, *image.shape[:2])
+            if isinstance(image, np.ndarray):
+                self._keep(index, image)
+        if index not in self._checked:
+            check_boxes_in_picture(record, *image.shape[:2])
+            self._checked.add(index)
         single = ~record.crowd
-        return Example(image, record.boxes[single], record.classes[single])
+        return Example(cast(Any, image), record.boxes[single], record.classes[single])
 
     def _keep(self, index: int, image: np.ndarray) -> None:
         with self._lock:

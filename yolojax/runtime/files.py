@@ -29,6 +29,23 @@ def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
     return open(path, "rb")
 
 
+def read_whole(path: str | os.PathLike[str], what: str) -> bytes:
+    """Reads a whole regular file.
+
+    Args:
+        path: the file.
+        what: what messages call it, such as "the picture".
+
+    Raises:
+        InputError: it cannot be read; the message names it.
+    """
+    try:
+        with open_regular(path) as file:
+            return file.read()
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: {what} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+
+
 def write_json(path: str | os.PathLike[str], value: Any) -> None:
     """Writes a value as JSON, whole or not at all: neither a reader nor a crash leaves half a file.
 

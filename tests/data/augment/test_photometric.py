@@ -101,6 +101,19 @@ def test_noise_is_normal_independent_and_as_strong_as_drawn():
         assert result.boxes is example.boxes
 
 
+def test_noise_differs_from_picture_to_picture_and_reaches_all_of_a_large_one():
+    results = []
+    for seed in range(4):
+        result = (
+            noise(np.random.default_rng(seed), flat(128, 90, 110), probability=1.0, deviation=20.0).image.astype(float) - 128
+        )
+        results.append(result.ravel() / result.std())
+    assert np.abs(np.corrcoef(results) - np.eye(4)).max() < 0.03
+    large = noise(np.random.default_rng(1), flat(128, 1300, 1200), probability=1.0, deviation=20.0).image.astype(float)
+    for part in (large[:100], large[-100:]):
+        np.testing.assert_allclose(part.std(), large.std(), rtol=0.02)
+
+
 def test_noise_does_not_wrap():
     for level in (0, 255):
         image = noise(np.random.default_rng(1), flat(level), probability=1.0, deviation=100.0).image.astype(int)

@@ -6,13 +6,13 @@ share memory with its input (a crop is a view), so treat both as read-only.
 Coordinates are continuous: pixel i covers [i, i + 1).
 """
 
+import math
+
 import numpy as np
 
 from yolojax.boxes import pairwise_iou
-from yolojax.data.augment.affine import warp_affine
-from yolojax.data.example import Example, place_boxes
-from yolojax.data.images import GREY
-from yolojax.runtime.opencv import cv2
+from yolojax.data.augment.moves import cut, flip, shift, warp
+from yolojax.data.example import Example, clipped, place_boxes
 
 # How far an image without boxes may be cropped and shifted, as a fraction of its width and height.
 FREE_CROP = 0.5
@@ -31,7 +31,7 @@ def flip_horizontal(rng: np.random.Generator, example: Example, *, probability: 
     image, boxes, classes = example
     mirrored = boxes.copy()
     mirrored[:, [0, 2]] = image.shape[1] - boxes[:, [2, 0]]
-    return Example(cv2.flip(image, 1), mirrored, classes)
+    return Example(flip(image, 1), mirrored, classes)
 
 
 def flip_vertical(rng: np.random.Generator, example: Example, *, probability: float = 0.5) -> Example:
@@ -41,7 +41,7 @@ def flip_vertical(rng: np.random.Generator, example: Example, *, probability: fl
     image, boxes, classes = example
     mirrored = boxes.copy()
     mirrored[:, [1, 3]] = image.shape[0] - boxes[:, [3, 1]]
-    return Example(cv2.flip(image, 0), mirrored, classes)
+    return Example(flip(image, 0), mirrored, classes)
 
 
 def crop(rng: np.random.Generator, example: Example, *, probability: float = 0.5) -> Example:
@@ -56,7 +56,7 @@ def crop(rng: np.random.Generator, example: Example, *, probability: float = 0.5
         _crop_interval(rng, length, boxes[:, axis], boxes[:, axis + 2])
         for axis, length in enumerate((image.shape[1], image.shape[0]))
     )
-    return Example(image[top:bottom, left:right], boxes - np.array([[left, top, left, top]], np.float32), classes)
+    return Example(cut(image, left, top, right, bottom), boxes - np.array([[left, top, left, top]], np.float32), classes)
 
 
 def translate(rng: np.random.Generator, example: Example, *, probability: float = 0.5) -> Example:
@@ -70,11 +70,7 @@ def translate(rng: np.random.Generator, example: Example, *, probability: float 
     height, width = image.shape[:2]
     dx = _shift(rng, width, boxes[:, 0], boxes[:, 2])
     dy = _shift(rng, height, boxes[:, 1], boxes[:, 3])
-    shifted = np.full_like(image, GREY)
-    shifted[max(dy, 0) : height + min(dy, 0), max(dx, 0) : width + min(dx, 0)] = image[
-        max(-dy, 0) : height + min(-dy, 0), max(-dx, 0) : width + min(-dx, 0)
-    ]
-    return Example(shifted, boxes + np.array([[dx, dy, dx, dy]], np.float32), classes)
+    return Example(shift(image, dx, dy), boxes + np.array([[dx, dy, dx, dy]], np.float32), classes)
 
 
 def iou_crop(
@@ -111,18 +107,22 @@ def iou_crop(
     sides = np.maximum(1, np.rint(rng.uniform(smallest, 1, (CROP_TRIES, 2)) * [[width, height]]))
     start = np.floor(rng.random((CROP_TRIES, 2)) * ([[width, height]] - sides + 1))
     windows = np.concatenate([start, start + sides], axis=1)
-    fits = np.abs(np.log(sides[:, 0] / sides[:, 1])) <= np.log(CROP_ASPECT)
-    inside = np.clip(boxes.astype(np.float64), 0, [[width, height] * 2])
+    windows = windows[np.abs(np.log(sides[:, 0] / sides[:, 1])) <= np.log(CROP_ASPECT)]
+    inside = clipped(boxes.astype(np.float64), (0, 0, width, height))
     centres = (inside[:, :2] + inside[:, 2:]) / 2
     centred = np.all((centres >= windows[:, None, :2]) & (centres < windows[:, None, 2:]), axis=2)
-    if len(boxes):
-        fits &= np.where(centred, pairwise_iou(windows, inside), -1).max(axis=1) >= overlap
+    if not len(boxes):
+        fits = np.ones(len(windows), bool)
+    elif overlap > 0:
+        fits = np.where(centred, pairwise_iou(windows, inside), -1).max(axis=1) >= overlap
+    else:
+        fits = centred.any(axis=1)
     for index in np.flatnonzero(fits):
         left, top, right, bottom = (int(side) for side in windows[index])
         part = Example(image, boxes[centred[index]], classes[centred[index]])
         kept = place_boxes(part, (1, 1), (-left, -top), (0, 0, right - left, bottom - top), min_visible)
         if len(kept[0]) or not len(boxes):
-            return Example(image[top:bottom, left:right], *kept)
+            return Example(cut(image, left, top, right, bottom), *kept)
     return example
 
 
@@ -162,24 +162,8 @@ def scale(
     )
     offsets = (offset_x, offset_y)
     window = (0, 0, width, height)
-    return Example(warp(example.image, factors, offsets, window), *place_boxes(example, factors, offsets, window, min_visible))
-
-
-def warp(
-    image: np.ndarray, factors: tuple[float, float], offsets: tuple[float, float], window: tuple[int, int, int, int]
-) -> np.ndarray:
-    """Scale an image about its origin, shift it, and cut out a window, on grey 128; bilinear, exact to the sub-pixel.
-
-    Args:
-        image: (h, w, 3) uint8.
-        factors: (x, y) of the scaling.
-        offsets: (x, y) of the shift in pixels: x' = factor * x + offset.
-        window: xyxy in whole pixels after the shift.
-
-    Returns:
-        The window, (H, W, 3) uint8.
-    """
-    return warp_affine(image, np.array([[factors[0], 0, offsets[0]], [0, factors[1], offsets[1]]]), window)
+    image = warp(example.image, (factors[0], 0, offset_x, 0, factors[1], offset_y), window)
+    return Example(image, *place_boxes(example, factors, offsets, window, min_visible))
 
 
 def log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
@@ -193,8 +177,8 @@ def _crop_interval(rng: np.random.Generator, length: int, low: np.ndarray, high:
         kept = int(np.ceil(rng.uniform(FREE_CROP, 1) * length))
         start = int(rng.integers(length - kept + 1))
         return start, start + kept
-    start = int(rng.uniform(0, np.clip(low.min(), 0, length - 1)))
-    return start, int(np.ceil(rng.uniform(np.clip(high.max(), start + 1, length), length)))
+    start = int(rng.uniform(0, _between(0, low.min(), length - 1)))
+    return start, math.ceil(rng.uniform(_between(start + 1, high.max(), length), length))
 
 
 def _shift(rng: np.random.Generator, length: int, low: np.ndarray, high: np.ndarray) -> int:
@@ -203,4 +187,9 @@ def _shift(rng: np.random.Generator, length: int, low: np.ndarray, high: np.ndar
         free = int(FREE_SHIFT * length)
         return int(rng.integers(-free, free + 1))
     # A box that overhangs the picture already is not pushed further out.
-    return int(rng.integers(-int(np.clip(low.min(), 0, length)), int(length - np.clip(high.max(), 0, length)) + 1))
+    return int(rng.integers(-int(_between(0, low.min(), length)), int(length - _between(0, high.max(), length)) + 1))
+
+
+def _between(low: int, value: np.float32, high: int) -> np.float32 | int:
+    """A number moved into a range; NumPy's clip takes ten times as long for one."""
+    return min(max(value, low), high)

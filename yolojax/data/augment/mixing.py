@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from yolojax.data.augment.geometry import log_uniform, warp
-from yolojax.data.example import Example, place_boxes
-from yolojax.data.images import GREY, fitting_scale
-from yolojax.runtime.opencv import cv2
+from yolojax.data.augment.geometry import log_uniform
+from yolojax.data.augment.moves import blend, collage
+from yolojax.data.example import Example, place_all_boxes
+from yolojax.data.images import fitting_scale
 
 # The four images of a mosaic meet at least this far inside, as a fraction of the canvas's width and height.
 MARGIN = 0.25
@@ -42,8 +42,7 @@ def mosaic(
     """
     height, width = size
     meet_x, meet_y = (round(rng.uniform(MARGIN, 1 - MARGIN) * length) for length in (width, height))
-    canvas = np.full((height, width, 3), GREY, np.uint8)
-    boxes, classes = [], []
+    places, quarters = [], []
     for place, part in enumerate((example, *others)):
         factor = fitting_scale(part.image.shape[:2], size) * log_uniform(rng, smallest, largest)
         below, right = divmod(place, 2)
@@ -55,14 +54,12 @@ def mosaic(
             width if right else meet_x,
             height if below else meet_y,
         )
-        if quarter[0] == quarter[2] or quarter[1] == quarter[3]:
-            continue
-        into = canvas[quarter[1] : quarter[3], quarter[0] : quarter[2]]
-        into[:] = warp(part.image, (factor, factor), (offset_x, offset_y), quarter)
-        placed = place_boxes(part, (factor, factor), (offset_x, offset_y), quarter, min_visible)
-        boxes.append(placed[0])
-        classes.append(placed[1])
-    return Example(canvas, np.concatenate(boxes), np.concatenate(classes))
+        places.append((factor, 0, offset_x, 0, factor, offset_y))
+        quarters.append(quarter)
+    parts = [example, *others]
+    image = collage([part.image for part in parts], places, quarters, size)
+    shifts = [(factor, factor, dx, dy) for factor, _, dx, _, _, dy in places]
+    return Example(image, *place_all_boxes(parts, shifts, quarters, min_visible))
 
 
 def mixup(rng: np.random.Generator, example: Example, other: Example, *, alpha: float = 1.5) -> Example:
@@ -72,18 +69,8 @@ def mixup(rng: np.random.Generator, example: Example, other: Example, *, alpha: 
     images begin at its upper left corner, so that all boxes stay as they are.
     """
     ratio = rng.beta(alpha, alpha)
-    size = np.maximum(example.image.shape, other.image.shape)
-    one, two = (_extend(part.image, size) for part in (example, other))
     return Example(
-        cv2.addWeighted(one, ratio, two, 1 - ratio, 0),
+        blend(example.image, other.image, ratio),
         np.concatenate([example.boxes, other.boxes]),
         np.concatenate([example.classes, other.classes]),
     )
-
-
-def _extend(image: np.ndarray, shape: np.ndarray) -> np.ndarray:
-    if image.shape == tuple(shape):
-        return image
-    canvas = np.full(shape, GREY, np.uint8)
-    canvas[: image.shape[0], : image.shape[1]] = image
-    return canvas
