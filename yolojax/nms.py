@@ -144,9 +144,11 @@ def postprocess(
             return _padded(detections, max_detections)
 
         candidates = functools.partial(_candidates, slots, max_candidates, multi_label, class_scores)
-        return jax.vmap(one_image)(best, *predictions, aspects)
+        boxes, objectness_logits, class_logits = predictions
+        return jax.vmap(one_image)(best, boxes, objectness_logits, class_logits, aspects)
 
     def find_on_cpu(best, predictions, aspects):
+        """The same detections with less work where, as usual, few slots score enough."""
         many = functools.partial(find, max_candidates, best_in_turn)
         if best.shape[1] <= FEW or max_candidates <= FEW:
             return many(best, predictions, aspects)
