@@ -149,7 +149,7 @@ def detect(case, predict):
     corners_sizes = np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], 1)
     kept = cv2.dnn.NMSBoxesBatched(corners_sizes.tolist(), scores.tolist(), classes.tolist(), case.threshold, IOU)
     kept = np.array(kept, int)
-    kept = kept[np.argsort(-scores[kept], kind="stable")]
+    kept = kept[np.argsort(-scores[kept], kind="stable")][:100]
     height, width = case.picture.shape[:2]
     boxes = np.clip(unletterbox_boxes(boxes[kept], transform), 0, np.array([width, height, width, height], np.float32))
     return boxes, scores[kept], classes[kept]

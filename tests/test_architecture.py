@@ -12,7 +12,7 @@ LAYERS = (
     ("references",),
     ("parts",),
     ("fields",),
-    ("boxes", "grid", "targets", "assignment", "decode", "loss_terms", "loss", "simota", "nms"),
+    ("boxes", "grid", "targets", "assignment", "decode", "loss_terms", "loss", "simota", "greedy", "nms"),
     ("runtime",),
     ("draw",),
     ("data",),

@@ -13,7 +13,7 @@ from tests.oracle import darknet as darknet_oracle
 from tests.oracle import nms as oracle
 from yolojax.decode import Predictions, decode
 from yolojax.grid import AnchorGrid
-from yolojax.nms import Detections, nms, postprocess
+from yolojax.nms import FEW, Detections, nms, postprocess
 
 ROWS = 24
 STATIC = ("max_candidates", "max_detections", "class_agnostic", "multi_label", "method", "class_scores")
@@ -145,6 +145,42 @@ def test_a_whole_head(multi_label):
     options = {"score_threshold": 0.001, "iou_threshold": 0.45, "multi_label": multi_label}
     detections = check(predictions, **options, max_candidates=600, max_detections=100)
     assert detections.valid.all()
+
+
+@pytest.mark.parametrize("method", ["hard", "soft"])
+@pytest.mark.parametrize("multi_label", [False, True])
+def test_few_slots_score_enough(multi_label, method):
+    predictions = random_predictions(8, slots=400)
+    options = {"multi_label": multi_label, "method": method, "max_candidates": 300, "max_detections": 160}
+    scores = jax.nn.sigmoid(predictions.objectness_logits)[..., None] * jax.nn.sigmoid(predictions.class_logits)
+    best = np.sort(scores.max(-1), axis=1)[:, ::-1]
+    # Fewer than FEW in both images, in one of them, in none.
+    for threshold in (best[:, FEW - 20].max(), best[:, FEW].mean(), best[:, FEW + 20].min()):
+        check(predictions, score_threshold=threshold, **options)
+
+
+def test_slots_that_are_not_numbers_hide_no_others():
+    predictions = random_predictions(9, slots=300)
+    lost = np.arange(300) % 2 == 0
+    predictions = predictions._replace(objectness_logits=np.where(lost, np.nan, predictions.objectness_logits))
+    others = Predictions(*(member[:, ~lost] for member in predictions))
+    expected = postprocess_jitted(others, score_threshold=0.7)
+    assert 0 < expected.valid.sum() < 2 * FEW
+    jax.tree.map(np.testing.assert_array_equal, postprocess_jitted(predictions, score_threshold=0.7), expected)
+
+
+@pytest.mark.parametrize(("multi_label", "method"), [(False, "hard"), (True, "hard"), (True, "soft")])
+def test_what_other_platforms_compute(monkeypatch, multi_label, method):
+    monkeypatch.setattr(jax.lax, "platform_dependent", lambda *arguments, cpu, default: default(*arguments))
+    elsewhere = jax.jit(functools.partial(postprocess.__wrapped__, multi_label=multi_label, method=method, max_candidates=300))
+    for threshold in (0.05, 0.6):
+        predictions = random_predictions(10, slots=400)
+        expected = postprocess_jitted(
+            predictions, score_threshold=threshold, multi_label=multi_label, method=method, max_candidates=300
+        )
+        found = elsewhere(predictions, score_threshold=threshold)
+        assert found.valid.any()
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5), found, expected)
 
 
 def test_thresholds_are_exceeded_not_reached():

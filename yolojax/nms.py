@@ -13,12 +13,13 @@ from jax.typing import ArrayLike
 from yolojax.boxes import cxcywh_to_xyxy, iou, pairwise_iou
 from yolojax.decode import Predictions
 from yolojax.explicit import auto_sharded
+from yolojax.greedy import best_in_rounds, best_in_turn, in_rounds, suppressors
 
 METHODS = ("hard", "soft")
 CLASS_SCORES: dict[str, Callable[[jax.Array], jax.Array]] = {"sigmoid": jax.nn.sigmoid, "softmax": jax.nn.softmax}
 SOFT_NMS_SIGMA = 0.5
-WORD = 32
-"""Bits per word in the bit masks of `_suppressors`."""
+FEW = 128
+"""Slots that score enough, at most, for the shorter of the two programs of a CPU."""
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -62,7 +63,7 @@ def nms(boxes_xyxy: jax.Array | np.ndarray, scores: jax.Array | np.ndarray, *, i
     """
     boxes_xyxy, scores = jnp.asarray(boxes_xyxy), jnp.asarray(scores)
     order = jnp.argsort(-scores, stable=True)
-    kept = _greedy(_suppressors(boxes_xyxy[order], iou_threshold), jnp.ones_like(scores, bool))
+    kept = in_rounds(suppressors(boxes_xyxy[order], iou_threshold), jnp.ones_like(scores, bool))
     return jnp.zeros_like(kept).at[order].set(kept)
 
 
@@ -118,29 +119,49 @@ def postprocess(
     if class_scores not in CLASS_SCORES:
         raise ValueError(f"unknown class scores {class_scores!r}; expected one of {', '.join(CLASS_SCORES)}")
 
-    def one_image(boxes, objectness_logits, class_logits, aspect):
-        slots, scores, classes = _candidates(objectness_logits, class_logits, max_candidates, multi_label, class_scores)
-        boxes = cxcywh_to_xyxy(boxes[slots])
-        groups = None if class_agnostic else classes
-        if method == "hard":
-            overlap = iou if distance_power is None else functools.partial(_distance_iou, distance_power, aspect)
-            kept = _greedy(_suppressors(boxes, iou_threshold, groups, overlap), scores > score_threshold)
-            (chosen,) = jnp.nonzero(kept, size=min(max_detections, len(kept)), fill_value=len(kept))
-            valid = chosen < len(kept)
-            scores = scores.at[chosen].get(mode="fill", fill_value=0)
-        else:
-            chosen, scores = _soft(boxes, groups, scores, min(max_detections, len(scores)))
-            valid = scores > score_threshold
-        detections = Detections(
-            boxes=jnp.where(valid[:, None], boxes[chosen], 0),
-            scores=jnp.where(valid, scores, 0),
-            classes=jnp.where(valid, classes[chosen], -1),
-            valid=valid,
-        )
-        return _padded(detections, max_detections)
+    def find(slots, suppress, best, predictions, aspects):
+        """Detections of the `slots` best slots of each image; `suppress` is for hard suppression."""
 
+        def one_image(best, boxes, objectness_logits, class_logits, aspect):
+            slots, scores, classes = candidates(best, objectness_logits, class_logits)
+            boxes = cxcywh_to_xyxy(boxes[slots])
+            groups, count = None if class_agnostic else classes, min(max_detections, len(scores))
+            if method == "hard":
+                overlap = iou if distance_power is None else functools.partial(_distance_iou, distance_power, aspect)
+                options = {"iou_threshold": iou_threshold, "groups": groups, "overlap": overlap}
+                chosen = suppress(boxes, scores > score_threshold, count, **options)
+                valid = chosen < len(scores)
+                scores = scores.at[chosen].get(mode="fill", fill_value=0)
+            else:
+                chosen, scores = _soft(boxes, groups, scores, count)
+                valid = scores > score_threshold
+            detections = Detections(
+                boxes=jnp.where(valid[:, None], boxes[chosen], 0),
+                scores=jnp.where(valid, scores, 0),
+                classes=jnp.where(valid, classes[chosen], -1),
+                valid=valid,
+            )
+            return _padded(detections, max_detections)
+
+        candidates = functools.partial(_candidates, slots, max_candidates, multi_label, class_scores)
+        boxes, objectness_logits, class_logits = predictions
+        return jax.vmap(one_image)(best, boxes, objectness_logits, class_logits, aspects)
+
+    def find_on_cpu(best, predictions, aspects):
+        """The same detections with less work where, as usual, few slots score enough."""
+        many = functools.partial(find, max_candidates, best_in_turn)
+        if best.shape[1] <= FEW or max_candidates <= FEW:
+            return many(best, predictions, aspects)
+        # Rounding may differ from that of the scores themselves, and NaN counts as the largest score.
+        over = ~(best <= score_threshold - 1e-5 * jnp.abs(score_threshold))
+        few = functools.partial(find, FEW, best_in_turn)
+        return jax.lax.cond((over.sum(1) <= FEW).all(), few, many, best, predictions, aspects)
+
+    predictions = jax.tree.map(jnp.asarray, predictions)
     aspects = jnp.ones(predictions.boxes.shape[:1]) if aspects is None else aspects
-    return jax.vmap(one_image)(*predictions, aspects)
+    best = _slot_scores(predictions.objectness_logits, predictions.class_logits, class_scores)
+    find_elsewhere = functools.partial(find, max_candidates, best_in_rounds)
+    return jax.lax.platform_dependent(best, predictions, aspects, cpu=find_on_cpu, default=find_elsewhere)
 
 
 def distance_power(model: object) -> float | None:
@@ -159,15 +180,26 @@ def _padded(detections: Detections, count: int) -> Detections:
     return Detections(pad(boxes, 0), pad(scores, 0), pad(classes, -1), pad(valid, False))
 
 
-def _candidates(
-    objectness_logits: jax.Array, class_logits: jax.Array, max_candidates: int, multi_label: bool, class_scores: str
-) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """The best (slot, class) pairs of one image by falling score: slots, scores and classes, (k,) each."""
+def _slot_scores(objectness_logits: jax.Array, class_logits: jax.Array, class_scores: str) -> jax.Array:
+    """The score of the best class of each slot, (..., N)."""
     probabilities = CLASS_SCORES[class_scores]
     # The sigmoid is monotonic, so one per slot is enough; computing it for all classes would be most of the work.
     best = jax.nn.sigmoid(class_logits.max(-1)) if class_scores == "sigmoid" else probabilities(class_logits).max(-1)
-    top, slots = jax.lax.top_k(jax.nn.sigmoid(objectness_logits) * best, min(max_candidates, len(best)))
-    pairs = jax.nn.sigmoid(objectness_logits[slots])[:, None] * probabilities(class_logits[slots])
+    return jax.nn.sigmoid(objectness_logits) * best
+
+
+def _candidates(
+    max_slots: int,
+    max_candidates: int,
+    multi_label: bool,
+    class_scores: str,
+    best: jax.Array,
+    objectness_logits: jax.Array,
+    class_logits: jax.Array,
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """The best (slot, class) pairs of the best slots of an image by falling score: slots, scores and classes, (k,) each."""
+    top, slots = jax.lax.top_k(best, min(max_slots, len(best)))
+    pairs = jax.nn.sigmoid(objectness_logits[slots])[:, None] * CLASS_SCORES[class_scores](class_logits[slots])
     if multi_label:
         # Best slots first: the pairs are then nearly sorted, which halves the time on a CPU.
         top, chosen = jax.lax.top_k(pairs.reshape(-1), min(max_candidates, pairs.size))
@@ -189,76 +221,6 @@ def _distance_iou(power: float, aspect: jax.Array, a: jax.Array, b: jax.Array) -
     around = jnp.maximum(a[..., 2:], b[..., 2:]) - jnp.minimum(a[..., :2], b[..., :2])
     squared_distance, squared_diagonal = (squared_length(v[..., 0], v[..., 1]) for v in (between, around))
     return iou(a, b) - (squared_distance / jnp.where(squared_diagonal > 0, squared_diagonal, 1)) ** power
-
-
-def _suppressors(
-    boxes: jax.Array,
-    iou_threshold: ArrayLike,
-    groups: jax.Array | None = None,
-    overlap: Callable[[jax.Array, jax.Array], jax.Array] = iou,
-) -> jax.Array:
-    """The earlier boxes that overlap each box by more than the threshold and, if groups are given, belong to its group.
-
-    They are bits because every greedy round reads all of them.
-
-    Args:
-        boxes: (n, 4) xyxy.
-        iou_threshold: scalar.
-        groups: (n,).
-        overlap: a function of two sets of boxes, such as `iou`.
-
-    Returns:
-        (n, w) uint32, where bit b of word k in row i stands for box b * w + k.
-    """
-    count = len(boxes)
-    words = -(-count // WORD)
-    earlier = jnp.pad(boxes, ((0, words * WORD - count), (0, 0)))
-    positions = jnp.arange(words * WORD)
-    earlier_groups = None if groups is None else jnp.pad(groups, (0, words * WORD - count))
-    bits = jnp.zeros((count, words), jnp.uint32)
-    # XLA fuses one term per bit into one loop; a sum over an axis of bits takes three times as long on a CPU.
-    for bit in range(WORD):
-        part = slice(bit * words, (bit + 1) * words)
-        suppresses = overlap(boxes[:, None], earlier[None, part]) > iou_threshold
-        suppresses &= positions[None, part] < positions[:count, None]
-        if groups is not None and earlier_groups is not None:
-            suppresses &= groups[:, None] == earlier_groups[None, part]
-        bits |= suppresses.astype(jnp.uint32) << bit
-    return bits
-
-
-def _greedy(suppressors: jax.Array, candidate: jax.Array) -> jax.Array:
-    """Greedy suppression of boxes sorted by falling score.
-
-    Whether a box stays depends only on the boxes before it. So deciding all of them at once, and repeating until nothing
-    changes, reaches the greedy result. The number of rounds is the length of the longest chain of suppressions, usually a
-    few; visiting the boxes one by one would take n dependent steps.
-
-    Args:
-        suppressors: (n, w) uint32 from `_suppressors`.
-        candidate: (n,) bool, the boxes that may be kept.
-
-    Returns:
-        (n,) bool, whether each box is kept.
-    """
-    count, words = suppressors.shape
-    shifts = jnp.arange(WORD, dtype=jnp.uint32)[:, None]
-
-    def packed(kept):
-        kept = jnp.pad(kept, (0, words * WORD - count)).reshape(WORD, words)
-        return (kept.astype(jnp.uint32) << shifts).sum(0, dtype=jnp.uint32)
-
-    def undecided(state):
-        previous, kept = state
-        return (previous != kept).any()
-
-    def decide(state):
-        _, kept = state
-        return kept, candidate & ~(suppressors & packed(kept)[None]).any(1)
-
-    none = jnp.zeros_like(candidate)
-    _, kept = jax.lax.while_loop(undecided, decide, (none, candidate))
-    return kept
 
 
 def _soft(boxes: jax.Array, groups: jax.Array | None, scores: jax.Array, count: int) -> tuple[jax.Array, jax.Array]:
