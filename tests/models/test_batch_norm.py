@@ -1,12 +1,15 @@
 """Batch normalization is that of Flax: its variables, values, gradients and running statistics."""
 
+import contextlib
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from yolojax.models.batch_norm import BatchNorm
+from yolojax.models.batch_norm import BatchNorm, by_row
+from yolojax.runtime.compiler_options import keeping_barriers
 
 
 def layers(train, **options):
@@ -26,8 +29,9 @@ def a_batch(shape=(3, 5, 4, 6), dtype=np.float64):
 
 @pytest.mark.parametrize("train", [True, False])
 @pytest.mark.parametrize("shape", [(3, 5, 4, 6), (7, 6)])
-def test_values_statistics_and_gradients_are_those_of_flax(train, shape):
-    with jax.enable_x64(True):
+@pytest.mark.parametrize("rows", [False, True])
+def test_values_statistics_and_gradients_are_those_of_flax(train, shape, rows):
+    with jax.enable_x64(True), by_row() if rows else contextlib.nullcontext():
         variables, x = a_batch(shape)
 
         def results(layer):
@@ -37,7 +41,11 @@ def test_values_statistics_and_gradients_are_those_of_flax(train, shape):
             y, pull, stats = jax.vjp(apply, variables["params"], x, has_aux=True)
             return y, stats, pull(jnp.sin(y))
 
-        found, expected = (jax.jit(lambda layer=layer: results(layer))() for layer in layers(train, dtype=jnp.float64))
+        options = keeping_barriers() if rows else {}
+        found, expected = (
+            jax.jit(lambda layer=layer: results(layer), compiler_options=options)()
+            for layer in layers(train, dtype=jnp.float64)
+        )
         jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-11), found, expected)
 
 
@@ -45,6 +53,29 @@ def test_its_variables_begin_as_those_of_flax():
     _, x = a_batch(dtype=np.float32)
     found, expected = (layer.init(jax.random.key(0), x) for layer in layers(True))
     jax.tree.map(np.testing.assert_array_equal, found, expected)
+
+
+def test_an_activation_is_that_of_the_result():
+    _, x = a_batch(dtype=np.float32)
+    plain, activated = (BatchNorm(use_running_average=False, activation=function) for function in (None, jnp.tanh))
+    variables = plain.init(jax.random.key(0), x)
+    for context in (contextlib.nullcontext, by_row):
+        with context():
+            y, z = (layer.apply(variables, x, mutable=["batch_stats"])[0] for layer in (plain, activated))
+        np.testing.assert_allclose(jnp.tanh(y), z, atol=1e-6)
+
+
+def test_by_row_ends_with_its_block():
+    _, x = a_batch(dtype=np.float32)
+    layer = BatchNorm(use_running_average=False)
+    variables = layer.init(jax.random.key(0), x)
+
+    def program():
+        return str(jax.make_jaxpr(lambda x: layer.apply(variables, x, mutable=["batch_stats"]))(x))
+
+    with by_row():
+        assert "optimization_barrier" in program()
+    assert "optimization_barrier" not in program()
 
 
 def test_an_axis_of_devices_shares_its_statistics():

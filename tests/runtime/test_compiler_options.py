@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from yolojax.runtime import compiler_options as module
-from yolojax.runtime.compiler_options import compiler_options
+from yolojax.runtime.compiler_options import compiler_options, keeping_barriers
 
 
 def test_a_program_compiles_with_them_and_computes_the_same():
@@ -43,3 +43,12 @@ def test_they_keep_convolutions_from_the_slower_library():
     x, kernel = jnp.ones((1, 9, 9, 32)), jnp.ones((3, 3, 32, 32))
     compiled = jax.jit(convolve, compiler_options=compiler_options()).lower(x, kernel).compile().as_text()
     assert "ynn" not in compiled and "convolution" in compiled
+
+
+@pytest.mark.skipif(jax.default_backend() != "cpu" or not keeping_barriers(), reason="for a CPU alone")
+def test_a_barrier_is_there_to_the_end_of_the_compilation():
+    def compiled(options):
+        function = jax.jit(lambda x: jnp.sin(jax.lax.optimization_barrier(x * 2)) + 1, compiler_options=options)
+        return function.lower(jnp.ones(8)).compile().as_text()
+
+    assert compiled(keeping_barriers()).count("fusion(") > compiled({}).count("fusion(")

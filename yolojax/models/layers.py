@@ -100,9 +100,10 @@ class ConvBN(nn.Module):
                 epsilon=1e-5,
                 dtype=self.dtype,
                 axis_name=self.axis_name,
+                activation=self.activation,
                 name="bn",
             )(x)
-            return x if self.activation is None else self.activation(x)
+            return x
 
         return (nn.remat(layer) if self.remat and train else layer)(self, x)
 

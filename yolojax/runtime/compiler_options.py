@@ -5,6 +5,7 @@ import os
 
 import jax
 
+_PASSES = "xla_disable_hlo_passes"
 _LIBRARY = "xla_cpu_experimental_ynn_fusion_type"
 _CHOICES = {
     # jaxlib 0.10 gives convolutions to YNNPACK, whose gradients of kernels take up to 16 times as long as Eigen's, and most
@@ -41,3 +42,22 @@ def _is_known(name: str, value: str) -> bool:
         except jax.errors.JaxRuntimeError:
             return False
     return True
+
+
+def keeping_barriers() -> dict[str, str]:
+    """Options under which `jax.lax.optimization_barrier` keeps loops apart on a CPU to the end of the compilation.
+
+    By default XLA removes the barriers on a CPU so early that it merges what they keep apart.
+
+    Returns:
+        The options; none for other platforms than a CPU, or where they do not help.
+    """
+    return {_PASSES: "cse_barrier_expander"} if jax.default_backend() == "cpu" and _barriers_can_be_kept() else {}
+
+
+@functools.cache
+def _barriers_can_be_kept() -> bool:
+    # XLA ignores the names of passes that it does not have.
+    program = jax.jit(lambda x: jax.lax.optimization_barrier(x + 1) * 2, compiler_options={_PASSES: "cse_barrier_expander"})
+    with jax.default_device(jax.local_devices(backend="cpu")[0]):
+        return "opt-barrier" in program.lower(jax.ShapeDtypeStruct((8,), "float32")).compile().as_text()

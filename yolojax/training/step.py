@@ -1,5 +1,6 @@
 """The training step: a pure function of global arrays, and its compiled form on a mesh of devices."""
 
+import contextlib
 import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -16,8 +17,9 @@ from yolojax.data.batch import Batch, ValBatch
 from yolojax.explicit import auto_sharded
 from yolojax.grid import AnchorGrid
 from yolojax.loss_terms import LossValue
+from yolojax.models.batch_norm import by_row
 from yolojax.runtime.axes import AxisName
-from yolojax.runtime.compiler_options import compiler_options
+from yolojax.runtime.compiler_options import compiler_options, keeping_barriers
 from yolojax.runtime.devices import make_mesh, shardings
 from yolojax.targets import Targets
 from yolojax.training.gradients import gradients_of, keep_frozen, loss_function, make_objective, split_batch
@@ -177,15 +179,19 @@ def compile_train_step(mesh: jax.sharding.Mesh | None = None, *, remat: bool = F
         The function (state, batch) -> (state, metrics), compiled at its first call.
     """
     replicated, batch_sharding = shardings(mesh or make_mesh())
-    # On a CPU this pass of XLA removes the barriers before recomputed activations so early that these are then merged with the
-    # first ones. XLA ignores the names of passes that it does not have.
-    recomputing = {"xla_disable_hlo_passes": "cse_barrier_expander"} if remat and jax.default_backend() == "cpu" else {}
+    # `remat` needs the barriers too: without them, recomputed activations are merged with the first ones.
+    barriers = keeping_barriers()
+
+    def step(state, batch):
+        with by_row() if barriers else contextlib.nullcontext():
+            return train_step(state, batch, remat=remat, **options)
+
     return jax.jit(
-        functools.partial(train_step, remat=remat, **options),
+        step,
         in_shardings=(replicated, batch_sharding),
         out_shardings=(replicated, replicated),
         donate_argnums=0,
-        compiler_options=compiler_options() | recomputing,
+        compiler_options=compiler_options() | barriers,
     )
 
 

@@ -128,8 +128,10 @@ class DarknetConvolution(nn.Module):
                     epsilon=1e-5,
                     dtype=dtype,
                     axis_name=self.axis_name,
+                    activation=ACTIVATIONS[operation.activation],
                     name="bn",
                 )(x)
+                return x
             return ACTIVATIONS[operation.activation](x)
 
         return (nn.remat(layer) if self.remat and train else layer)(self, x)
