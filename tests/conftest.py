@@ -13,10 +13,11 @@ import shutil
 import tempfile
 from importlib.metadata import version
 
-# One test finds there what another one compiled, in whichever process; the user's own cache stays as it is.
+# One test finds there what another one compiled, in whichever process; the user's own cache stays as it is. Small programs
+# are compiled in less time than it takes to write them.
 if "PYTEST_XDIST_WORKER" not in os.environ:
     os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="yolojax-compiled-")
-    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.1"
 if os.environ.setdefault("YOLOJAX_TEST_PLATFORM", "cpu") == "cpu":
     os.environ["JAX_PLATFORMS"] = "cpu"
     flags = [os.environ.get("XLA_FLAGS", ""), "--xla_force_host_platform_device_count=8"]
@@ -24,7 +25,7 @@ if os.environ.setdefault("YOLOJAX_TEST_PLATFORM", "cpu") == "cpu":
         flags.append("--xla_backend_optimization_level=0")
         # XLA ends the process at a flag that it does not know: this one only where it was tried.
         if version("jaxlib").startswith("0.10."):
-            flags.append("--xla_cpu_use_fusion_emitters=false")
+            flags += ["--xla_cpu_use_fusion_emitters=false", "--xla_cpu_parallel_codegen_split_count=1"]
     os.environ["XLA_FLAGS"] = " ".join(flags)
 else:
     # What is compared to the bit needs a GPU to repeat itself.
@@ -46,7 +47,10 @@ SHARED = REPOSITORY.parent / "shared"
 
 def pytest_collection_modifyitems(items):
     # The files that take longest come first, so that no process ends long before the other.
-    slowest = ("tests/programs/test_programs", "tests/training", "tests/runs", "tests/export")
+    slowest = (
+        "tests/programs/test_programs", "tests/programs/test_runs", "tests/programs/test_one", "tests/programs/test_env",
+        "tests/test_examples", "tests/test_nms", "tests/test_loss", "tests/training", "tests/runs", "tests/export",
+    )  # fmt: skip
     items.sort(key=lambda item: not item.nodeid.startswith(slowest))
 
 

@@ -1,6 +1,7 @@
 """The house: what may import what. See docs/architecture.md."""
 
 import ast
+import functools
 import itertools
 
 import pytest
@@ -45,8 +46,15 @@ def room_of(path):
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
-def imports(tree):
+@functools.cache
+def tree_of(path):
+    return ast.parse(path.read_text())
+
+
+@functools.cache
+def imports(path):
     """(line, dotted name, whether only type checkers see it) of every import of the package, also inside functions."""
+    tree, found = tree_of(path), []
     guarded = {
         id(inner)
         for node in ast.walk(tree)
@@ -65,7 +73,8 @@ def imports(tree):
             continue
         for name in names:
             if name.split(".")[0] == "yolojax":
-                yield node.lineno, name, id(node) in guarded
+                found.append((node.lineno, name, id(node) in guarded))
+    return found
 
 
 def test_every_module_has_its_layer():
@@ -77,7 +86,7 @@ def test_imports_run_downwards_only(path):
     if path in FACADES:
         return
     room = room_of(path)
-    for line, name, for_types in imports(ast.parse(path.read_text())):
+    for line, name, for_types in imports(path):
         target = name.split(".")[1] if "." in name else "__version__"
         if target in (room, "__version__") or for_types:
             continue
@@ -93,7 +102,7 @@ def test_no_circle_of_modules():
         if path in FACADES:
             continue
         module = ".".join(path.relative_to(REPOSITORY).with_suffix("").parts).removesuffix(".__init__")
-        named = [name for _, name, for_types in imports(ast.parse(path.read_text())) if not for_types]
+        named = [name for _, name, for_types in imports(path) if not for_types]
         graph[module] = {name for name in named if name != module}
     done, path = set(), []
 
@@ -115,7 +124,7 @@ def test_no_two_packages_import_each_other():
     pairs = set()
     for path in FILES:
         if path not in FACADES:
-            for _, name, for_types in imports(ast.parse(path.read_text())):
+            for _, name, for_types in imports(path):
                 if not for_types and "." in name:
                     pairs.add((room_of(path), name.split(".")[1]))
     rooms = {room for pair in pairs for room in pair}
@@ -129,7 +138,7 @@ def test_no_two_packages_import_each_other():
 def test_the_host_side_does_not_import_jax(package):
     place = PACKAGE / package
     for path in [place] if place.suffix else place.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(tree_of(path)):
             names = [a.name for a in node.names] if isinstance(node, ast.Import) else [getattr(node, "module", None) or ""]
             assert not isinstance(node, ast.Import | ast.ImportFrom) or not {"jax", "flax", "optax"} & {
                 name.split(".")[0] for name in names
@@ -147,7 +156,7 @@ def test_only_one_file_imports_opencv():
 
 
 def plain_imports(path):
-    nodes = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Import | ast.ImportFrom)]
+    nodes = [node for node in ast.walk(tree_of(path)) if isinstance(node, ast.Import | ast.ImportFrom)]
     return {alias.name for n in nodes if isinstance(n, ast.Import) for alias in n.names} | {
         node.module for node in nodes if isinstance(node, ast.ImportFrom)
     }

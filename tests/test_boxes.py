@@ -230,7 +230,7 @@ def test_pairwise_iou(n, m):
     a, b = random_pairs(np.random.default_rng(5), 5)
     a, b = a[:n], b[:m]
     for x, y in ((a, b), (jnp.asarray(a, jnp.float32), jnp.asarray(b, jnp.float32))):
-        values = boxes.pairwise_iou(x, y)
+        values = np.asarray(boxes.pairwise_iou(x, y))
         assert values.shape == (n, m)
         for i, j in np.ndindex(n, m):
             assert values[i, j] == pytest.approx(oracle.iou(a[i], b[j]), abs=1e-6)

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from tests.helpers.tiny_config import get_config
 from tests.test_predict import GRID, NAMES
+from yolojax.darknet.describe import cfg_text
 from yolojax.darknet.detector import read_darknet
+from yolojax.darknet.weights import write_weights
 from yolojax.data.darknet_fit import FITS
 from yolojax.export.workdir import export_workdir
 from yolojax.grid import TINY_ANCHORS, YOLOV3_ANCHORS, AnchorGrid
@@ -54,23 +56,32 @@ def test_unknown_choices_are_refused(field, value):
         dataclasses.replace(Recipe(GRID, NAMES), **{field: value})
 
 
-def test_a_run_an_exported_file_and_darknets_files_make_the_same_recipe(tmp_path, repository):
+@pytest.fixture
+def darknets_files(tmp_path):
+    """The paths of a cfg, its weights and names, and the grid of its network."""
     config = get_config()
     network = YOLOv3Tiny(3, width=config.model.width)
-    variables = initialize(network, 0)
-    from yolojax.darknet.describe import cfg_text
-    from yolojax.darknet.weights import write_weights
-
     config.model.num_classes = 3
     files = tmp_path / "a.cfg", tmp_path / "a.weights", tmp_path / "a.names"
     files[0].write_text(cfg_text(config.model, config.data.size))
-    write_weights(files[1], network, variables)
+    write_weights(files[1], network, initialize(network, 0))
     files[2].write_text("cat\ndog\ncow\n")
+    return files, build_grid(config.model, config.data.size)
+
+
+def test_a_run_and_darknets_files_make_the_same_recipe(darknets_files, tmp_path):
+    files, grid = darknets_files
     read = read_darknet(*files, fit="stretch").recipe
     import_weights(files[1], files[0], tmp_path / "run", files[2], "stretch")
     run = load_run(tmp_path / "run")
-    grid = build_grid(config.model, config.data.size)
     assert read == run.recipe == Recipe(grid, ("cat", "dog", "cow"), "darknet_stretch", True)
+
+
+@pytest.mark.slow  # tests/export/test_about.py has the way of the recipe, tests/export/test_stablehlo.py that of the file
+def test_an_exported_file_makes_the_recipe_of_its_run(darknets_files, tmp_path, repository):
+    files, grid = darknets_files
+    import_weights(files[1], files[0], tmp_path / "run", files[2], "stretch")
     picture = str(repository / "docs" / "cells.jpg")
     export_workdir(tmp_path / "run", "stablehlo", tmp_path / "a.yolojax", pictures=[picture])
-    assert Detector.from_exported(tmp_path / "a.yolojax").recipe == read
+    recipe = Detector.from_exported(tmp_path / "a.yolojax").recipe
+    assert recipe == Recipe(grid, ("cat", "dog", "cow"), "darknet_stretch", True)

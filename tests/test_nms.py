@@ -25,7 +25,9 @@ postprocess_jitted = functools.partial(jax.jit, static_argnames=STATIC)(postproc
 
 def check(predictions, *, score_threshold=0.3, iou_threshold=0.5, **options):
     """Compares the detections of each image with the oracle's, and returns them."""
-    detections = postprocess_jitted(predictions, score_threshold=score_threshold, iou_threshold=iou_threshold, **options)
+    detections = jax.device_get(
+        postprocess_jitted(predictions, score_threshold=score_threshold, iou_threshold=iou_threshold, **options)
+    )
     options = {
         "max_candidates": 1024, "max_detections": 100, "class_agnostic": False, "multi_label": False, "method": "hard",
     } | options  # fmt: skip
@@ -276,8 +278,10 @@ def test_softmax_scores():
 @given(seed=st.integers(0, 9999), aspect=st.sampled_from([0.2, 1.0, 3.0]), power=st.sampled_from([0.6, 1.0]))
 def test_suppression_by_distances(seed, aspect, power):
     predictions = random_predictions(seed, num_classes=1)
-    detected = distances_jitted(
-        predictions, score_threshold=0.3, iou_threshold=0.3, distance_power=power, aspects=np.float32([aspect, 1])
+    detected = jax.device_get(
+        distances_jitted(
+            predictions, score_threshold=0.3, iou_threshold=0.3, distance_power=power, aspects=np.float32([aspect, 1])
+        )
     )
     for b, of in enumerate((aspect, 1)):
         scores = 1 / (1 + np.exp(-predictions.objectness_logits[b])) / (1 + np.exp(-predictions.class_logits[b, :, 0]))

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from tests.conftest import REPOSITORY
+from tests.helpers.programs import run_programs
 from tests.helpers.tiny_set import FLAGS, data_flags, write_set
 
 NAMES = ("Zelle é", "猫")
@@ -18,12 +19,16 @@ def data(tmp_path_factory):
     return write_set(tmp_path_factory.mktemp("set") / "cells", NAMES)
 
 
+def variables(**environment):
+    """The environment of a program: one device, and the given variables."""
+    flags = " ".join(flag for flag in os.environ["XLA_FLAGS"].split() if "device_count" not in flag)
+    return os.environ | {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": flags, "PYTHONPATH": str(REPOSITORY)} | environment
+
+
 def shell(line, *words, **environment):
     """Runs a line of bash in which "$@" stands for a program and its arguments; returns status, stdout and stderr."""
-    flags = " ".join(flag for flag in os.environ["XLA_FLAGS"].split() if "device_count" not in flag)
-    variables = os.environ | {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": flags, "PYTHONPATH": str(REPOSITORY)} | environment
     command = ["bash", "-c", f"set -o pipefail; {line}", "bash", sys.executable, *map(str, words)]
-    done = subprocess.run(command, capture_output=True, timeout=600, env=variables)
+    done = subprocess.run(command, capture_output=True, timeout=600, env=variables(**environment))
     return done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode()
 
 
@@ -40,17 +45,21 @@ ENDINGS = {
         {"MPLBACKEND": "module://matplotlib_inline.backend_inline", "PYTHONIOENCODING": "ascii"},
         "",
     ),
-    "a window's MPLBACKEND and stdout closed": ('"$@" >&-', {"MPLBACKEND": "TkAgg", "DISPLAY": ""}, ""),
+    "stdout closed": ('"$@" >&-', {}, ""),
     "all streams closed": ('"$@" <&- >&- 2>&-', {}, ""),
-    "a pipe that breaks": ('"$@" | head -n 1', {}, "train.py: stdout: Broken pipe; continuing without it\n"),
+    "a window's MPLBACKEND and a pipe that breaks": (
+        '"$@" | head -n 1',
+        {"MPLBACKEND": "TkAgg", "DISPLAY": ""},
+        "train.py: stdout: Broken pipe; continuing without it\n",
+    ),
     "both streams in a pipe that breaks": ('"$@" 2>&1 | head -n 1', {}, ""),
 }
 
 
-QUICK = ("a window's MPLBACKEND and stdout closed", "a pipe that breaks")
+QUICK = "a window's MPLBACKEND and a pipe that breaks"
 
 
-@pytest.mark.parametrize("case", [pytest.param(case, marks=() if case in QUICK else pytest.mark.slow) for case in ENDINGS])
+@pytest.mark.parametrize("case", [pytest.param(case, marks=() if case == QUICK else pytest.mark.slow) for case in ENDINGS])
 def test_a_training_goes_to_its_end(case, data, tmp_path):
     line, environment, expected = ENDINGS[case]
     words = REPOSITORY / "train.py", "--workdir", tmp_path / "run", *FLAGS, *data_flags(data)
@@ -71,16 +80,24 @@ PROGRAMS = {
 }
 
 
+def all_refused(*programs, **environment):
+    """By program, the one line on stderr with which it refuses, before anything else."""
+    done = run_programs(variables(**environment), [("-m", "yolojax", *PROGRAMS[program]) for program in programs])
+    for status, out, err in done:
+        assert status == 1 and out == "" and err.count("\n") == 1 and "error: " in err, err
+    return {program: err for program, (_, _, err) in zip(programs, done, strict=True)}
+
+
 def refused(program, **environment):
-    """The one line on stderr with which a program refuses, before anything else."""
+    """The same of one program, in a process of its own."""
     status, out, err = shell('"$@"', "-m", "yolojax", *PROGRAMS[program], **environment)
     assert status == 1 and out == "" and err.count("\n") == 1 and "error: " in err, err
     return err
 
 
-@pytest.mark.parametrize("program", PROGRAMS)
-def test_a_platform_that_is_not_there_is_one_line(program):
-    assert "JAX_PLATFORMS=nonsense: there is no such device here" in refused(program, JAX_PLATFORMS="nonsense")
+def test_a_platform_that_is_not_there_is_one_line():
+    for program, message in all_refused(*PROGRAMS, JAX_PLATFORMS="nonsense").items():
+        assert "JAX_PLATFORMS=nonsense: there is no such device here" in message, program
 
 
 @pytest.mark.parametrize("platform", ["cuda", "gpu", "tpu", "rocm", "cpu,nonsense"])
@@ -90,9 +107,9 @@ def test_every_platform_that_is_not_there_is_one_line(platform):
     assert ("jax[cuda12]" in message) == (platform in ("cuda", "gpu"))
 
 
-@pytest.mark.parametrize("program", ["train", "eval", "detect", "export"])
-def test_without_compilation_nothing_is_begun(program):
-    assert "JAX_DISABLE_JIT is set, but these programs run compiled only; unset it" in refused(program, JAX_DISABLE_JIT="1")
+def test_without_compilation_nothing_is_begun():
+    for program, message in all_refused("train", "eval", "detect", "export", JAX_DISABLE_JIT="1").items():
+        assert "JAX_DISABLE_JIT is set, but these programs run compiled only; unset it" in message, program
 
 
 def test_processes_that_join_say_it_too():

@@ -10,6 +10,7 @@ import pytest
 
 from tests.conftest import REPOSITORY
 from tests.helpers.own_folder import write_folder
+from tests.helpers.programs import run_programs
 from yolojax.config import Config, to_dict
 from yolojax.data.convert import convert
 from yolojax.programs.config_flag import continued_run, default_config
@@ -28,12 +29,15 @@ def voc(tmp_path):
     return tmp_path / "voc"
 
 
+def one_device():
+    flags = [flag for flag in os.environ["XLA_FLAGS"].split() if "device_count" not in flag]
+    return os.environ | {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": " ".join(flags), "PYTHONPATH": str(REPOSITORY)}
+
+
 def program(*arguments, cwd=REPOSITORY):
     """Runs a program; returns its status and what it printed."""
-    flags = [flag for flag in os.environ["XLA_FLAGS"].split() if "device_count" not in flag]
-    environment = os.environ | {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": " ".join(flags), "PYTHONPATH": str(REPOSITORY)}
     command = [sys.executable, *map(str, arguments)]
-    done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=1200)
+    done = subprocess.run(command, cwd=cwd, env=one_device(), capture_output=True, text=True, timeout=1200)
     return done.returncode, done.stdout, done.stderr
 
 
@@ -57,18 +61,14 @@ def test_from_a_folder_to_a_trained_network_and_on(voc, tmp_path):
     count = json.loads((workdir / "eval/val/metrics.json").read_text())["images"]
     assert f"validation: {count} of 20 pictures, chosen by their content (config.data.val_share = 0.2)" in lines
     assert lines[1] == f"{20 - count} pictures for training, {count} for validation"
-    # The same command and the workdir alone resume with the run's own configuration, in a checkout and installed.
-    for again in (command, ("-m", "yolojax", "train", "--workdir", workdir), (REPOSITORY / "train.py", "--workdir", workdir)):
-        out = succeed(*(argument for argument in again), cwd=tmp_path)
-        assert (
-            f"the configuration is that of the run: {workdir / 'config.json'}" in out and f"resuming {workdir} at step" in out
-        )
-    status, _, err = program("train.py", "--workdir", workdir, "--config.seed=5")
+    # The workdir alone resumes with the run's own configuration. What a run that has ended does then is to evaluate.
+    assert_resumed(workdir, succeed("-m", "yolojax", "train", "--workdir", workdir, cwd=tmp_path))
+    (status, _, err), (evaluated, out, nothing) = run_programs(
+        one_device(),
+        [("train.py", "--workdir", workdir, "--config.seed=5"), ("eval.py", "--workdir", workdir, "--split", "train")],
+    )
     assert status == 1 and "another configuration (seed: 0 -> 5)" in err
-    out = succeed("eval.py", "--workdir", workdir, "--split", "val")
-    assert f"on {count} pictures of the split 'val'" in out
-    out = succeed("eval.py", "--workdir", workdir, "--split", "train")
-    assert f"on {20 - count} pictures of the split 'train'" in out
+    assert evaluated == 0 and not nothing and f"on {20 - count} pictures of the split 'train'" in out
     # Data that is gone: where to name its new place.
     voc.rename(tmp_path / "voc2")
     status, _, err = program("-m", "yolojax", "train", "--workdir", workdir)
@@ -77,6 +77,23 @@ def test_from_a_folder_to_a_trained_network_and_on(voc, tmp_path):
         and err.rstrip().endswith("; if the data has moved, give its new place with --data")
         and "\n" not in err.rstrip()
     )
+
+
+def assert_resumed(workdir, out):
+    assert f"the configuration is that of the run: {workdir / 'config.json'}" in out and f"resuming {workdir} at step" in out
+
+
+@pytest.mark.slow  # the test before has one of each
+def test_every_way_to_resume_and_to_evaluate(voc, tmp_path):
+    workdir = tmp_path / "run"
+    command = ("-m", "yolojax", "train", "--workdir", workdir, "--data", "voc", *SMALL)
+    succeed(*command, cwd=tmp_path)
+    # In a checkout and installed.
+    for again in (command, (REPOSITORY / "train.py", "--workdir", workdir)):
+        assert_resumed(workdir, succeed(*again, cwd=tmp_path))
+    count = json.loads((workdir / "eval/val/metrics.json").read_text())["images"]
+    out = succeed("eval.py", "--workdir", workdir, "--split", "val")
+    assert f"on {count} pictures of the split 'val'" in out
 
 
 @pytest.mark.slow
@@ -95,18 +112,16 @@ def test_missing_pictures_are_passed_over_on_request(tmp_path):
     assert "training: 2 pictures are missing and are passed over (config.data.on_unreadable=skip), the first at" in out
 
 
-@pytest.mark.parametrize(
-    ("flags", "message"),
-    [
+def test_flags_that_do_not_go_together(tmp_path):
+    cases = (
         (("--names", "x"), "--names goes with --data"),
         (("--data", "a", "--config.data.train=b"), "--data and --config.data.train say the same"),
         (("--data", "a", "--names", "b", "--config.data.names=c"), "--names and --config.data.names say the same"),
         (("--data", "nowhere"), "nowhere: there is no such file or folder"),
-    ],
-)
-def test_flags_that_do_not_go_together(tmp_path, flags, message):
-    status, _, err = program("train.py", "--workdir", tmp_path / "run", *flags)
-    assert status == 1 and message in err and len(err.splitlines()) == 1
+    )
+    done = run_programs(one_device(), [("train.py", "--workdir", tmp_path / "run", *flags) for flags, _ in cases])
+    for (_, message), (status, _, err) in zip(cases, done, strict=True):
+        assert status == 1 and message in err and len(err.splitlines()) == 1
     assert not (tmp_path / "run").exists()
 
 

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from tests.data.test_video import make_video
+from tests.helpers.programs import run_programs
 from tests.helpers.tiny_config import get_config
 from yolojax.data.digits import compose_scene, split_digits
 from yolojax.data.images import read_image, write_image
@@ -357,20 +358,46 @@ SAID_BY_THE_READERS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "mistake", [pytest.param(name, marks=pytest.mark.slow) if name in SAID_BY_THE_READERS else name for name in MISTAKES]
-)
-def test_a_mistake_is_one_line_and_damages_nothing(mistake, environment, tmp_path):
-    what, message = MISTAKES[mistake]
-    lists = make_list(tmp_path, what) if isinstance(what, str) else make_list(tmp_path)
+QUICK = [mistake for mistake in MISTAKES if mistake not in SAID_BY_THE_READERS]
+
+
+def mistaken(mistake, folder):
+    """A command with a mistake, with its files in a folder, and what they hold."""
+    what, _ = MISTAKES[mistake]
+    lists = make_list(folder, what) if isinstance(what, str) else make_list(folder)
     flags = what if isinstance(what, list) else []
-    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
     config = [] if "--config=nowhere.py" in flags else ["--config", CONFIG]
-    status, _, err = run(environment, "train.py", "--workdir", tmp_path / "run", *lists, *flags, *config)
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    return ["train.py", "--workdir", folder / "run", *lists, *flags, *config], before
+
+
+def assert_refused(mistake, status, err, before):
     assert status in (1, 2), err
     assert err.count("\n") == 1 and err.startswith("train.py: error: "), err
-    assert message in err
+    assert MISTAKES[mistake][1] in err
     assert {path: path.read_bytes() for path in before} == before
+
+
+@pytest.fixture(scope="module")
+def outcomes(environment, tmp_path_factory):
+    """By mistake, the outcome of the program and what its files held before."""
+    made = [mistaken(mistake, tmp_path_factory.mktemp("mistake")) for mistake in QUICK]
+    done = run_programs(environment, [command for command, _ in made])
+    return {mistake: (*outcome, before) for mistake, outcome, (_, before) in zip(QUICK, done, made, strict=True)}
+
+
+@pytest.mark.parametrize("mistake", QUICK)
+def test_a_mistake_is_one_line_and_damages_nothing(mistake, outcomes):
+    status, _, err, before = outcomes[mistake]
+    assert_refused(mistake, status, err, before)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mistake", sorted(SAID_BY_THE_READERS))
+def test_a_mistake_in_the_data_is_one_line_and_damages_nothing(mistake, environment, tmp_path):
+    command, before = mistaken(mistake, tmp_path)
+    status, _, err = run(environment, *command)
+    assert_refused(mistake, status, err, before)
 
 
 @pytest.mark.slow
@@ -415,35 +442,41 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_names_step_and_pictures(env
     assert re.search(r"step \d+: the loss is not finite .*; its pictures: scene \d+ of the training digits", err)
 
 
-@pytest.mark.parametrize(
-    "arguments, message",
-    [
-        (["eval.py", "--workdir", "nowhere"], "nowhere/config.json does not exist; train first"),
-        (["eval.py"], "workdir"),
-        (["detect.py", "--workdir", "nowhere"], "name at least one picture"),
-        (["detect.py", "--workdir", "nowhere", "--nodraw", "--nojson", "README.md"], "nothing would be written"),
-        (["detect.py", "--workdir", "nowhere", "README.md"], "nowhere/config.json does not exist"),
-        (["detect.py", "README.md"], "give --workdir for a run, or --cfg and --weights for a Darknet"),
-        (["detect.py", "--cfg", "a", "README.md"], "give --workdir for a run, or --cfg and --weights for a Darknet"),
-        (["detect.py", "--cfg", "a", "--weights", "b", "--checkpoint=1", "README.md"], "--checkpoint is not used with --cfg"),
-        (["detect.py", "--workdir", "a", "--fit=stretch", "README.md"], "--fit is not used with --workdir"),
-        (["detect.py", "--cfg", "a.cfg", "--weights", "b", "README.md"], "a.cfg: the cfg cannot be read"),
-    ],
-)
-def test_mistakes_of_evaluation_and_detection(arguments, message, environment):
-    status, _, err = run(environment, *arguments)
-    assert status in (1, 2) and err.count("\n") == 1 and message in err
+WRONG = [
+    (["eval.py", "--workdir", "nowhere"], "nowhere/config.json does not exist; train first"),
+    (["eval.py"], "workdir"),
+    (["detect.py", "--workdir", "nowhere"], "name at least one picture"),
+    (["detect.py", "--workdir", "nowhere", "--nodraw", "--nojson", "README.md"], "nothing would be written"),
+    (["detect.py", "--workdir", "nowhere", "README.md"], "nowhere/config.json does not exist"),
+    (["detect.py", "README.md"], "give --workdir for a run, or --cfg and --weights for a Darknet"),
+    (["detect.py", "--cfg", "a", "README.md"], "give --workdir for a run, or --cfg and --weights for a Darknet"),
+    (["detect.py", "--cfg", "a", "--weights", "b", "--checkpoint=1", "README.md"], "--checkpoint is not used with --cfg"),
+    (["detect.py", "--workdir", "a", "--fit=stretch", "README.md"], "--fit is not used with --workdir"),
+    (["detect.py", "--cfg", "a.cfg", "--weights", "b", "README.md"], "a.cfg: the cfg cannot be read"),
+]
+
+
+@pytest.fixture(scope="module")
+def refused(environment):
+    return run_programs(environment, [arguments for arguments, _ in WRONG])
+
+
+@pytest.mark.parametrize("number", range(len(WRONG)))
+def test_mistakes_of_evaluation_and_detection(number, refused):
+    status, _, err = refused[number]
+    assert status in (1, 2) and err.count("\n") == 1 and WRONG[number][1] in err
 
 
 def test_wrong_checkpoints_splits_and_sources_are_named(environment, finished, tmp_path):
     workdir, _ = finished
-    for arguments, message in (
+    cases = (
         (["eval.py", "--workdir", workdir, "--checkpoint=7"], "no checkpoint '7': best, last, "),
         (["eval.py", "--workdir", workdir, "--split=test"], "no split 'test'; expected one of train, val"),
         (["detect.py", "--workdir", workdir, "no.png"], "no.png: there is no such picture or folder"),
         (["detect.py", "--workdir", workdir, "--out", tmp_path, "--classes=3,cat", CONFIG], "no class 'cat'; the network"),
-    ):
-        status, _, err = run(environment, *arguments)
+    )
+    done = run_programs(environment, [arguments for arguments, _ in cases])
+    for (_, message), (status, _, err) in zip(cases, done, strict=True):
         assert status == 1 and err.count("\n") == 1 and message in err
 
 
