@@ -21,13 +21,18 @@ def convolution_flops(model, shape):
     return _convolution_flops(jaxpr.jaxpr)
 
 
+def _is_jaxpr(value):
+    return hasattr(value, "eqns")
+
+
 def _convolution_flops(jaxpr):
     flops = 0
     for equation in jaxpr.eqns:
         if equation.primitive.name == "conv_general_dilated":
             kernel = equation.invars[1].aval.shape
             flops += 2 * math.prod(equation.outvars[0].aval.shape) * math.prod(kernel[:-1])
-        for value in equation.params.values():
-            if hasattr(value, "jaxpr"):
-                flops += _convolution_flops(value.jaxpr)
+        inner = [value for value in jax.tree.leaves(tuple(equation.params.values()), is_leaf=_is_jaxpr) if _is_jaxpr(value)]
+        # The branches of a condition are the programs of a convolution for different platforms.
+        if inner:
+            flops += (max if equation.primitive.name == "cond" else sum)(map(_convolution_flops, inner))
     return flops

@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.custom_derivatives import SymbolicZero
 
 CHANNELS_LAST = ("NHWC", "HWIO", "NHWC")
 MOST_GROUPS = 32
@@ -101,11 +102,15 @@ def _with_gradient_of(linear: Convolve, convolve: Convolve) -> Convolve:
     """A convolution with the derivatives of another form of it: 27 sums over all pixels would take longer than XLA's own."""
     function = jax.custom_jvp(convolve)
 
-    @function.defjvp
     def jvp(primals, tangents):
         (lhs, rhs), (lhs_tangent, rhs_tangent) = primals, tangents
-        return function(lhs, rhs), linear(lhs_tangent, rhs) + linear(lhs, rhs_tangent)
+        # Images have no tangent in training, and the product of a zero would be computed.
+        terms = ((lhs_tangent, rhs), (lhs, rhs_tangent))
+        known = [linear(*term) for term in terms if not any(isinstance(value, SymbolicZero) for value in term)]
+        y = function(lhs, rhs)
+        return y, functools.reduce(jnp.add, known) if known else jnp.zeros_like(y)
 
+    function.defjvp(jvp, symbolic_zeros=True)
     return function
 
 

@@ -133,8 +133,8 @@ def compile_ahead(
 def count_flops(jaxpr: Any) -> float:
     """Counts the operations of the convolutions and matrix products of a jaxpr.
 
-    XLA's own count takes seconds, and differs from device to device. The body of a loop of unknown length counts once, and so
-    does each branch of a condition.
+    XLA's own count takes seconds, and differs from device to device. The body of a loop of unknown length counts once. Of the
+    branches of a condition the one with the most operations counts: they may be a convolution's programs for two platforms.
     """
     flops = 0
     for equation in jaxpr.eqns:
@@ -150,8 +150,8 @@ def count_flops(jaxpr: Any) -> float:
                 sums = math.prod(b[axis] for axis in kernel[1:]) / math.prod(parameters["lhs_dilation"])
             flops += 2 * math.prod(out) * sums
         inner = jax.tree.leaves(tuple(parameters.values()), is_leaf=lambda value: hasattr(value, "eqns"))
-        inside = sum(count_flops(value) for value in inner if hasattr(value, "eqns"))
-        flops += inside * (parameters["length"] if name == "scan" else 1)
+        inside = [count_flops(value) for value in inner if hasattr(value, "eqns")]
+        flops += max(inside) if name == "cond" else sum(inside) * (parameters["length"] if name == "scan" else 1)
     return flops
 
 

@@ -182,12 +182,13 @@ def compile_train_step(mesh: jax.sharding.Mesh | None = None, *, remat: bool = F
     # `remat` needs the barriers too: without them, recomputed activations are merged with the first ones.
     barriers = keeping_barriers()
 
-    def step(state, batch):
+    def compiled_step(state, batch):
         with by_row() if barriers else contextlib.nullcontext():
             return train_step(state, batch, remat=remat, **options)
 
+    compiled_step.__name__ = train_step.__name__
     return jax.jit(
-        step,
+        compiled_step,
         in_shardings=(replicated, batch_sharding),
         out_shardings=(replicated, replicated),
         donate_argnums=0,
