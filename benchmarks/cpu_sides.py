@@ -64,9 +64,12 @@ class Ours:
         import jax
 
         from yolojax.inference import raw_heads
+        from yolojax.runtime.compiler_options import compiler_options
 
         images = jax.device_put(self.case.images(batch))
-        program = jax.jit(lambda variables, images: raw_heads(self.model, variables, images))
+        program = jax.jit(
+            lambda variables, images: raw_heads(self.model, variables, images), compiler_options=compiler_options()
+        )
         return lambda: jax.block_until_ready(program(self.variables, images))
 
     def predictions(self):
