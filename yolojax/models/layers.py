@@ -94,7 +94,7 @@ class ConvBN(nn.Module):
                 kernel_init=nn.initializers.variance_scaling(2.0, "fan_in", "normal"),
                 name="conv",
             )(x)
-            x = BatchNorm(
+            return BatchNorm(
                 use_running_average=not train or layer_matches("/".join(self.path), self.frozen),
                 momentum=self.momentum,
                 epsilon=1e-5,
@@ -103,7 +103,6 @@ class ConvBN(nn.Module):
                 activation=self.activation,
                 name="bn",
             )(x)
-            return x
 
         return (nn.remat(layer) if self.remat and train else layer)(self, x)
 

@@ -60,4 +60,4 @@ def _barriers_can_be_kept() -> bool:
     # XLA ignores the names of passes that it does not have.
     program = jax.jit(lambda x: jax.lax.optimization_barrier(x + 1) * 2, compiler_options={_PASSES: "cse_barrier_expander"})
     with jax.default_device(jax.local_devices(backend="cpu")[0]):
-        return "opt-barrier" in program.lower(jax.ShapeDtypeStruct((8,), "float32")).compile().as_text()
+        return "opt-barrier" in str(program.lower(jax.ShapeDtypeStruct((8,), "float32")).compile().as_text())

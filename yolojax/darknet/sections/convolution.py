@@ -121,18 +121,18 @@ class DarknetConvolution(nn.Module):
                 kernel_init=nn.initializers.variance_scaling(2.0, "fan_in", "normal"),
                 name="head" if operation.head else "conv",
             )(x)
-            if operation.batch_normalize:
-                x = BatchNorm(
-                    use_running_average=not train or layer_matches("/".join(self.path), self.frozen),
-                    momentum=self.momentum,
-                    epsilon=1e-5,
-                    dtype=dtype,
-                    axis_name=self.axis_name,
-                    activation=ACTIVATIONS[operation.activation],
-                    name="bn",
-                )(x)
-                return x
-            return ACTIVATIONS[operation.activation](x)
+            activation = ACTIVATIONS[operation.activation]
+            if not operation.batch_normalize:
+                return activation(x)
+            return BatchNorm(
+                use_running_average=not train or layer_matches("/".join(self.path), self.frozen),
+                momentum=self.momentum,
+                epsilon=1e-5,
+                dtype=dtype,
+                axis_name=self.axis_name,
+                activation=activation,
+                name="bn",
+            )(x)
 
         return (nn.remat(layer) if self.remat and train else layer)(self, x)
 
