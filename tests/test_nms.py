@@ -14,6 +14,7 @@ from tests.oracle import nms as oracle
 from yolojax.decode import Predictions, decode
 from yolojax.grid import AnchorGrid
 from yolojax.nms import FEW, Detections, nms, postprocess
+from yolojax.runtime.devices import make_mesh
 
 ROWS = 24
 STATIC = ("max_candidates", "max_detections", "class_agnostic", "multi_label", "method", "class_scores")
@@ -316,3 +317,16 @@ def test_an_export_takes_any_number_of_pictures(options):
         assert isinstance(found, Detections) and isinstance(predictions, Predictions)
         jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5), predictions, expected_predictions)
         jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5), found, expected)
+
+
+@pytest.mark.parametrize("method", ["hard", "soft"])
+def test_under_shard_map_with_its_checks(method):
+    rng, rows = np.random.default_rng(0), jax.sharding.PartitionSpec("data")
+    predictions = Predictions(
+        rng.uniform(10, 90, (8, 50, 4)).astype(np.float32),
+        rng.standard_normal((8, 50)).astype(np.float32),
+        rng.standard_normal((8, 50, 3)).astype(np.float32),
+    )
+    find = functools.partial(postprocess, method=method)
+    split = jax.jit(jax.shard_map(find, mesh=make_mesh(), in_specs=rows, out_specs=rows))(predictions)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5), split, jax.jit(find)(predictions))

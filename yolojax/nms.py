@@ -237,6 +237,8 @@ def _soft(boxes: jax.Array, groups: jax.Array | None, scores: jax.Array, count: 
         decayed = remaining * jnp.exp(-(overlaps[best] ** 2) / SOFT_NMS_SIGMA)
         return decayed.at[best].set(-jnp.inf), chosen, chosen_scores
 
-    state = scores, jnp.zeros(count, jnp.int32), jnp.zeros(count, scores.dtype)
+    # Under shard_map, as different from device to device as the scores are.
+    varying = jnp.zeros_like(scores[:1])
+    state = scores, jnp.zeros(count, jnp.int32) + varying.astype(jnp.int32), jnp.zeros(count, scores.dtype) + varying
     _, chosen, chosen_scores = jax.lax.fori_loop(0, count, choose, state)
     return chosen, chosen_scores
