@@ -1,6 +1,7 @@
 """Several programs from one process that has loaded JAX once; each is a process of its own, forked from it."""
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -27,6 +28,12 @@ for command, out, err in json.load(sys.stdin):
     statuses.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 print(json.dumps(statuses))
 """
+
+
+def one_device(**variables):
+    """The environment of a program with one CPU device, as users have it, and further variables."""
+    flags = " ".join(flag for flag in os.environ["XLA_FLAGS"].split() if "device_count" not in flag)
+    return os.environ | {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": flags, "PYTHONPATH": str(REPOSITORY)} | variables
 
 
 def run_programs(environment, commands, cwd=REPOSITORY):

@@ -1,14 +1,13 @@
 """The programs where the environment is not what they would wish: its variables, its standard streams, its devices."""
 
 import json
-import os
 import subprocess
 import sys
 
 import pytest
 
 from tests.conftest import REPOSITORY
-from tests.helpers.programs import run_programs
+from tests.helpers.programs import one_device, run_programs
 from tests.helpers.tiny_set import FLAGS, data_flags, write_set
 
 NAMES = ("Zelle é", "猫")
@@ -19,16 +18,10 @@ def data(tmp_path_factory):
     return write_set(tmp_path_factory.mktemp("set") / "cells", NAMES)
 
 
-def variables(**environment):
-    """The environment of a program: one device, and the given variables."""
-    flags = " ".join(flag for flag in os.environ["XLA_FLAGS"].split() if "device_count" not in flag)
-    return os.environ | {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": flags, "PYTHONPATH": str(REPOSITORY)} | environment
-
-
 def shell(line, *words, **environment):
     """Runs a line of bash in which "$@" stands for a program and its arguments; returns status, stdout and stderr."""
     command = ["bash", "-c", f"set -o pipefail; {line}", "bash", sys.executable, *map(str, words)]
-    done = subprocess.run(command, capture_output=True, timeout=600, env=variables(**environment))
+    done = subprocess.run(command, capture_output=True, timeout=600, env=one_device(**environment))
     return done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode()
 
 
@@ -82,7 +75,7 @@ PROGRAMS = {
 
 def all_refused(*programs, **environment):
     """By program, the one line on stderr with which it refuses, before anything else."""
-    done = run_programs(variables(**environment), [("-m", "yolojax", *PROGRAMS[program]) for program in programs])
+    done = run_programs(one_device(**environment), [("-m", "yolojax", *PROGRAMS[program]) for program in programs])
     for status, out, err in done:
         assert status == 1 and out == "" and err.count("\n") == 1 and "error: " in err, err
     return {program: err for program, (_, _, err) in zip(programs, done, strict=True)}

@@ -1,7 +1,6 @@
 """`train --data FOLDER`: what it chooses and says, and `train --workdir` alone, which goes on with what is there."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -10,7 +9,7 @@ import pytest
 
 from tests.conftest import REPOSITORY
 from tests.helpers.own_folder import write_folder
-from tests.helpers.programs import run_programs
+from tests.helpers.programs import one_device, run_programs
 from yolojax.config import Config, to_dict
 from yolojax.data.convert import convert
 from yolojax.programs.config_flag import continued_run, default_config
@@ -27,11 +26,6 @@ def voc(tmp_path):
     convert([write_folder(tmp_path / "in")], "voc", tmp_path / "voc", names=["cat", "dog"])
     shutil.rmtree(tmp_path / "voc/ImageSets")
     return tmp_path / "voc"
-
-
-def one_device():
-    flags = [flag for flag in os.environ["XLA_FLAGS"].split() if "device_count" not in flag]
-    return os.environ | {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": " ".join(flags), "PYTHONPATH": str(REPOSITORY)}
 
 
 def program(*arguments, cwd=REPOSITORY):

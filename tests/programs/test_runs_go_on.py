@@ -7,9 +7,9 @@ import shutil
 import pytest
 
 from tests.conftest import REPOSITORY
-from tests.helpers.programs import run_programs
+from tests.helpers.programs import one_device, run_programs
 from tests.helpers.tiny_set import FLAGS, data_flags, write_set
-from tests.programs.test_environment import shell, variables
+from tests.programs.test_environment import shell
 
 
 def succeed(*words):
@@ -85,7 +85,7 @@ def test_more_epochs_are_refused_with_the_command_that_goes_on(copy):
 def test_evaluation_on_some_of_the_classes_under_another_name(run, tmp_path):
     data = write_set(tmp_path / "other", ("kitten",))
     words = (REPOSITORY / "eval.py", "--workdir", run / "run", "--data", data)
-    (status, _, err), (renamed, _, nothing) = run_programs(variables(), [words, (*words, "--class_map=kitten=cat")])
+    (status, _, err), (renamed, _, nothing) = run_programs(one_device(), [words, (*words, "--class_map=kitten=cat")])
     assert status == 1 and err.count("\n") == 1 and "no class 'kitten'; its classes are 'cat', 'dog'" in err
     assert renamed == 0 and not nothing, nothing
     metrics = json.loads((run / "run/eval/val/metrics.json").read_text())

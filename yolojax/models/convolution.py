@@ -33,8 +33,8 @@ def conv_general_dilated(
     """`jax.lax.conv_general_dilated` for `nn.Conv`, with other programs for a CPU where these are faster.
 
     On a CPU a depthwise convolution, which has as many groups as channels, is a sum of shifted images; one in up to
-    `MOST_GROUPS` groups is a convolution for each; and the first one of a network, of RGB images to few filters, is a sum of
-    shifted channels (`python benchmarks/convolutions.py` measures them). All others, and all on a GPU or TPU, are XLA's own.
+    `MOST_GROUPS` groups is a convolution for each; and one of few channels to few filters, as the first of a network, is a sum
+    of shifted channels (`python benchmarks/convolutions.py` measures them). All others, and all on a GPU or TPU, are XLA's own.
 
     Args:
         lhs: (B, H, W, C).
@@ -77,7 +77,8 @@ def conv_general_dilated(
     window = {"strides": tuple(window_strides), "padding": tuple(padding), "dilation": tuple(rhs_dilation or (1, 1))}
     channels, filters, groups = lhs.shape[-1], rhs.shape[-1], feature_group_count
     if 1 < channels == groups:
-        return _recomputed(functools.partial(_depthwise, **window), of_xla)(lhs, rhs)
+        # The gradient makes the shifted images again: kept, each weight of the kernel would take an image.
+        return jax.checkpoint(_on_cpu(functools.partial(_depthwise, **window), of_xla))(lhs, rhs)
     if 1 < groups <= MOST_GROUPS:
         return _on_cpu(functools.partial(_each_group, groups, functools.partial(of_xla, groups=1)), of_xla)(lhs, rhs)
     if groups == 1 and math.prod(rhs.shape[:3]) <= MOST_WEIGHTS and 1 < filters <= MOST_FILTERS and channels <= 4:
@@ -91,11 +92,6 @@ Convolve = Callable[[jax.Array, jax.Array], jax.Array]
 def _on_cpu(cpu: Convolve, other: Convolve) -> Convolve:
     """One function on a CPU, another one elsewhere."""
     return lambda lhs, rhs: jax.lax.platform_dependent(lhs, rhs, cpu=cpu, default=other)
-
-
-def _recomputed(cpu: Convolve, other: Convolve) -> Convolve:
-    """`_on_cpu`; the gradient makes the shifted images again: kept, each weight of the kernel would take an image."""
-    return jax.checkpoint(_on_cpu(cpu, other))
 
 
 def _with_gradient_of(linear: Convolve, convolve: Convolve) -> Convolve:
