@@ -23,9 +23,10 @@ def pytorch_yolov3_loss(
 ) -> LossTerms:
     """The loss of github.com/eriklindernoren/PyTorch-YOLOv3 (b87e68d), before it took that of Ultralytics.
 
-    `YOLOLayer` in its models.py and `build_targets` in its utils.py. On each scale a box has one slot: in the cell of its centre, the anchor whose shape has the largest IoU with the box's, the
-    first of equals. Other anchors of that cell whose shapes have an IoU over `ignore_iou` are no background; all other slots
-    are. Boxes that share a slot count as one: the later one gives its place and size, all of them their classes.
+    `YOLOLayer` in its models.py and `build_targets` in its utils.py. On each scale a box has one slot: in the cell of its
+    centre, the anchor whose shape has the largest IoU with the box's, the first of equals. Other anchors of that cell whose
+    shapes have an IoU over `ignore_iou` are no background; all other slots are. Boxes that share a slot count as one: the later
+    one gives its place and size, all of them their classes.
     Box: means over the slots with a box of (x - x')^2, (y - y')^2, (t_w - log(w' / anchor_w))^2 and the same of h, where x, y
     are offsets in the cell and primes mark true values; the four are added.
     Objectness: the mean over the slots with a box of BCE(logit, 1), plus noobject_weight * the mean over the background of
