@@ -13,7 +13,7 @@ LAYERS = (
     ("references",),
     ("parts",),
     ("fields",),
-    ("boxes", "grid", "targets", "assignment", "decode", "loss_terms", "loss", "simota", "greedy", "nms"),
+    ("boxes", "grid", "targets", "assignment", "decode", "loss_terms", "loss", "pytorch_yolov3", "simota", "greedy", "nms"),
     ("runtime",),
     ("draw",),
     ("data",),
