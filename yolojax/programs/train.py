@@ -33,9 +33,9 @@ def define() -> None:
     flags.DEFINE_string(
         "weights",
         None,
-        "trained weights to start from, on top of --config fine_tune: Darknet's .weights, whose .cfg is found beside it, or its "
-        "first layers (darknet53.conv.74), a workdir, or WORKDIR/checkpoints/STEP; network, anchors, input size and fit are those "
-        "of the weights, and heads are adapted to the classes of the data",
+        "trained weights to start from, on top of --config fine_tune: a .weights of Darknet, whose .cfg is found beside it, "
+        "first layers (darknet53.conv.74), a workdir, or WORKDIR/checkpoints/STEP; network, anchors, input size and fit are "
+        "taken from there, and heads are adapted to the classes of the data",
     )
     flags.DEFINE_string("cfg", None, "with --weights FILE.weights: the network that they belong to (default: found beside it)")
     cli.config_flag(default_config(sys.argv[1:]))

@@ -228,7 +228,7 @@ def continue_command(workdir: str | os.PathLike[str]) -> str:
     """Returns the command that trains on in a new workdir, from the weights of a run and otherwise with the flags given now."""
     stem = os.path.normpath(workdir)
     new = next(name for number in itertools.count(2) if not os.path.lexists(name := f"{stem}_{number}"))
-    return command_again("train", workdir=new, config_init_from=os.fspath(workdir))
+    return command_again("train", workdir=new, weights=None, cfg=None, config_init_from=os.fspath(workdir))
 
 
 def update_places(config: Config, workdir: str | os.PathLike[str]) -> None:
