@@ -128,11 +128,11 @@ class ModelConfig:
         (),
         "((width, height), ...) in pixels for each scale; empty: the network's published anchors",
         anchors_per_scale,
-        used_with={"name": one_of_or_part("yolov3", "yolov3_spp", "yolov3_tiny")},
+        used_with={"name": one_of_or_part("yolov3", "yolov3_spp", "yolov3_tiny", "darknet")},
     )
     cfg: str = field(
         "",
-        "text of the Darknet .cfg, which includes the anchors; written by yolojax import",
+        "text of the Darknet .cfg, which includes the anchors; written by yolojax import and train --weights",
         any_value,
         used_with={"name": one_of("darknet")},
     )
@@ -454,6 +454,25 @@ class Config:
     eval: EvalConfig = dataclasses.field(default_factory=EvalConfig)
     init_from: str = field(
         "", "workdir, one of its checkpoints/STEP or Darknet .weights to start from; what fits is loaded", any_value
+    )
+    init_heads: str = field(
+        "anew",
+        "heads of init_from that are for other classes; anew: not used; adapt: boxes, objectness and the classes of the same "
+        "names are kept",
+        one_of("anew", "adapt"),
+        used_with={"init_from": given},
+    )
+    init_network: bool = field(
+        False,
+        "the network too is that of init_from, with its anchors, input size and fit; it takes the place of model",
+        any_value,
+        used_with={"init_from": given},
+    )
+    init_cfg: str = field(
+        "",
+        "with init_network: the Darknet .cfg of the .weights in init_from; empty: the one of its name beside it",
+        any_value,
+        used_with={"init_from": given},
     )
 
 

@@ -13,3 +13,9 @@ def test_each_name_has_a_spelling_of_its_own():
     assert len({spelling(name) for name in COCO}) == 80
     assert {spelling(name) for name in VOC} <= {spelling(name) for name in COCO}
     assert spelling(" TVmonitor ") == spelling("tv") == "tv"
+
+
+def test_they_are_as_many_as_published():
+    assert {number: len(set(names)) for number, (_, names) in PUBLISHED.items()} == {80: 80, 20: 20}
+    assert COCO[0] == "person" and COCO[79] == "toothbrush" and VOC[14] == "person"
+    assert spelling(" Sofa ") == spelling("couch") == "couch"

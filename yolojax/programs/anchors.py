@@ -33,7 +33,8 @@ def main(options: argparse.Namespace) -> int:
     boxes = network_boxes(records, picture_sizes(records), default.size)
     fitted = find_anchors(boxes, default, options.seed)
     grids = {"default": default, "found": fitted}
-    print(f"{len(boxes):,} boxes of {len(records):,} pictures at {options.size} x {options.size}\n")
+    height, width = default.size
+    print(f"{len(boxes):,} boxes of {len(records):,} pictures at {height} x {width}\n")
     print("anchors    mean IoU  best possible recall  shape IoU > 0.5")
     for name, grid in grids.items():
         fit = anchor_fit(boxes, grid)
@@ -43,5 +44,5 @@ def main(options: argparse.Namespace) -> int:
         for stride, anchors in zip(grid.strides, grid.anchors, strict=True):
             print(f"  stride {stride:2}  " + "  ".join(f"{f'{w:g} x {h:g}':14}" for w, h in anchors).rstrip())
     flag = f"--config.model.anchors={fitted.anchors}".replace(" ", "")
-    print(f"\nTo train {options.network} with them:\n{shlex.quote(flag)}")
+    print(f"\nTo train {options.cfg or options.network or 'yolov3'} with them:\n{shlex.quote(flag)}")
     return 0
