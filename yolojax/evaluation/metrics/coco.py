@@ -11,6 +11,7 @@ from pycocotools.cocoeval import COCOeval
 
 from yolojax.evaluation.metrics.inputs import FlatDetections, FlatTruths, ImageDetections, ImageTruths, flatten
 from yolojax.evaluation.metrics.matching import MAX_DETECTIONS, SIZES, area, by_score, group_keys, strongest
+from yolojax.runtime.collector import paused_collector
 
 METRICS = (
     "ap", "ap50", "ap75", "ap_small", "ap_medium", "ap_large",
@@ -58,7 +59,8 @@ def coco_evaluate(
         return dict.fromkeys(METRICS, nan), {}, {size: {"ap": nan, "ap50": nan} for size in SIZES}
     flat_detections = _regroup(strongest(by_score(flat_detections)[0]), flat_truths, len(truths))
     pictures = 1 + int(max(flat_detections.pictures.max(initial=-1), len(truths) - 1))
-    with contextlib.redirect_stdout(io.StringIO()):
+    # pycocotools makes a few objects for each box, class, picture and size.
+    with contextlib.redirect_stdout(io.StringIO()), paused_collector():
         evaluation = COCOeval(
             _index(flat_truths, classes, pictures, iscrowd=flat_truths.ignored.astype(int)),
             _index(flat_detections, classes, pictures, score=flat_detections.scores),
