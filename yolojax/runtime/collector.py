@@ -9,8 +9,8 @@ from collections.abc import Iterator
 def paused_collector() -> Iterator[None]:
     """Pauses the collector of circular garbage while its block makes very many objects that stay.
 
-    The more objects there are, the more often it runs, and the longer: it takes a seventh of the time in which a step of YOLOv3
-    is traced. What is not in circles is freed as always. Nested blocks, and a collector that was off before, stay off.
+    The more objects there are, the longer a run of it takes: a quarter of the time in which a step of YOLOv3 is traced and
+    lowered. What is not in circles is freed as always. Nested blocks, and a collector that was off before, stay off.
     """
     enabled = gc.isenabled()
     gc.disable()
