@@ -22,6 +22,7 @@ from yolojax.evaluation.stages import stage_seconds
 from yolojax.loss import build_loss
 from yolojax.parts import NO_PARTS, Parts
 from yolojax.runs.workdir import load_run
+from yolojax.runtime.collector import paused_collector
 from yolojax.runtime.console import NullOutput, Progress
 from yolojax.runtime.devices import make_mesh, shardings
 from yolojax.runtime.files import write_json
@@ -169,7 +170,8 @@ def write_evaluation(
     run = Path(workdir).resolve().name
     metrics = {"run": run, "step": step, "split": split, **summary, **measured, "pictures": pictures, "config": to_dict(config)}
     write_json(folder / "metrics.json", metrics)
-    write_json(folder / "detections.json", coco_results(outcome.detections, outcome.indices))
+    with paused_collector():
+        write_json(folder / "detections.json", coco_results(outcome.detections, outcome.indices))
     place_of = {image_id: place for place, image_id in enumerate(outcome.indices)}
     examples = {}
     for entry in (entry for kind in KINDS for entry in pictures[kind]):

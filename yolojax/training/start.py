@@ -62,9 +62,13 @@ def start_or_resume(plan: Plan, checkpoints: "Checkpoints", workdir: str | os.Pa
     """
     config = plan.config
     make_state = functools.partial(create_state, optimizer=plan.optimizer, average=config.optimizer.ema_decay > 0)
-    abstract = abstract_arrays(jax.eval_shape(make_state, abstract_variables(plan.model, config.data.size)), plan.replicated)
+
+    def abstract_state(variables):
+        return abstract_arrays(jax.eval_shape(make_state, variables), plan.replicated)
+
     data = {name: source.fingerprint() for name, source in plan.sources.items()}
     if (checkpoints.steps() or [0])[-1]:
+        abstract = abstract_state(abstract_variables(plan.model, config.data.size))
         step, state, meta, notes = restore_newest(checkpoints, abstract)
         paths = {name: getattr(config.data, name) for name in plan.sources}
         notes += check_data(meta, data, plan.sources, paths, workdir, step)
@@ -79,8 +83,9 @@ def start_or_resume(plan: Plan, checkpoints: "Checkpoints", workdir: str | os.Pa
         variables, notes = initial_values(config.init_from, variables, plan.model, names)
     # In one program: array by array would take a second or two longer. From the host: imported variables lie on one device.
     state = jax.jit(make_state, out_shardings=plan.replicated)(jax.device_get(variables))
-    meta = make_meta(config, {}, [], grid=plan.recipe.grid)
-    return Start(0, state, abstract, meta, data, notes, trained=bool(imported or config.init_from))
+    # The variables have their shapes: the network need not be traced for them again.
+    meta, trained = make_meta(config, {}, [], grid=plan.recipe.grid), bool(imported or config.init_from)
+    return Start(0, state, abstract_state(variables), meta, data, notes, trained)
 
 
 def announce(plan: Plan, start: Start, workdir: str | os.PathLike[str], progress: Progress | NullOutput) -> None:
