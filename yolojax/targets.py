@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
 RULES = ("threshold", "best", "ratio")
 
-_SMALLEST = 1e-16  # pixels, in place of sides that are 0 or negative: no anchor fits either
-
 
 class Targets(NamedTuple):
     """The boxes of one image and the slots responsible for them; batched by stacking each field.
@@ -137,26 +135,27 @@ def choose_anchors(
         over = overlaps > iou_threshold
         chosen = over | (chosen & ~over.any((1, 2), keepdims=True))
     if rule == "ratio":
-        fits = side_ratios(boxes, grid) < ratio
+        fits = fits_by_ratio(boxes, grid, ratio)
         chosen = fits | (chosen & ~fits.any((1, 2), keepdims=True))
         return _with_neighbours(boxes, cells, grid, slots, chosen, fits)
     return slots, chosen
 
 
-def side_ratios(boxes: Array, grid: AnchorGrid) -> Array:
-    """How far each box's sides are from those of every anchor: max(w / aw, aw / w, h / ah, ah / h).
+def fits_by_ratio(boxes: Array, grid: AnchorGrid, ratio: float) -> Array:
+    """Which anchors have sides that differ from a box's by less than a factor: max(w / aw, aw / w, h / ah, ah / h) < ratio.
 
     Args:
         boxes: (n, 4) float64 cxcywh in pixels of the network's input, NumPy or JAX.
         grid: the anchors.
+        ratio: the factor, over 1.
 
     Returns:
-        (n, S, A) float64, at least 1.
+        (n, S, A) bool.
     """
-    xp = namespace(boxes)
-    sides, anchors = xp.maximum(boxes[:, None, None, 2:], _SMALLEST), _anchors(grid)
-    ratios = xp.maximum(sides / anchors, anchors / sides)
-    return xp.maximum(ratios[..., 0], ratios[..., 1])
+    sides, anchors = boxes[:, None, None, 2:], _anchors(grid)
+    # Products, because compilers may divide by a constant in another way than NumPy.
+    fits = (sides < ratio * anchors) & (anchors < ratio * sides)
+    return fits[..., 0] & fits[..., 1]
 
 
 def _with_neighbours(
@@ -164,8 +163,8 @@ def _with_neighbours(
 ) -> tuple[Array, Array]:
     """Slots and choice (n, S, A * 3): in the boxes' cells (n, S, 2) as given, in the nearer neighbours the anchors that fit."""
     xp = namespace(boxes)
-    place = boxes[:, None, :2] / np.asarray(grid.strides, np.float64)[None, :, None] - cells
-    neighbours = cells + xp.where(place < 0.5, np.int32(-1), np.int32(1))
+    middles = (cells + 0.5) * np.asarray(grid.strides, np.float64)[None, :, None]
+    neighbours = cells + xp.where(boxes[:, None, :2] < middles, np.int32(-1), np.int32(1))
     exists = (neighbours >= 0) & (neighbours < np.asarray(grid.shapes, np.int32)[None, :, ::-1])
     rows = np.asarray(grid.shapes, np.int32)[None, :, 1]
     to_next = (neighbours - cells) * np.int32(grid.anchors_per_scale)

@@ -28,11 +28,13 @@ SIZE = (64, 96)
 NAMES = ("cat", "dög", "bird")
 
 
-def make_run(name, dtype="float32", class_scores="sigmoid"):
+def make_run(name, dtype="float32", class_scores="sigmoid", **decoding):
     """A narrow network whose batch statistics and biases have been varied."""
     config = Config()
     config.model.name, config.model.width, config.model.num_classes, config.model.dtype = name, 0.125, 3, dtype
     config.data.class_names, config.loss.class_scores = NAMES, class_scores
+    for field, value in decoding.items():
+        setattr(config.model, field, value)
     model = build_model(config.model)
     rng = np.random.default_rng(0)
 

@@ -80,16 +80,17 @@ def _choose_anchors(config: Config, records: Sequence[Record], *, fixed: bool) -
     if fixed:
         return "anchors: those of the network that training starts from"
     boxes = _boxes(records[:: 1 + len(records) // _MEASURED], config.data.size)
+    ratio = config.loss.assign_ratio if config.loss.assign_rule == "ratio" else None
     blank = grid_to_fit(config.model, config.data.size)
     if blank and len(boxes):
         fitted = find_anchors(boxes, blank)
         config.model.anchors = fitted.anchors
-        return f"anchors: fitted to the boxes, best possible recall {anchor_fit(boxes, fitted).recall:.1%}"
+        return f"anchors: fitted to the boxes, best possible recall {anchor_fit(boxes, fitted, ratio=ratio).recall:.1%}"
     published = build_grid(config.model, config.data.size)
     whose = "those of the network" if is_part(config.model.name) else "the published ones"
     if not len(boxes):
         return f"anchors: {whose}"
-    before = anchor_fit(boxes, published)
+    before = anchor_fit(boxes, published, ratio=ratio)
     kept = f"anchors: {whose}, best possible recall {before.recall:.1%}"
     if before.recall >= GOOD_RECALL:
         return kept
@@ -97,7 +98,7 @@ def _choose_anchors(config: Config, records: Sequence[Record], *, fixed: bool) -
         fitted = find_anchors(boxes, published)
     except InputError:
         return f"{kept}; the boxes have too few different sizes to fit others"
-    after = anchor_fit(boxes, fitted)
+    after = anchor_fit(boxes, fitted, ratio=ratio)
     if (after.recall, after.mean_iou) <= (before.recall, before.mean_iou):
         return f"{kept}; those fitted to the boxes are no better"
     config.model.anchors = fitted.anchors
