@@ -164,5 +164,5 @@ def test_the_anchor_based_recipe_trains_goes_on_and_decodes_its_own_way(tmp_path
     config.train.epochs = 2.0
     loop.train_and_evaluate(config, workdir)  # nothing is left to do
     config.model.squared_sizes = False
-    with pytest.raises(InputError, match="another configuration .*squared_sizes"):
+    with pytest.raises(InputError, match=r"another configuration .*squared_sizes"):
         loop.train_and_evaluate(config, workdir)
