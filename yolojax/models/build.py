@@ -78,14 +78,15 @@ def build_grid(
         return importlib.import_module(CFG_NETWORKS).grid_from_config(config, (height, width))
     strides = (16, 32) if config.name == "yolov3_tiny" else (8, 16, 32)
     anchors: Any = _anchors(config)
-    options: dict[str, Any] = {"squared_sizes": config.squared_sizes}
+    options: dict[str, Any] = {}
     if has_other_layers(config):
         model = model or build_model(_with_classes(config), parts)
         strides, count = model_strides(model), model_anchors(model)
         anchors = _own_anchors(config, model, strides, count)
-        options |= {name: getattr(model, name) for name in ("xy_scales", "squared_sizes") if hasattr(model, name)}
+        options = {name: getattr(model, name) for name in ("xy_scales", "squared_sizes") if hasattr(model, name)}
     try:
-        return AnchorGrid((height, width), strides, anchors, **{"xy_scales": (config.xy_scale,) * len(strides)} | options)
+        own = {"xy_scales": (config.xy_scale,) * len(strides), "squared_sizes": config.squared_sizes}
+        return AnchorGrid((height, width), strides, anchors, **(own | options))
     except ValueError as error:
         raise InputError(f"config.model.anchors or config.data.size: {error}") from None
 
