@@ -3,7 +3,7 @@
 yolojax train --workdir runs/mine --config strong --config.data.train=cells --config.data.val=cells
 
 `--config strong:yolov3_tiny` trains the small network, which a CPU can do; `strong:yolov3_spp` the one with pyramid pooling.
-What it changes against `--config data_set`, ingredient by ingredient, is measured in benchmarks/results/strong.md.
+What was measured with it, and what was not yet, is in benchmarks/results/strong.md.
 """
 
 from yolojax.config import Config
@@ -30,8 +30,8 @@ def get_config(network: str = "yolov3") -> Config:
     config.loss.name = "iou_aware"
     config.loss.assign_rule = "ratio"
     config.optimizer.name = "adamw"
-    config.optimizer.learning_rate = 2e-3
-    config.optimizer.end_learning_rate = 2e-5
+    config.optimizer.learning_rate = 1e-3
+    config.optimizer.end_learning_rate = 1e-5
     config.optimizer.weight_decay = 0.05
     config.optimizer.warmup_epochs = 3.0
     config.optimizer.ema_decay = 0.995
