@@ -73,6 +73,7 @@ def iou_aware_loss(
     """
     flat = flatten_heads(raw, grid)
     weights = _scale_weights(scale_weights, grid.num_scales)
+    class_weight = class_weights_of(flat, targets, class_weights)
     num_classes = flat.shape[-1] - 5
     height, width = grid.size
     layers = 3 / grid.num_scales
@@ -92,7 +93,7 @@ def iou_aware_loss(
     class_term = jnp.zeros_like(box_term)
     if num_classes > 1:
         class_bce = optax.sigmoid_binary_cross_entropy(responsible[..., 5:], class_labels(flat, targets, 0.0)).mean(-1)
-        class_term = jnp.where(positive, factor * class_weights_of(flat, targets, class_weights) * class_bce, 0).sum((1, 2))
+        class_term = jnp.where(positive, factor * class_weight * class_bce, 0).sum((1, 2))
     return LossTerms(
         layers * box_weight * box_term,
         layers * (height * width / 640**2) * objectness_weight * objectness,
