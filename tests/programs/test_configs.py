@@ -58,7 +58,7 @@ def test_the_checkout_has_no_other_configs():
     assert {path.stem for path in (REPOSITORY / "configs").glob("*.py")} == set(config_names())
 
 
-@pytest.mark.parametrize("name", ["data_set", "mnist", "tf_family"])
+@pytest.mark.parametrize("name", ["data_set", "mnist", "strong", "tf_family"])
 def test_the_network_can_be_chosen(name):
     get_config = load(config_path(name)).get_config
     for network in ("yolov3", "yolov3_tiny"):

@@ -61,8 +61,9 @@ def recognise(size: tuple[int, int], layers: tuple[Layer, ...], grid: AnchorGrid
     if not filters or any(side % 32 for side in size):
         return None
     width = max(filters) / 1024  # our widest layer has 1024 filters at width 1
+    decoding = {"xy_scale": (grid.xy_scales or (1.0,))[0], "squared_sizes": grid.squared_sizes}
     for name in NAMES:
-        config = ModelConfig(name=name, num_classes=num_classes, width=width, anchors=grid.anchors)
+        config = ModelConfig(name=name, num_classes=num_classes, width=width, anchors=grid.anchors, **decoding)
         if len(grid.anchors) == (2 if name == "yolov3_tiny" else 3):
             if build_layers(parse_cfg(cfg_text(config, size)))[1] == layers:
                 return config
@@ -127,11 +128,14 @@ class _Cfg:
         """Writes the head of a scale, from 0, the finest."""
         anchors, classes = self.grid.anchors_per_scale, self.config.num_classes
         filters = anchors * (5 + classes)
-        self.section("convolutional", size=1, stride=1, pad=1, filters=filters, activation="linear")
+        squared, xy_scale = self.grid.squared_sizes, self.config.xy_scale
+        activation = "logistic" if squared else "linear"
+        self.section("convolutional", size=1, stride=1, pad=1, filters=filters, activation=activation)
         every = ", ".join(f"{_plain(width)},{_plain(height)}" for group in self.grid.anchors for width, height in group)
         mask = ",".join(str(scale * anchors + anchor) for anchor in range(anchors))
         number = anchors * self.grid.num_scales
-        self.section("yolo", mask=mask, anchors=every, classes=classes, num=number)
+        decoding = ({} if xy_scale == 1 else {"scale_x_y": _plain(xy_scale)}) | ({"new_coords": 1} if squared else {})
+        self.section("yolo", mask=mask, anchors=every, classes=classes, num=number, **decoding)
 
     def up(self, channels: int, skip: int) -> None:
         """Writes the way from a head up to the next finer scale, where layer `skip` joins."""

@@ -60,7 +60,7 @@ def adopt_model(config: Config, workdir: str | os.PathLike[str]) -> Config:
     if not is_imported(workdir):
         return config
     imported, default = read_config(workdir).model, type(config.model)()
-    for name in ("name", "num_classes", "width", "cfg"):
+    for name in ("name", "num_classes", "width", "cfg", "xy_scale", "squared_sizes"):
         wanted, existing = getattr(config.model, name), getattr(imported, name)
         if wanted not in (existing, getattr(default, name)):
             raise InputError(f"config.model.{name} is {wanted!r}, but the network in {workdir} has {existing!r}; leave it out")

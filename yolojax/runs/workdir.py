@@ -157,6 +157,8 @@ def make_meta(
         "config": to_dict(config),
         "class_names": list(config.data.class_names),
         "anchors": [list(map(list, scale)) for scale in grid.anchors],
+        "xy_scales": list(grid.xy_scales),
+        "squared_sizes": grid.squared_sizes,
         "metrics": metrics,
         "pending": pending,
         "scores": list(scores),

@@ -78,7 +78,7 @@ def _warn_of_anchors(config: Config, records: Sequence[Record]) -> list[str]:
     boxes = _boxes(records[:: 1 + len(records) // _MEASURED], config.data.size)
     if not len(boxes):
         return []
-    recall = anchor_fit(boxes, build_grid(config.model, config.data.size)).recall
+    recall = anchor_fit(boxes, build_grid(config.model, config.data.size), ratio=_ratio(config)).recall
     if recall >= GOOD_RECALL:
         return []
     height, width = config.data.size
@@ -101,16 +101,17 @@ def _choose_anchors(config: Config, records: Sequence[Record], *, fixed: bool) -
     if fixed:
         return _KEPT
     boxes = _boxes(records[:: 1 + len(records) // _MEASURED], config.data.size)
+    ratio = _ratio(config)
     blank = grid_to_fit(config.model, config.data.size)
     if blank and len(boxes):
         fitted = find_anchors(boxes, blank)
         config.model.anchors = fitted.anchors
-        return f"anchors: fitted to the boxes, best possible recall {anchor_fit(boxes, fitted).recall:.1%}"
+        return f"anchors: fitted to the boxes, best possible recall {anchor_fit(boxes, fitted, ratio=ratio).recall:.1%}"
     published = build_grid(config.model, config.data.size)
     whose = "those of the network" if is_part(config.model.name) else "the published ones"
     if not len(boxes):
         return f"anchors: {whose}"
-    before = anchor_fit(boxes, published)
+    before = anchor_fit(boxes, published, ratio=ratio)
     kept = f"anchors: {whose}, best possible recall {before.recall:.1%}"
     if before.recall >= GOOD_RECALL:
         return kept
@@ -118,11 +119,16 @@ def _choose_anchors(config: Config, records: Sequence[Record], *, fixed: bool) -
         fitted = find_anchors(boxes, published)
     except InputError:
         return f"{kept}; the boxes have too few different sizes to fit others"
-    after = anchor_fit(boxes, fitted)
+    after = anchor_fit(boxes, fitted, ratio=ratio)
     if (after.recall, after.mean_iou) <= (before.recall, before.mean_iou):
         return f"{kept}; those fitted to the boxes are no better"
     config.model.anchors = fitted.anchors
     return f"anchors: fitted to the boxes, best possible recall {after.recall:.1%}; {whose} have {before.recall:.1%}"
+
+
+def _ratio(config: Config) -> float | None:
+    """The factor by which the run's assignment compares shapes; None where it compares overlaps."""
+    return config.loss.assign_ratio if config.loss.assign_rule == "ratio" else None
 
 
 def _boxes(records: Sequence[Record], size: tuple[int, int]) -> np.ndarray:

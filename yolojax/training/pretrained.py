@@ -17,7 +17,10 @@ from yolojax.models import build_model
 from yolojax.runs.workdir import read_config
 from yolojax.training.trained import run_of
 
-OWN_FIELDS = ("name", "options", "width", "backbone", "backbone_options", "neck", "neck_options", "cfg")
+OWN_FIELDS = (
+    *("name", "options", "width", "backbone", "backbone_options", "neck", "neck_options", "cfg"),
+    *("xy_scale", "squared_sizes"),
+)
 """The fields of a network that its weights fit."""
 
 # The published yolov3-tiny.weights were trained with mask = 1,2,3 at the finer scale.
