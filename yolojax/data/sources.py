@@ -59,6 +59,13 @@ class ListSource:
         self._lock = threading.Lock()
         self._checked: set[int] = set()
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What another process needs; it keeps no pictures in memory, but decodes them as if it did."""
+        return self.__dict__ | {"_images": {}, "_free_bytes": 0, "_checked": set(), "_lock": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _lock=threading.Lock())
+
     def __len__(self) -> int:
         return len(self.records)
 
