@@ -232,7 +232,7 @@ class DataConfig:
     threads: int = field(0, "threads that read and augment images; 0: one per core, at most 16", at_least(0))
     processes: int = field(
         0,
-        "processes that make training images, best one per core, each with 100 MB of memory; worth it from about four cores on, as "
+        "processes that make training images, with 100 MB of memory each; worth it from about four cores on, one per core, as "
         "threads share one Python lock; 0: threads",
         at_least(0),
         needs={"cache_gib": zero},

@@ -103,7 +103,7 @@ def train_batches(
 
     if config.data.processes:
         sizes = [forms_of(blank_sample(config, grid, parts)) for grid in grids]
-        yield from _by_processes(steps(), make, sizes, config.data.processes)
+        yield from batches_by_processes(steps(), make, sizes, config.data.processes)
         return
     jobs = ([functools.partial(make, size, *sample) for sample in samples] for size, samples in steps())
     for samples in _in_threads(jobs, config.data.threads):
@@ -120,10 +120,23 @@ def _roomy_sample(
     return sample
 
 
-def _by_processes(
+def batches_by_processes(
     steps: Iterable[tuple[int, Sequence[tuple[int, int]]]], make: Make, sizes: Sequence[Forms], processes: int
 ) -> Iterator[tuple[Batch, dict[str, int]]]:
-    """The batches of steps, (size, [(epoch, index), ...]) each, and the sums of their counts, made by processes."""
+    """Yield batches of any samples that processes make.
+
+    Args:
+        steps: (k, [(epoch, index), ...]) for each batch, of input size number k.
+        make: function (k, epoch, index) -> Sample, which has an importable name, or is a `functools.partial` of such a one.
+        sizes: for each input size the shapes and dtypes of its samples (`worker_processes.forms_of`).
+        processes: the number of processes.
+
+    Yields:
+        The batch, and the sums of `worker_processes.COUNTS`.
+
+    Raises:
+        InputError: as for `worker_processes.sample_processes`.
+    """
     with sample_processes(processes, make, sizes) as fill:
 
         def jobs() -> Iterator[list[Callable[[], tuple[Batch, dict[str, int]]]]]:
