@@ -207,9 +207,10 @@ def test_where_a_file_in_memory_and_signals_do_not_exist(config, monkeypatch):
         next(train_batches(open_split(config, "train"), config, [GRID], 0, 1))
 
 
-# Unguarded, with a module of the main program that a worker must not run again.
+# Without `if __name__ == "__main__"`: a worker must not run it again.
 PROGRAM = """
-import sys
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # also where a shell starts the tests in the background
 from yolojax.config import from_dict
 from yolojax.data.pipeline import train_batches
 from yolojax.data.sources import open_split
