@@ -61,6 +61,7 @@ OUT_OF_RANGE = {
     "data.on_unreadable": ["ignore"],
     "data.stated_sizes": ["skip"],
     "data.threads": [-1],
+    "data.processes": [-1],
     "data.digits_train": [0],
     "data.digits_val": [0],
     "data.augment.flip_probability": [-0.1, 1.1],

@@ -244,6 +244,13 @@ class DataConfig:
         one_of("refuse", "ignore"),
     )
     threads: int = field(0, "threads that read and augment images; 0: one per core, at most 16", at_least(0))
+    processes: int = field(
+        0,
+        "processes that make training images, with 100 MB of memory each; worth it from about four cores on, one per core, as "
+        "threads share one Python lock; 0: threads",
+        at_least(0),
+        needs={"cache_gib": zero},
+    )
     digits_train: int = field(1600, "scenes per epoch of the digits source, drawn anew in every epoch", at_least(1))
     digits_val: int = field(200, "scenes in the validation split of the digits source", at_least(1))
     augment: AugmentConfig = dataclasses.field(default_factory=AugmentConfig)
