@@ -1,8 +1,10 @@
 """What a workdir says about its run: configuration, the values beside its checkpoints, and the trained network read back."""
 
+import contextlib
 import itertools
 import json
 import os
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 PLACES = ("data.train", "data.val", "data.test", "data.names")
 # The step of a checkpoint that was imported, not trained: it holds the variables alone.
 IMPORTED = 0
+# Seconds between attempts to read a checkpoint beside a run that saves and deletes.
+_PATIENCE = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
 
 
 class Run(NamedTuple):
@@ -67,7 +71,10 @@ def read_config(workdir: str | os.PathLike[str]) -> Config:
         raise InputError(f"{path} does not exist; train first: {command('train')} --workdir {workdir}") from None
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path} cannot be read: {first_line(error)}") from error
-    return checked(values)
+    try:
+        return checked(values)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
 
 
 def load_run(
@@ -88,16 +95,30 @@ def load_run(
         InputError: there is no run, no such checkpoint, one that cannot be read, or a network of the user's own that cannot be
             found.
     """
-    from yolojax.runs.checkpoints import Checkpoints
-
     config = read_config(workdir)
-    checkpoints = Checkpoints(workdir, best_by=config.train.save_best_by, read_only=True)
-    step = _find_step(checkpoints, checkpoint)
     model = build_model(config.model, parts)
     sharding = sharding or jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
-    variables = restore_variables(checkpoints, step, config, model, sharding)
-    checkpoints.close()
+    step, variables = _read_checkpoint(workdir, checkpoint, config, model, sharding)
     return Run(config, model, build_grid(config.model, config.data.size, model=model), variables, step, parts)
+
+
+def _read_checkpoint(
+    workdir: str | os.PathLike[str], wanted: str | int, config: Config, model: nn.Module, sharding: jax.sharding.Sharding
+) -> tuple[int, dict[str, Any]]:
+    """The step and the variables of a checkpoint; read again where a training run has deleted it meanwhile for a newer one."""
+    from yolojax.runs.checkpoints import Checkpoints, saved_steps
+
+    for patience in (*_PATIENCE, None):
+        before = saved_steps(workdir)
+        try:
+            with contextlib.closing(Checkpoints(workdir, best_by=config.train.save_best_by, read_only=True)) as checkpoints:
+                step = _find_step(checkpoints, wanted)
+                return step, restore_variables(checkpoints, step, config, model, sharding)
+        except InputError:
+            if patience is None or saved_steps(workdir) == before:
+                raise
+            time.sleep(patience)
+    raise AssertionError("the last attempt returns or raises")
 
 
 def restore_variables(
