@@ -60,7 +60,8 @@ def stage_seconds(
     size = batch_size_of(config, batch_sharding)
     rows = None if batch_sharding.is_fully_addressable else local_rows(batch_sharding, size)
     with contextlib.closing(val_batches(source, config, recipe.grid, size, rows, parts)) as batches:
-        measured = list(itertools.islice(batches, BATCHES))
+        # Without the samples, whose pictures may be large.
+        measured = [(batch.images, indices) for batch, _, indices in itertools.islice(batches, BATCHES)]
     if not measured:
         return dict.fromkeys(("read", "forward", "nms"), float("nan"))
     suppress = suppression(config.eval, recipe)
@@ -76,7 +77,7 @@ def stage_seconds(
         for program in (forward, detect)
     ]
     seconds = []
-    for images in [measured[0][0].images] + [batch.images for batch, _, _ in measured]:
+    for images in [measured[0][0]] + [images for images, _ in measured]:
         images = jax.block_until_ready(put(images, batch_sharding))
         seconds.append([_seconds(program, variables, images) for program in programs])
     network, with_suppression = np.array(seconds[1:]).T / size
@@ -84,7 +85,7 @@ def stage_seconds(
     def read(index):
         recipe.fit_image(source.example(0, index).image)
 
-    indices = measured[0][2]
+    indices = measured[0][1]
     return {
         "read": sum(_seconds(read, index) for index in indices) / len(indices) if indices else float("nan"),
         "forward": float(np.median(network)),

@@ -216,12 +216,10 @@ class Checkpoints:
             ) from error
 
 
-def saved_steps(workdir: str | os.PathLike[str]) -> set[int]:
-    """The steps of which a workdir has a checkpoint now, by their folders; none where it cannot be read."""
-    try:
-        return {int(name) for name in os.listdir(Path(workdir) / "checkpoints") if name.isdigit()}
-    except OSError:
-        return set()
+def saved_files(workdir: str | os.PathLike[str]) -> set[str]:
+    """The paths of everything in the checkpoints of a workdir now: while a training run saves or deletes one, they change."""
+    walk = os.walk(Path(workdir) / "checkpoints")
+    return {os.path.join(folder, name) for folder, folders, files in walk for name in (*folders, *files)}
 
 
 def _check_permissions(folder, write):

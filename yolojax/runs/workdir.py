@@ -106,18 +106,20 @@ def _read_checkpoint(
     workdir: str | os.PathLike[str], wanted: str | int, config: Config, model: nn.Module, sharding: jax.sharding.Sharding
 ) -> tuple[int, dict[str, Any]]:
     """The step and the variables of a checkpoint; read again where a training run has deleted it meanwhile for a newer one."""
-    from yolojax.runs.checkpoints import Checkpoints, saved_steps
+    from yolojax.runs.checkpoints import Checkpoints, saved_files
 
     for patience in (*_PATIENCE, None):
-        before = saved_steps(workdir)
+        before = saved_files(workdir)
         try:
             with contextlib.closing(Checkpoints(workdir, best_by=config.train.save_best_by, read_only=True)) as checkpoints:
                 step = _find_step(checkpoints, wanted)
                 return step, restore_variables(checkpoints, step, config, model, sharding)
         except InputError:
-            if patience is None or saved_steps(workdir) == before:
+            if patience is None:
                 raise
             time.sleep(patience)
+            if saved_files(workdir) == before:
+                raise
     raise AssertionError("the last attempt returns or raises")
 
 

@@ -44,7 +44,7 @@ class Board:
             self._file: Any = self.path.open("ab")
         except OSError as error:
             raise InputError(
-                f"{folder}: TensorBoard's files cannot be written there: {error.strerror or error}; make room, give permission, "
+                f"{folder}: TensorBoard files cannot be written: {error.strerror or error}; make room, give permission, "
                 "or move what is in the way"
             ) from error
         self._add(Event(file_version="brain.Event:2"))

@@ -60,9 +60,20 @@ def average_precision(
     """
     if method not in ("area", "11point"):
         raise ValueError(f'method is {method!r}, expected "area" or "11point"')
-    measure = _area_under_envelope if method == "area" else _eleven_point_mean
+    return average_precisions(detections, truths, iou_threshold=iou_threshold)[method == "11point"]
+
+
+def average_precisions(
+    detections: Sequence[ImageDetections], truths: Sequence[ImageTruths], *, iou_threshold: float = 0.5
+) -> tuple[dict[int, float], dict[int, float]]:
+    """`average_precision` with "area" and with "11point", from one matching; arguments and errors are the same."""
     by_class = match(detections, truths, iou_threshold=iou_threshold)
-    return {class_id: measure(*precision_recall(matches)[:2]) for class_id, matches in by_class.items() if matches.positives}
+    curves = {class_id: precision_recall(matches)[:2] for class_id, matches in by_class.items() if matches.positives}
+    area, eleven = (
+        {class_id: measure(*curve) for class_id, curve in curves.items()}
+        for measure in (_area_under_envelope, _eleven_point_mean)
+    )
+    return area, eleven
 
 
 def match(

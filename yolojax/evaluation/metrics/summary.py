@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from yolojax.evaluation.metrics.average_precision import average_precision
+from yolojax.evaluation.metrics.average_precision import average_precisions
 from yolojax.evaluation.metrics.coco import coco_evaluate
 from yolojax.evaluation.metrics.inputs import ImageDetections, ImageTruths, flatten
 from yolojax.evaluation.metrics.matching import SIZES, area
@@ -40,9 +40,10 @@ def summarize(detections: Sequence[ImageDetections], truths: Sequence[ImageTruth
     largest = max(flat_detections.classes.max(initial=-1), flat_truths.classes.max(initial=-1))
     if largest >= len(names) or len(set(names)) < len(names):
         raise ValueError(f"{len(names)} names, {len(set(names))} of them different, for classes 0 to {largest}")
+    detected = np.bincount(flat_detections.classes, minlength=len(names))
+    del flat_detections  # of a large set it is a gigabyte, and the evaluations make their own
     metrics, coco, per_size = coco_evaluate(detections, truths)
-    voc_area = average_precision(detections, truths, method="area")
-    voc_11point = average_precision(detections, truths, method="11point")
+    voc_area, voc_11point = average_precisions(detections, truths)
     nan = float("nan")
     undefined = {"ap50": nan, "ap75": nan, "ap": nan}
     areas = area(flat_truths.boxes_xyxy[~flat_truths.ignored])
@@ -55,7 +56,7 @@ def summarize(detections: Sequence[ImageDetections], truths: Sequence[ImageTruth
             "voc_ap50_11point": voc_11point.get(class_id, nan),
             "images": len(np.unique(flat_truths.pictures[counted])),
             "boxes": int(counted.sum()),
-            "detections": int((flat_detections.classes == class_id).sum()),
+            "detections": int(detected[class_id]),
         }
     return {
         **metrics,
