@@ -17,9 +17,10 @@ from yolojax.errors import InputError, first_line
 from yolojax.grid import AnchorGrid
 from yolojax.inference import Recipe
 from yolojax.models import abstract_variables, build_grid, build_model
+from yolojax.models.memory import check_fits
 from yolojax.parts import NO_PARTS, Parts
 from yolojax.runtime.command import command, command_again
-from yolojax.runtime.files import write_json
+from yolojax.runtime.files import open_regular, write_json
 from yolojax.runtime.hosts import check_same_on_all_hosts, is_first
 
 if TYPE_CHECKING:
@@ -66,7 +67,8 @@ def read_config(workdir: str | os.PathLike[str]) -> Config:
     """
     path = Path(workdir) / "config.json"
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        with open_regular(path) as file:
+            values = json.loads(file.read().decode("utf-8"))
     except FileNotFoundError:
         raise InputError(f"{path} does not exist; train first: {command('train')} --workdir {workdir}") from None
     except (OSError, ValueError, RecursionError) as error:
@@ -96,10 +98,18 @@ def load_run(
             found.
     """
     config = read_config(workdir)
+    names = len(config.data.class_names)
+    if names != config.model.num_classes:
+        raise InputError(
+            f"{Path(workdir) / 'config.json'}: config.data.class_names has {names} names, but config.model.num_classes is "
+            f"{config.model.num_classes}; put back the file as training wrote it"
+        )
     model = build_model(config.model, parts)
+    grid = build_grid(config.model, config.data.size, model=model)
+    check_fits(f"{Path(workdir) / 'config.json'}: the network", model, grid, names)
     sharding = sharding or jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
     step, variables = _read_checkpoint(workdir, checkpoint, config, model, sharding)
-    return Run(config, model, build_grid(config.model, config.data.size, model=model), variables, step, parts)
+    return Run(config, model, grid, variables, step, parts)
 
 
 def _read_checkpoint(

@@ -1,9 +1,13 @@
 """Compiled programs kept on disk, so that the next process that needs one loads it instead of compiling it."""
 
 import contextlib
+import glob
 import os
+import re
 import sys
+import warnings
 from pathlib import Path
+from typing import Any
 
 from yolojax.errors import InputError
 
@@ -41,6 +45,32 @@ def cache_compiled_programs(folder: str | os.PathLike[str] | None = None) -> Pat
         _choose(str(place))
     _keep_small_programs()
     return place
+
+
+def remove_damaged_entries(folder: Path | None) -> None:
+    """Has JAX's warning of an entry that it cannot read or write removed together with the entry.
+
+    JAX compiles the program again, but leaves the file and says the same the next time: a process may have been killed while it
+    wrote, or its disk was full.
+
+    Args:
+        folder: where compiled programs are kept; None: nowhere.
+    """
+    if folder is None:
+        return
+    warnings.filterwarnings("always", "Error (reading|writing) persistent compilation cache entry for ", UserWarning)
+    show = warnings.showwarning
+
+    def remove_or_show(message: Warning | str, *details: Any, **more: Any) -> None:
+        entry = re.match(r"Error (?:reading|writing) persistent compilation cache entry for '(.+?)'", str(message))
+        if not entry:
+            return show(message, *details, **more)
+        # JAX names the program; the file's name begins with that, and ends with what tells it from others of that name.
+        for path in folder.glob(f"{glob.escape(entry[1])}*-cache"):
+            with contextlib.suppress(OSError):
+                path.unlink()
+
+    warnings.showwarning = remove_or_show
 
 
 def _default() -> Path:

@@ -15,17 +15,24 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from yolojax.errors import InputError
+from yolojax.runtime.memory import gib, host_memory
+
+SMALL_FILE = 1 << 28  # bytes that any machine has
 
 
 def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
     """Opens a regular file for reading bytes; pipes and devices are refused because they might never end.
 
     Raises:
-        OSError: the file cannot be opened, or is a pipe or a device.
+        OSError: the file cannot be opened, is a pipe or a device, or is larger than half of the memory.
         ValueError: no file can have this path.
     """
-    if not stat.S_ISREG(os.stat(path).st_mode) and not os.path.isdir(path):
+    status = os.stat(path)
+    if not stat.S_ISREG(status.st_mode) and not os.path.isdir(path):
         raise OSError(errno.EINVAL, "Not a regular file")
+    memory = host_memory() if status.st_size > SMALL_FILE else None
+    if memory and status.st_size > memory / 2:
+        raise OSError(errno.EFBIG, f"its {gib(status.st_size)} are more than half of the memory of {gib(memory)}")
     return open(path, "rb")
 
 

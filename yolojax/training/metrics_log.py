@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from yolojax.errors import InputError
+from yolojax.runtime.files import open_regular
 from yolojax.training.board import Board
 
 
@@ -80,7 +81,8 @@ class MetricsLog:
 def _keep_lines_up_to(path, step):
     if not path.exists():
         return
-    lines = path.read_bytes().splitlines(keepends=True)
+    with open_regular(path) as file:
+        lines = file.read().splitlines(keepends=True)
     kept = []
     for line in lines:
         try:
