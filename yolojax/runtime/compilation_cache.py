@@ -1,7 +1,6 @@
 """Compiled programs kept on disk, so that the next process that needs one loads it instead of compiling it."""
 
 import contextlib
-import glob
 import os
 import re
 import sys
@@ -65,12 +64,17 @@ def remove_damaged_entries(folder: Path | None) -> None:
         entry = re.match(r"Error (?:reading|writing) persistent compilation cache entry for '(.+?)'", str(message))
         if not entry:
             return show(message, *details, **more)
-        # JAX names the program; the file's name begins with that, and ends with what tells it from others of that name.
-        for path in folder.glob(f"{glob.escape(entry[1])}*-cache"):
-            with contextlib.suppress(OSError):
-                path.unlink()
+        # JAX names the program, or the file, which is PROGRAM-DIGEST-cache: with other signs, and the digests are not said.
+        for path in folder.glob("*-cache"):
+            if _letters(path.name.rsplit("-", 2)[0]) == _letters(entry[1].rsplit("-", 1)[0]):
+                with contextlib.suppress(OSError):
+                    path.unlink()
 
     warnings.showwarning = remove_or_show
+
+
+def _letters(name: str) -> str:
+    return re.sub(r"[\W_]", "", name)
 
 
 def _default() -> Path:

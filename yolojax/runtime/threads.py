@@ -38,4 +38,4 @@ def end_anyway(status: int, seconds: float = SECONDS_TO_END) -> None:
         if any(not thread.daemon and thread is not threading.main_thread() for thread in threading.enumerate()):
             os._exit(status)
 
-    threading.Thread(target=end, name="yolojax-end", daemon=True).start()
+    threading.Thread(target=end, name="end-anyway", daemon=True).start()
