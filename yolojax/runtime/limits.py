@@ -15,7 +15,7 @@ except ImportError:  # on Windows
 
 # A run with a small network has 3 GiB of address space (most of it never touched), 90 files and 60 threads.
 ADDRESS_SPACE = 4 * GIB
-FILES = 128
+FILES = 64
 THREADS = 100
 
 

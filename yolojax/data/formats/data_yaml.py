@@ -180,11 +180,8 @@ class DataYaml:
 
 
 # With libyaml the text is read in C: a million names take seconds instead of minutes. Nodes are made in Python either way.
-_PARSER: Any = (
-    (Composer, yaml.cyaml.CParser, SafeConstructor, Resolver)
-    if getattr(yaml, "__with_libyaml__", False)
-    else (yaml.SafeLoader,)
-)
+_cyaml: Any = getattr(yaml, "cyaml", None)
+_PARSER: Any = (Composer, _cyaml.CParser, SafeConstructor, Resolver) if _cyaml else (yaml.SafeLoader,)
 
 
 class _Loader(*_PARSER):
