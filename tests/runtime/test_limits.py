@@ -22,7 +22,7 @@ def limited(monkeypatch, **given):
     ("given", "message"),
     [
         ({"AS": 3 * 2**30}, r"may use 3.0 GiB of address space \(ulimit -v\), and needs 4.0 GiB; raise"),
-        ({"NOFILE": 64}, r"may open 64 files \(ulimit -n\), and needs 128; raise"),
+        ({"NOFILE": 32}, r"may open 32 files \(ulimit -n\), and needs 64; raise"),
     ],
 )
 def test_too_small_limits_are_refused(monkeypatch, given, message):
