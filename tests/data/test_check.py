@@ -119,9 +119,9 @@ def test_a_clean_set_and_a_set_without_pictures_to_read():
     assert "nothing to say about anchors" in report and "1 problem:" in report
 
 
-@pytest.mark.parametrize("different", [1, 50_000])
-def test_a_hundred_thousand_boxes_in_a_picture(different):
+@pytest.mark.parametrize("different", [1, 20_000])
+def test_very_many_boxes_in_a_picture(different):
     """The same ones are found; that they are compared each with each would take minutes."""
-    rows = [(number % different / 1000, 0, 90, 70, 0) for number in range(100_000)]
+    rows = [(number % different / 1000, 0, 90, 70, 0) for number in range(40_000)]
     problems = find_problems([BOTH, record(*rows)], [(80, 100)] * 2, NAMES)
-    assert [problem.kind for problem in problems] == ["box twice"] * (100_000 - different)
+    assert [problem.kind for problem in problems] == ["box twice"] * (40_000 - different)
