@@ -13,6 +13,7 @@ from yolojax.data.images import fitted_aspect
 from yolojax.decode import Predictions, decode
 from yolojax.inference import ImageDetections, Recipe, raw_heads, to_original
 from yolojax.runtime.compiler_options import compiler_options
+from yolojax.runtime.memory import enough_memory
 
 if TYPE_CHECKING:
     import flax.linen as nn
@@ -83,6 +84,12 @@ class NetworkBackend:
         **options: Any,
     ) -> list[ImageDetections]:
         """See `Backend.detect`."""
+        with enough_memory(
+            f"{len(images)} pictures at the network's input of {self.recipe.size[0]} x {self.recipe.size[1]} pixels"
+        ):
+            return self._detect(images, score_threshold, iou_threshold, wanted, **options)
+
+    def _detect(self, images, score_threshold, iou_threshold, wanted, **options):
         fitted, transforms = zip(*map(self.recipe.fit_image, images), strict=True)
         aspects = [fitted_aspect(image, transform) for image, transform in zip(images, transforms, strict=True)]
         arguments = stack_padded(fitted), stack_padded(aspects), score_threshold, iou_threshold, wanted

@@ -194,6 +194,10 @@ def between(low: float, high: float) -> Check:
     return _check(lambda value: low <= value <= high, f"lie between {low} and {high}", f"{low} to {high}")
 
 
+LARGEST_INPUT = 2**26
+"""Pixels of a network's input, 8192 x 8192: no network finds anything in a larger one that was made for a smaller."""
+
+
 def input_size(multiple: int) -> Check:
     """Accepts a (height, width) in pixels, both multiples of a number."""
     return _check(lambda value: _is_size(value, multiple), f"be (height, width), {_described(multiple)}", _described(multiple))
@@ -209,7 +213,7 @@ def input_sizes(multiple: int) -> Check:
 
 
 def _described(multiple):
-    return f"multiples of {multiple}" if multiple > 1 else "whole and positive"
+    return f"{f'multiples of {multiple}' if multiple > 1 else 'whole and positive'}, at most {LARGEST_INPUT:,} pixels"
 
 
 def _is_size(value, multiple):
@@ -217,6 +221,7 @@ def _is_size(value, multiple):
         isinstance(value, tuple)
         and len(value) == 2
         and all(isinstance(side, int) and side > 0 and side % multiple == 0 for side in value)
+        and value[0] * value[1] <= LARGEST_INPUT
     )
 
 

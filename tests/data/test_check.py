@@ -117,3 +117,11 @@ def test_a_clean_set_and_a_set_without_pictures_to_read():
     assert describe([BOTH], [(100, 100)], NAMES, GRID, []).endswith("\n0 problems")
     report = describe([BOTH], [InputError("x")], NAMES, GRID, [Problem("unreadable picture", "x")])
     assert "nothing to say about anchors" in report and "1 problem:" in report
+
+
+@pytest.mark.parametrize("different", [1, 20_000])
+def test_very_many_boxes_in_a_picture(different):
+    """The same ones are found; that they are compared each with each would take minutes."""
+    rows = [(number % different / 1000, 0, 90, 70, 0) for number in range(40_000)]
+    problems = find_problems([BOTH, record(*rows)], [(80, 100)] * 2, NAMES)
+    assert [problem.kind for problem in problems] == ["box twice"] * (40_000 - different)

@@ -89,3 +89,26 @@ def test_the_limit_is_the_number_of_pixels(tmp_path, monkeypatch):
                 continue
             with pytest.raises(InputError, match=r"p\.png: 11 x 10: more than "):
                 read(tmp_path / "p.png")
+
+
+def tiff_of(width, height):
+    entries = ((256, width), (257, height), (258, 8), (259, 1), (262, 1), (273, 200), (277, 1), (278, height), (279, 10))
+    directory = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in entries)
+    return b"II*\0" + struct.pack("<IH", 8, len(entries)) + directory + b"\0" * 300
+
+
+OTHER_BOMBS = {
+    "grey.pgm": b"P5\n40000 40000\n255\n" + b"\0" * 100,
+    "colour.ppm": b"P6\n40000 40000\n255\n" + b"\0" * 100,
+    "black.pbm": b"P4\n40000 40000\n" + b"\0" * 100,
+    "animation.gif": b"GIF89a" + struct.pack("<HH", 65535, 65535) + bytes(50),
+    "scan.tif": tiff_of(100_000, 100_000),
+    "light.hdr": b"#?RADIANCE\nFORMAT=32-bit_rle_rgbe\n\n-Y 60000 +X 60000\n" + b"\0" * 100,
+}
+
+
+@pytest.mark.parametrize("name", OTHER_BOMBS)
+def test_small_files_of_other_formats_that_claim_a_billion_pixels_are_refused(name, tmp_path):
+    (tmp_path / name).write_bytes(OTHER_BOMBS[name])
+    with pytest.raises(InputError, match=rf"{name}: (more than 268,435,456 pixels are not read; make|not a picture)"):
+        read_image(tmp_path / name)

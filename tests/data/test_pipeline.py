@@ -198,3 +198,13 @@ def test_digits_go_through_the_pipeline(digits_config):
 def test_the_host_side_does_without_jax():
     code = "import sys, yolojax.config, yolojax.data.pipeline; sys.exit('jax' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], timeout=120).returncode == 0
+
+
+def test_samples_of_an_evaluation_keep_the_size_of_their_pictures_and_not_the_pixels(config):
+    source = open_split(config, "val")
+    ((_, samples, _), *_) = val_batches(source, config, GRID, 4)
+    for index, sample in enumerate(samples):
+        whole = val_sample(source, config, GRID, index)
+        assert sample.original.image.shape == whole.original.image.shape and not any(sample.original.image.strides)
+        np.testing.assert_array_equal(sample.original.boxes, whole.original.boxes)
+        np.testing.assert_array_equal(sample.image, whole.image)

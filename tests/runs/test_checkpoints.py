@@ -1,5 +1,6 @@
 """Checkpoints: which are kept, how they are restored, and the errors if they cannot be."""
 
+import subprocess
 import sys
 from types import SimpleNamespace
 
@@ -147,3 +148,44 @@ def test_a_folder_that_cannot_be_written_is_one_clear_error_and_loses_nothing(tm
     monkeypatch.undo()
     assert checkpoints.steps() == [1]
     checkpoints.close()
+
+
+def test_checkpoints_that_are_removed_while_a_run_trains_are_missed_before_the_next_is_saved(tmp_path):
+    checkpoints = Checkpoints(tmp_path)
+    save(checkpoints, 1)
+    checkpoints.wait()
+    (tmp_path / "checkpoints").rename(tmp_path / "moved")
+    with pytest.raises(
+        InputError, match=r"checkpoints: the folder was removed or renamed .*; step 2 cannot be saved; put it back"
+    ):
+        save(checkpoints, 2)
+    assert [path.name for path in tmp_path.iterdir()] == ["moved"]
+    checkpoints.close()
+
+
+STUCK = """
+import sys
+from pathlib import Path
+import jax.numpy as jnp
+from orbax.checkpoint._src.path import atomicity
+from yolojax.errors import InputError
+from yolojax.runs.checkpoints import Checkpoints
+
+async def no_room(*_, **__):
+    raise OSError(28, "No space left on device")
+
+with Checkpoints(sys.argv[1]) as checkpoints:
+    atomicity.AtomicRenameTemporaryPath.create = no_room
+    try:
+        checkpoints.save(1, {"a": jnp.ones(3)}, {"metrics": {}, "pending": []})
+        checkpoints.wait()
+    except InputError as error:
+        print(error)
+        sys.exit(1)
+"""
+
+
+def test_a_folder_that_cannot_be_made_ends_the_process_in_seconds(tmp_path):
+    """Threads of Orbax wait twenty minutes for the folder, and Python waits for them."""
+    done = subprocess.run([sys.executable, "-c", STUCK, str(tmp_path)], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1 and "a checkpoint cannot be written: " in done.stdout and "No space left" in done.stdout

@@ -123,3 +123,7 @@ def test_every_metric_to_rank_by_is_one_of_a_validation():
     boxes = (np.array([[0.0, 0, 9, 9], [0, 0, 50, 50], [0, 0, 99, 99]]), np.array([0, 0, 0]))
     numbers = summarize([(boxes[0], np.ones(3), boxes[1])], [boxes], ("cat",))
     assert set(BEST_BY) - set(LOWER_IS_BETTER) - {"f1"} == {name for name, value in numbers.items() if isinstance(value, float)}
+
+
+def test_what_is_not_finite_is_no_score():
+    assert score({"ap50": float("nan")}, "ap50") is None and score({"loss": float("inf")}, "loss") is None

@@ -1,6 +1,7 @@
 """Workdirs: which run they hold, and the errors if they hold none or another."""
 
 import json
+import shutil
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +13,7 @@ from tests.helpers.tiny_config import get_config
 from yolojax.config import to_dict
 from yolojax.errors import InputError
 from yolojax.models import build_model, initialize
+from yolojax.runs import workdir
 from yolojax.runs.workdir import load_run, make_meta, open_workdir, read_config
 from yolojax.training.loop import resolve
 
@@ -72,3 +74,51 @@ def test_a_workdir_without_a_checkpoint_takes_another_configuration(tmp_path):
     other.seed = 5
     open_workdir(resolve(other)[0], tmp_path).close()
     assert read_config(tmp_path).seed == 5
+
+
+def test_a_checkpoint_that_is_deleted_while_it_is_read_is_read_again_from_the_newer_ones(tmp_path, monkeypatch):
+    """As beside a training run, which saves the next step and deletes the oldest."""
+    config, _ = resolve(get_config())
+    variables = jax.tree.map(jnp.asarray, initialize(build_model(config.model), 0))
+
+    def save(step):
+        with open_workdir(config, tmp_path) as checkpoints:
+            checkpoints.save(step, {"ema": variables}, make_meta(config, {}, []))
+
+    save(1)
+    meant = []
+
+    def read(checkpoints, step, *rest):
+        meant.append(step)
+        if len(meant) == 1:
+            save(2)
+            shutil.rmtree(tmp_path / "checkpoints/1")
+        return restore(checkpoints, step, *rest)
+
+    restore = workdir.restore_variables
+    monkeypatch.setattr(workdir, "restore_variables", read)
+    assert load_run(tmp_path, "last").step == 2 and meant == [1, 2]
+    # Nobody changes it any more: damage is reported at once.
+    shutil.rmtree(tmp_path / "checkpoints/2/state")
+    with pytest.raises(InputError, match="checkpoints/2: the checkpoint cannot be read"):
+        load_run(tmp_path, "last")
+
+
+@pytest.mark.parametrize("names", [[], ["a", "b"], [str(number) for number in range(50)]])
+def test_a_configuration_with_other_names_than_classes_is_refused(tmp_path, names):
+    values = to_dict(resolve(get_config())[0])
+    values["data"]["class_names"] = names
+    (tmp_path / "config.json").write_text(json.dumps(values))
+    with pytest.raises(
+        InputError, match=rf"config.json: config.data.class_names has {len(names)} names, but .* is 10; put back"
+    ):
+        load_run(tmp_path)
+
+
+@pytest.mark.parametrize("size", [[64000, 64000], [32 * 10**6] * 2, [32 * 10**18, 32]])
+def test_an_input_of_more_pixels_than_any_network_has_is_refused_with_its_file(tmp_path, size):
+    values = to_dict(resolve(get_config())[0])
+    values["data"]["size"] = size
+    (tmp_path / "config.json").write_text(json.dumps(values))
+    with pytest.raises(InputError, match=r"config.json: config.data.size must be .*, at most 67,108,864 pixels, not "):
+        load_run(tmp_path)

@@ -82,3 +82,25 @@ def test_a_folder_that_is_named_but_cannot_be_used_is_an_error(name, tmp_path):
     with pytest.raises(InputError, match="compiled programs cannot be kept in this folder; name one that can be written"):
         cache_compiled_programs(tmp_path / name)
     assert jax.config.jax_compilation_cache_dir == before
+
+
+@pytest.mark.parametrize("damage", ["cut", "empty", "other"])
+def test_a_damaged_entry_is_removed_and_the_program_is_kept_again(damage, tmp_path):
+    program = (
+        "from yolojax.runtime.compilation_cache import cache_compiled_programs, remove_damaged_entries\n"
+        "remove_damaged_entries(cache_compiled_programs())\n"
+        "import jax; print(jax.jit(lambda x: 2 * x)(3.0))"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"}
+    environment |= {"JAX_COMPILATION_CACHE_DIR": str(tmp_path)}
+
+    def run():
+        return subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True, env=environment)
+
+    run()
+    (entry,) = tmp_path.glob("*lambda*-cache")
+    whole = entry.read_bytes()
+    entry.write_bytes({"cut": whole[: len(whole) // 2], "empty": b"", "other": b"x" * 5000}[damage])
+    again = run()
+    assert again.stdout == "6.0\n" and again.stderr == ""
+    assert len(entry.read_bytes()) > 0.9 * len(whole)

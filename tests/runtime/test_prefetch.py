@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from yolojax.errors import InputError
+from yolojax.runtime import prefetch
 from yolojax.runtime.devices import make_mesh, shardings
 from yolojax.runtime.prefetch import detect_prefetched, feed
 
@@ -228,3 +229,27 @@ def test_a_loop_that_ends_early_closes_the_batches():
         break
     gc.collect()
     assert closed
+
+
+@pytest.mark.parametrize("sizes", [[8] * 40, [1] * 10 + [40] + [1] * 10, [100] * 5, [0, 0, 8, 0, 8], [30, 1] * 10])
+def test_decoded_images_are_bounded_by_their_bytes(monkeypatch, sizes):
+    """Pictures of so many kB, 32 kB at once; one larger than that may be in memory alone."""
+    monkeypatch.setattr(prefetch, "BYTES_AT_ONCE", 32_000)
+    monkeypatch.setattr(prefetch, "worker_count", lambda: 2)
+    alive, lock, most = set(), threading.Lock(), [0]
+
+    def read(number):
+        if not sizes[number]:
+            raise InputError("not a picture")
+        image = np.full((1, 1000 * sizes[number], 1), number, np.uint8)
+        with lock:
+            alive.add(number)
+            most[0] = max(most[0], sum(sizes[place] for place in alive))
+        return image
+
+    for number, image, detection in detect_prefetched(double, read, range(len(sizes)), batch=8):
+        assert isinstance(image, InputError) or detection == 2 * number
+        alive.discard(number)
+    # While two threads read, two pictures may be larger than those before them.
+    assert most[0] <= 32 + 2 * max(sizes)
+    assert not own_threads()

@@ -77,3 +77,20 @@ def test_a_log_that_cannot_be_written_is_named(tmp_path):
     with pytest.raises(InputError, match=r"metrics.jsonl cannot be written: No space left"):
         log.write(20, "train", VALUES)
     log.close()
+
+
+def test_a_log_that_is_removed_goes_on_in_a_new_file_and_that_is_said(tmp_path):
+    said = []
+    log = MetricsLog(tmp_path, 0, said.append)
+    log.write(20, "train", VALUES)
+    (tmp_path / "metrics.jsonl").unlink()
+    log.write(40, "train", VALUES)
+    log.close()
+    assert [line["step"] for line in lines(tmp_path / "metrics.jsonl")] == [40]
+    assert said == [f"{tmp_path / 'metrics.jsonl'} is no longer there; its lines from step 40 on are in a new file"]
+
+
+def test_what_is_no_file_is_refused_before_the_first_step(tmp_path):
+    os.mkfifo(tmp_path / "metrics.jsonl")
+    with pytest.raises(InputError, match=r"metrics.jsonl cannot be written: Not a regular file; earlier checkpoints"):
+        MetricsLog(tmp_path, 0)

@@ -12,6 +12,8 @@ from yolojax.runtime.files import open_regular
 ALIASES = {"network": "net", "conv": "convolutional", "max": "maxpool", "avg": "avgpool"}
 """Other spellings of sections' names."""
 
+MOST_SECTIONS = 10_000
+
 Number = TypeVar("Number", int, float)
 
 
@@ -184,6 +186,8 @@ def parse_cfg(text: str, path: str | os.PathLike[str] = "cfg") -> list[Section]:
             name = ALIASES.get(header[1], header[1])
             if not sections and name != "net":
                 raise InputError(f"{path}:{number}: the first section is [{name}], but [net] must come first")
+            if len(sections) == MOST_SECTIONS:
+                raise InputError(f"{path}:{number}: more than {MOST_SECTIONS:,} sections; no network has so many layers")
             sections.append(Section(str(path), name, number, {}, []))
             continue
         name, equals, value = line.partition("=")

@@ -1,5 +1,6 @@
 """The layers of a cfg: each section built on the layers before it, with the shape of its output."""
 
+from yolojax.darknet.budget import check_cost
 from yolojax.darknet.cfg import Section
 from yolojax.darknet.sections import OPERATIONS, Layer, LayersBefore, Net, Yolo
 from yolojax.darknet.sections.base import shape_text
@@ -30,6 +31,8 @@ def build_layers(sections: list[Section], size: tuple[int, int] | None = None) -
             section.fail(f"leaves nothing: its output would be {shape_text(layer.shape)}")
         for source in layer.sources:
             _check_readable(section, before.layers, source)
+        inputs = [before.layers[source].shape if source >= 0 else (*before.size, 3) for source in layer.sources]
+        check_cost(section, layer, inputs)
         before.layers.append(layer)
     if not any(isinstance(layer.operation, Yolo) for layer in before.layers):
         net.fail("is not followed by any [yolo]: the cfg does not describe a detector of the YOLO family from version 3 on")

@@ -24,6 +24,7 @@ from yolojax.grid import AnchorGrid
 
 _DUPLICATE_IOU = 0.99
 _BLOCK = 512  # boxes: bounds the memory of their overlaps
+_MOST_COMPARED = 10_000  # different boxes of a picture; of more, only equal ones are found
 _REMARKS_SHOWN = 10  # of each kind
 _EFFECTS = {Effect.STOP: "stops", Effect.LEAVE_OUT: "left out", Effect.REMARK: "remark"}
 _LEFT_OUT_BOXES = (
@@ -193,17 +194,22 @@ def _boxes_outside(record: Record, height: int, width: int) -> Iterator[Problem]
 
 def _boxes_twice(record: Record, names: Sequence[str]) -> Iterator[Problem]:
     boxes, classes = record.boxes, record.classes
-    for start in range(0, len(boxes), _BLOCK):
-        block = slice(start, start + _BLOCK)
-        alike = (pairwise_iou(boxes[block], boxes) > _DUPLICATE_IOU) & (classes[block, None] == classes)
-        earlier = np.tril(alike, start - 1)
-        for row in np.flatnonzero(earlier.any(axis=1)):
-            first, box = boxes[earlier[row].argmax()], boxes[start + row]
-            yield Problem(
-                "box twice",
-                f"{record.source}: box {show_box(box)} repeats {show_box(first)}, both {names[classes[start + row]]!r}; "
-                "remove one",
-            )
+    # The same box a million times is compared once, and so are not a million different ones, each with each.
+    rows = np.column_stack([boxes.astype(np.float64), classes])
+    _, first, kind = np.unique(rows, axis=0, return_index=True, return_inverse=True)
+    earliest = first.copy()
+    for start in range(0, len(first) if len(first) <= _MOST_COMPARED else 0, _BLOCK):
+        block = first[start : start + _BLOCK]
+        alike = (pairwise_iou(boxes[block], boxes[first]) > _DUPLICATE_IOU) & (classes[block, None] == classes[first])
+        found = np.where(alike, first, len(boxes)).min(axis=1, initial=len(boxes))
+        earliest[start : start + _BLOCK] = np.minimum(block, found)
+    repeated = earliest[kind.reshape(-1)]
+    for row in np.flatnonzero(repeated < np.arange(len(boxes))):
+        yield Problem(
+            "box twice",
+            f"{record.source}: box {show_box(boxes[row])} repeats {show_box(boxes[repeated[row]])}, both "
+            f"{names[classes[row]]!r}; remove one",
+        )
 
 
 def _boxes_of_classes(records: Sequence[Record], names: Sequence[str]) -> np.ndarray:

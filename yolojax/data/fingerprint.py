@@ -9,7 +9,8 @@ import numpy as np
 
 from yolojax.data.annotations import Record
 
-_PARTS = 256  # at most: few enough to be kept in every checkpoint
+PARTS = 256
+"""Into how many parts records are divided at most: few enough to be kept in every checkpoint."""
 
 
 def fingerprint(records: Sequence[Record]) -> dict[str, Any]:
@@ -64,7 +65,7 @@ def describe_change(before: dict[str, Any], records: Sequence[Record]) -> str | 
             f"{before['pictures']} pictures with {before['boxes']} boxes then, {now['pictures']} pictures with "
             f"{now['boxes']} boxes now"
         )
-    kind = "relative" if "relative" in before else "parts"
+    kind = "relative" if before.get("relative") else "parts"
     changed = [part for part, old, new in zip(_parts(records), before[kind], now[kind], strict=True) if old != new]
     first, last = (records[changed[0][place]].source for place in (0, -1))
     what = f"{first} has changed" if first == last else f"something from {first} to {last} has changed"
@@ -84,7 +85,7 @@ def _relative_paths(records: Sequence[Record]) -> list[str]:
 
 
 def _parts(records: Sequence[Record]) -> list[np.ndarray]:
-    return np.array_split(np.arange(len(records)), min(_PARTS, max(1, len(records))))
+    return np.array_split(np.arange(len(records)), min(PARTS, max(1, len(records))))
 
 
 def _digest(records: Iterable[tuple[str, Record]]) -> str:

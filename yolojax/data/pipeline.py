@@ -171,13 +171,16 @@ def val_batches(
 
     Yields:
         A batch of `batch_size` images (or of len(rows)), filled up with copies where pictures are missing at the end or may be
-        skipped; then the samples that count, and their indices.
+        skipped; then the samples that count, and their indices. The samples' originals have the size of their pictures, but
+        not their pixels, unless the source is the user's own.
     """
     whole = rows is None
     rows = range(batch_size) if rows is None else rows
     groups = [[first + int(row) for row in rows if first + row < len(source)] for first in range(0, len(source), batch_size)]
     empty = no_targets(config, grid, parts)
-    jobs = ([functools.partial(val_sample, source, config, grid, index, parts) for index in group] for group in groups)
+    # A source of the user's own may look at the picture again, for the truth.
+    read_sample = val_sample if hasattr(source, "truth") else _sample_without_pixels
+    jobs = ([functools.partial(read_sample, source, config, grid, index, parts) for index in group] for group in groups)
     for group, samples in zip(groups, _in_threads(jobs, config.data.threads), strict=True):
         read = [(index, sample) for index, sample in zip(group, samples, strict=True) if sample is not None]
         if read or not whole:
@@ -189,6 +192,15 @@ def val_batches(
             filled = samples + (filler,) * (len(rows) - len(samples))
             aspects = np.array([fitted_aspect(sample.original.image, sample.transform) for sample in filled])
             yield ValBatch(*collate(filled), aspects), samples, indices
+
+
+def _sample_without_pixels(source: Source, config: Config, grid: AnchorGrid, index: int, parts: Parts) -> Sample | None:
+    """`val_sample`, whose original keeps the size of its picture alone: those of a few batches may take gigabytes."""
+    sample = val_sample(source, config, grid, index, parts)
+    if sample is None:
+        return None
+    size = np.broadcast_to(np.uint8(0), sample.original.image.shape)
+    return sample._replace(original=sample.original._replace(image=size))
 
 
 def _in_threads(groups: Iterable[Sequence[Callable[[], _Result]]], threads: int) -> Generator[list[_Result], None, None]:

@@ -22,6 +22,7 @@ from yolojax.predict import Detection
 from yolojax.runtime.threads import thread_pool, worker_count
 
 WAITING = 8  # how many pictures may wait to be drawn and written
+BYTES_WAITING = 1 << 28  # how many bytes of decoded pictures may; one more always may
 
 
 class Outputs:
@@ -192,7 +193,7 @@ class Outputs:
                 self._waiting.append(self._pool.submit(_write_labels, labels.with_name(f"{stem}.txt"), image, detection))
             if self._crops:
                 self._waiting.append(self._pool.submit(self._write_crops, stem, image, detection))
-        self.wait(WAITING)
+        self.wait(min(WAITING, max(1, BYTES_WAITING // image.nbytes)))
 
     def wait(self, allowed: int) -> None:
         """Waits until at most `allowed` outputs are queued.

@@ -61,7 +61,8 @@ def stage_seconds(
     size = batch_size_of(config, batch_sharding)
     rows = None if batch_sharding.is_fully_addressable else local_rows(batch_sharding, size)
     with contextlib.closing(val_batches(source, config, recipe.grid, size, rows, parts)) as batches:
-        measured = list(itertools.islice(batches, BATCHES))
+        # Without the samples, whose pictures may be large.
+        measured = [(batch.images, indices) for batch, _, indices in itertools.islice(batches, BATCHES)]
     if not measured:
         return dict.fromkeys(("read", "forward", "nms"), float("nan"))
     suppress = suppression(config.eval, recipe)
@@ -77,7 +78,7 @@ def stage_seconds(
     suppression_alone = jax.jit(find, in_shardings=(batch_sharding,), **options)
     seconds = []
     with paused_collector():  # tracing makes work for it, and it would disturb the clock
-        for images in [measured[0][0].images] + [batch.images for batch, _, _ in measured]:
+        for images in [measured[0][0]] + [images for images, _ in measured]:
             images = jax.block_until_ready(put(images, batch_sharding))
             raw, in_network = _timed(network, variables, images)
             seconds.append([in_network, _timed(suppression_alone, raw)[1]])
@@ -86,7 +87,7 @@ def stage_seconds(
     def read(index):
         recipe.fit_image(source.example(0, index).image)
 
-    indices = measured[0][2]
+    indices = measured[0][1]
     return {
         "read": sum(_timed(read, index)[1] for index in indices) / len(indices) if indices else float("nan"),
         "forward": float(in_network),

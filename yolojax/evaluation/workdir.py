@@ -12,7 +12,7 @@ from yolojax.data.sources import ListSource, open_split
 from yolojax.errors import InputError
 from yolojax.evaluation.evaluate import Evaluation, compile_eval_step, evaluate
 from yolojax.evaluation.metrics.analysis import analyse
-from yolojax.evaluation.metrics.coco import coco_results
+from yolojax.evaluation.metrics.coco import each_coco_result
 from yolojax.evaluation.report.history import read_history
 from yolojax.evaluation.report.pictures import KINDS, pictures_to_show
 from yolojax.evaluation.report.samples import write_samples
@@ -25,7 +25,7 @@ from yolojax.runs.workdir import load_run
 from yolojax.runtime.collector import paused_collector
 from yolojax.runtime.console import NullOutput, Progress
 from yolojax.runtime.devices import make_mesh, shardings
-from yolojax.runtime.files import write_json
+from yolojax.runtime.files import write_json, write_json_entries
 from yolojax.runtime.hosts import check_same_on_all_hosts, is_first
 
 SAMPLES = 2  # PNG files of each kind of image: the report holds all of them, in a tenth of the bytes
@@ -171,7 +171,7 @@ def write_evaluation(
     metrics = {"run": run, "step": step, "split": split, **summary, **measured, "pictures": pictures, "config": to_dict(config)}
     write_json(folder / "metrics.json", metrics)
     with paused_collector():
-        write_json(folder / "detections.json", coco_results(outcome.detections, outcome.indices))
+        write_json_entries(folder / "detections.json", each_coco_result(outcome.detections, outcome.indices))
     place_of = {image_id: place for place, image_id in enumerate(outcome.indices)}
     examples = {}
     for entry in (entry for kind in KINDS for entry in pictures[kind]):

@@ -16,8 +16,9 @@ from yolojax.configs import FOLDER
 from yolojax.errors import InputError
 from yolojax.programs.config_flag import config_flag, config_value, prepare_config_arguments
 from yolojax.runtime.command import as_typed
-from yolojax.runtime.compilation_cache import cache_compiled_programs
+from yolojax.runtime.compilation_cache import cache_compiled_programs, remove_damaged_entries
 from yolojax.runtime.console import report_error
+from yolojax.runtime.limits import check_limits, shortage_of
 from yolojax.runtime.streams import drop_stdout, outlive_readers, prepare_streams
 
 __all__ = ["config_flag", "config_value", "run"]
@@ -36,7 +37,11 @@ def run(main: Callable[[list[str]], object], define: Callable[[], object], doc: 
     """
     prepare_streams()
     _report_failed_writes_once()
-    cache_compiled_programs()
+    try:
+        check_limits()
+    except InputError as error:
+        _fail(error, 1)
+    remove_damaged_entries(cache_compiled_programs())
     # Matplotlib announces that it lists the machine's fonts, or where it keeps that list.
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
     try:
@@ -50,6 +55,11 @@ def run(main: Callable[[list[str]], object], define: Callable[[], object], doc: 
         _fail(error, 1)
     except OSError as error:
         _fail(error, 1)
+    except (MemoryError, RuntimeError) as error:
+        shortage = shortage_of(error)
+        if not shortage:
+            raise
+        _fail(InputError(shortage), 1)
     except KeyboardInterrupt:
         sys.exit(130)
 

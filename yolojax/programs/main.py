@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from yolojax.errors import InputError
 from yolojax.runtime.command import COMMANDS, program
+from yolojax.runtime.limits import check_limits, shortage_of
 from yolojax.runtime.streams import drop_stdout, prepare_streams
 
 
@@ -56,6 +57,7 @@ def main(arguments: list[str] | None = None) -> int:
         if _ARGPARSE[arguments[0]].uses_devices:
             from yolojax.runtime.devices import check_devices
 
+            check_limits()
             check_devices()
         status = options.run(options)
         sys.stdout.flush()
@@ -65,6 +67,12 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     except (InputError, OSError) as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 1
+    except (MemoryError, RuntimeError) as error:
+        shortage = shortage_of(error)
+        if not shortage:
+            raise
+        print(f"error: {shortage}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

@@ -20,7 +20,10 @@ from absl import logging as absl_logging
 from orbax.checkpoint import checkpoint_managers
 
 from yolojax.errors import InputError, first_line
+from yolojax.runs.meta import check_meta
 from yolojax.runs.selection import score
+from yolojax.runs.store_path import store_folder
+from yolojax.runtime.threads import end_anyway
 
 
 class Checkpoints:
@@ -49,6 +52,7 @@ class Checkpoints:
     ) -> None:
         self.folder = Path(workdir).absolute() / "checkpoints"
         _check_permissions(self.folder, write=not read_only)
+        self._place, self._release = store_folder(self.folder.parent, make=not read_only)
         self._best_by = best_by
         self._scores: dict[int, float | None] = {}
         policies = checkpoint_managers
@@ -59,12 +63,14 @@ class Checkpoints:
             options = ocp.CheckpointManagerOptions(read_only=True, save_interval_steps=0, create=False)
         else:
             options = ocp.CheckpointManagerOptions(preservation_policy=keep, cleanup_tmp_directories=True)
-        with _quiet():
+        with _quiet(), self._reading_the_folder():
             self._manager = ocp.CheckpointManager(
-                self.folder,
+                self._place / "checkpoints",
                 options=options,
                 item_handlers={"state": _state_handler(), "meta": ocp.JsonCheckpointHandler()},
             )
+
+        self._identity = _identity(self.folder)
 
     def steps(self) -> list[int]:
         """The steps that have a checkpoint, in ascending order."""
@@ -99,6 +105,11 @@ class Checkpoints:
         """
         if step in self.steps():
             return
+        if _identity(self.folder) != self._identity:
+            raise InputError(
+                f"{self.folder}: the folder was removed or renamed while the run was training; step {step} cannot be saved; "
+                "put it back and run the same command again"
+            )
         self.best_step()  # reads the scores of the checkpoints from an earlier process
         self._scores[step] = score(meta["metrics"], self._best_by)
         items = ocp.args.Composite(state=ocp.args.PyTreeSave(state), meta=ocp.args.JsonSave(meta))
@@ -126,10 +137,7 @@ class Checkpoints:
         """
         with self._read(step):
             restored: Any = self._manager.restore(step, args=ocp.args.Composite(meta=ocp.args.JsonRestore()))
-            meta = restored.meta
-            if not (isinstance(meta, dict) and isinstance(meta.get("metrics"), dict) and isinstance(meta.get("pending"), list)):
-                raise ValueError("meta has no metrics and pending")
-        return meta
+            return check_meta(restored.meta)
 
     def restore(self, step: int, abstract: Any) -> Any:
         """Reads the arrays of a checkpoint.
@@ -157,6 +165,13 @@ class Checkpoints:
         self._manager.reload()
 
     @contextlib.contextmanager
+    def _reading_the_folder(self):
+        try:
+            yield
+        except (OSError, ValueError) as error:
+            raise InputError(f"{self.folder}: the checkpoints cannot be read or written: {_reason(error)}") from error
+
+    @contextlib.contextmanager
     def _read(self, step):
         # Orbax and tensorstore report damage by many kinds of exception, among them a plain Exception.
         try:
@@ -172,8 +187,11 @@ class Checkpoints:
         Raises:
             InputError: a checkpoint cannot be written.
         """
-        with self._reporting_failed_writes():
-            self._manager.close()
+        try:
+            with self._reporting_failed_writes():
+                self._manager.close()
+        finally:
+            self._release()
 
     def __enter__(self) -> Self:
         return self
@@ -190,10 +208,18 @@ class Checkpoints:
             with _quiet():
                 yield
         except Exception as error:
+            # Where a folder could not be made, threads of Orbax wait twenty minutes for it, and the program for them.
+            end_anyway(1)
             raise InputError(
                 f"{self.folder}: a checkpoint cannot be written: {_reason(error)}; earlier checkpoints are untouched; "
                 "fix this and run the same command again"
             ) from error
+
+
+def saved_files(workdir: str | os.PathLike[str]) -> set[str]:
+    """The paths of everything in the checkpoints of a workdir now: while a training run saves or deletes one, they change."""
+    walk = os.walk(Path(workdir) / "checkpoints")
+    return {os.path.join(folder, name) for folder, folders, files in walk for name in (*folders, *files)}
 
 
 def _check_permissions(folder, write):
@@ -207,6 +233,15 @@ def _check_permissions(folder, write):
                 f"{path.rstrip(os.sep)}: this user may not read{' and write' if write else ''} it; nothing was changed; give "
                 "permission (chmod, chown) and run the same command again"
             )
+
+
+def _identity(folder):
+    """What tells a folder from one that was put in its place; None where there is none."""
+    try:
+        status = os.stat(folder)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _state_handler():

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from yolojax.data.fingerprint import describe_change, is_same
 from yolojax.errors import InputError
+from yolojax.runs.meta import known_fingerprint
 from yolojax.runs.workdir import IMPORTED, continue_command
 from yolojax.runtime.hosts import gather, is_first
 
@@ -89,8 +90,9 @@ def check_data(
     """
     notes = []
     for split, source in sources.items():
-        before, now = meta.get("data", {}).get(split), data[split]
-        path = meta.get("config", {}).get("data", {}).get(split, paths[split])
+        before, now = known_fingerprint(meta.get("data", {}).get(split)), data[split]
+        recorded = meta.get("config", {}).get("data", {})
+        path = recorded.get(split, paths[split]) if isinstance(recorded, Mapping) else paths[split]
         if now is None:  # it follows from the configuration
             continue
         if "own" in now:  # of a source of the user's own

@@ -1,5 +1,6 @@
 """Which checkpoint of a run is the best, and when a run stops for lack of improvement."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 from yolojax.config import LOWER_IS_BETTER
@@ -13,9 +14,11 @@ def score(metrics: Mapping[str, float], name: str) -> float | None:
         name: one of `config.BEST_BY`.
 
     Returns:
-        The score, or None if the metric is missing.
+        The score, or None if the metric is missing or not finite.
     """
     value = metrics.get(name)
+    if value is not None and not math.isfinite(value):
+        return None
     return -value if value is not None and name in LOWER_IS_BETTER else value
 
 

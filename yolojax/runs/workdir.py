@@ -1,8 +1,10 @@
 """What a workdir says about its run: configuration, the values beside its checkpoints, and the trained network read back."""
 
+import contextlib
 import itertools
 import json
 import os
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -15,9 +17,10 @@ from yolojax.errors import InputError, first_line
 from yolojax.grid import AnchorGrid
 from yolojax.inference import Recipe
 from yolojax.models import abstract_variables, build_grid, build_model
+from yolojax.models.memory import check_fits
 from yolojax.parts import NO_PARTS, Parts
 from yolojax.runtime.command import command, command_again
-from yolojax.runtime.files import write_json
+from yolojax.runtime.files import open_regular, write_json
 from yolojax.runtime.hosts import check_same_on_all_hosts, is_first
 
 if TYPE_CHECKING:
@@ -28,6 +31,8 @@ PLACES = ("data.train", "data.val", "data.test", "data.names")
 # The step of a checkpoint that was not trained: of an imported network, or of the weights that a run starts from. It holds the
 # variables alone.
 IMPORTED = 0
+# Seconds between attempts to read a checkpoint beside a run that saves and deletes.
+_PATIENCE = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
 
 
 class Run(NamedTuple):
@@ -63,12 +68,16 @@ def read_config(workdir: str | os.PathLike[str]) -> Config:
     """
     path = Path(workdir) / "config.json"
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        with open_regular(path) as file:
+            values = json.loads(file.read().decode("utf-8"))
     except FileNotFoundError:
         raise InputError(f"{path} does not exist; train first: {command('train')} --workdir {workdir}") from None
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path} cannot be read: {first_line(error)}") from error
-    return checked(values)
+    try:
+        return checked(values)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
 
 
 def is_imported(workdir: str | os.PathLike[str]) -> bool:
@@ -102,16 +111,40 @@ def load_run(
         InputError: there is no run, no such checkpoint, one that cannot be read, or a network of the user's own that cannot be
             found.
     """
-    from yolojax.runs.checkpoints import Checkpoints
-
     config = read_config(workdir)
-    checkpoints = Checkpoints(workdir, best_by=config.train.save_best_by, read_only=True)
-    step = _find_step(checkpoints, checkpoint)
+    names = len(config.data.class_names)
+    if names != config.model.num_classes:
+        raise InputError(
+            f"{Path(workdir) / 'config.json'}: config.data.class_names has {names} names, but config.model.num_classes is "
+            f"{config.model.num_classes}; put back the file as training wrote it"
+        )
     model = build_model(config.model, parts)
+    grid = build_grid(config.model, config.data.size, model=model)
+    check_fits(f"{Path(workdir) / 'config.json'}: the network", model, grid, names)
     sharding = sharding or jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
-    variables = restore_variables(checkpoints, step, config, model, sharding)
-    checkpoints.close()
-    return Run(config, model, build_grid(config.model, config.data.size, model=model), variables, step, parts)
+    step, variables = _read_checkpoint(workdir, checkpoint, config, model, sharding)
+    return Run(config, model, grid, variables, step, parts)
+
+
+def _read_checkpoint(
+    workdir: str | os.PathLike[str], wanted: str | int, config: Config, model: nn.Module, sharding: jax.sharding.Sharding
+) -> tuple[int, dict[str, Any]]:
+    """The step and the variables of a checkpoint; read again where a training run has deleted it meanwhile for a newer one."""
+    from yolojax.runs.checkpoints import Checkpoints, saved_files
+
+    for patience in (*_PATIENCE, None):
+        before = saved_files(workdir)
+        try:
+            with contextlib.closing(Checkpoints(workdir, best_by=config.train.save_best_by, read_only=True)) as checkpoints:
+                step = _find_step(checkpoints, wanted)
+                return step, restore_variables(checkpoints, step, config, model, sharding)
+        except InputError:
+            if patience is None:
+                raise
+            time.sleep(patience)
+            if saved_files(workdir) == before:
+                raise
+    raise AssertionError("the last attempt returns or raises")
 
 
 def restore_variables(

@@ -2,8 +2,11 @@
 
 import contextlib
 import os
+import re
 import sys
+import warnings
 from pathlib import Path
+from typing import Any
 
 from yolojax.errors import InputError
 
@@ -41,6 +44,37 @@ def cache_compiled_programs(folder: str | os.PathLike[str] | None = None) -> Pat
         _choose(str(place))
     _keep_small_programs()
     return place
+
+
+def remove_damaged_entries(folder: Path | None) -> None:
+    """Has JAX's warning of an entry that it cannot read or write removed together with the entry.
+
+    JAX compiles the program again, but leaves the file and says the same the next time: a process may have been killed while it
+    wrote, or its disk was full.
+
+    Args:
+        folder: where compiled programs are kept; None: nowhere.
+    """
+    if folder is None:
+        return
+    warnings.filterwarnings("always", "Error (reading|writing) persistent compilation cache entry for ", UserWarning)
+    show = warnings.showwarning
+
+    def remove_or_show(message: Warning | str, *details: Any, **more: Any) -> None:
+        entry = re.match(r"Error (?:reading|writing) persistent compilation cache entry for '(.+?)'", str(message))
+        if not entry:
+            return show(message, *details, **more)
+        # JAX names the program, or the file, which is PROGRAM-DIGEST-cache: with other signs, and the digests are not said.
+        for path in folder.glob("*-cache"):
+            if _letters(path.name.rsplit("-", 2)[0]) == _letters(entry[1].rsplit("-", 1)[0]):
+                with contextlib.suppress(OSError):
+                    path.unlink()
+
+    warnings.showwarning = remove_or_show
+
+
+def _letters(name: str) -> str:
+    return re.sub(r"[\W_]", "", name)
 
 
 def _default() -> Path:

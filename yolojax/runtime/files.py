@@ -8,13 +8,16 @@ import os
 import re
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
 from yolojax.errors import InputError
+from yolojax.runtime.memory import gib, host_memory
+
+SMALL_FILE = 1 << 28  # bytes that any machine has
 
 _ENCODER = json.JSONEncoder(allow_nan=False, ensure_ascii=False)
 
@@ -23,11 +26,15 @@ def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
     """Opens a regular file for reading bytes; pipes and devices are refused because they might never end.
 
     Raises:
-        OSError: the file cannot be opened, or is a pipe or a device.
+        OSError: the file cannot be opened, is a pipe or a device, or is larger than half of the memory.
         ValueError: no file can have this path.
     """
-    if not stat.S_ISREG(os.stat(path).st_mode) and not os.path.isdir(path):
+    status = os.stat(path)
+    if not stat.S_ISREG(status.st_mode) and not os.path.isdir(path):
         raise OSError(errno.EINVAL, "Not a regular file")
+    memory = host_memory() if status.st_size > SMALL_FILE else None
+    if memory and status.st_size > memory / 2:
+        raise OSError(errno.EFBIG, f"its {gib(status.st_size)} are more than half of the memory of {gib(memory)}")
     return open(path, "rb")
 
 
@@ -65,14 +72,34 @@ def write_json(path: str | os.PathLike[str], value: Any) -> None:
     write_text(path, text + "\n")
 
 
+def write_json_entries(path: str | os.PathLike[str], entries: Iterable[Any]) -> None:
+    """Writes a list as JSON, one entry per line, as `write_json` does, but without having all entries in memory.
+
+    Args:
+        path: the file; its folder is made if it is missing.
+        entries: what `write_json` takes, one after the other.
+    """
+    with _draft(path) as draft, draft.open("w", encoding="utf-8") as file:
+        for number, entry in enumerate(entries):
+            file.write(("[\n" if number == 0 else ",\n") + json.dumps(_plain(entry), allow_nan=False, ensure_ascii=False))
+        file.write("\n]\n" if file.tell() else "[\n\n]\n")
+
+
 def write_text(path: str | os.PathLike[str], text: str) -> None:
     """Writes a text file, whole or not at all; its folder is made if it is missing."""
+    with _draft(path) as draft:
+        draft.write_text(text, encoding="utf-8")
+
+
+@contextlib.contextmanager
+def _draft(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """A file beside another one, which it replaces at the end of a block without an exception."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     # In the same folder: a rename across file systems is not atomic.
     draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        draft.write_text(text, encoding="utf-8")
+        yield draft
         os.replace(draft, path)
     finally:
         draft.unlink(missing_ok=True)

@@ -21,6 +21,8 @@ BATCHES_AT_ONCE = 2
 GRACE = 0.05
 # A thread that waits longer than this, in seconds, for a line or frame that never comes is left to end with the program.
 PATIENCE = 2.0
+# Decoded images that may be in memory; one more may always be read, however large it is.
+BYTES_AT_ONCE = 1 << 29
 
 Item = TypeVar("Item")
 Detected = TypeVar("Detected")
@@ -40,7 +42,8 @@ def detect_prefetched(
     """Detects objects in a stream of images, and reads the next images meanwhile.
 
     One thread takes the items from their iterator, a pool of threads reads them, and two threads detect. At most four batches
-    are in memory, not counting what the consumer keeps. When the consumer closes the generator early, the threads end and the
+    are in memory, or, of large images, `BYTES_AT_ONCE` and as many more as there are threads that read; what the consumer keeps
+    is not counted. When the consumer closes the generator early, the threads end and the
     iterator of the items is closed. An exception that this iterator raises is raised after the results of the items before.
 
     Args:
@@ -58,35 +61,42 @@ def detect_prefetched(
     readers = thread_pool(worker_count(), "yolojax-read")
     network = concurrent.futures.ThreadPoolExecutor(BATCHES_AT_ONCE, "yolojax-detect")
     reading, stopped, running = queue.Queue(2 * batch), threading.Event(), collections.deque()
-    feeder = threading.Thread(target=_feed, args=(items, read, readers, reading, stopped), name="yolojax-feed", daemon=True)
+    room = _Room(BYTES_AT_ONCE)
+    feeder = threading.Thread(
+        target=_feed, args=(items, read, readers, reading, stopped, room), name="yolojax-feed", daemon=True
+    )
     feeder.start()
 
     def oldest_batch():
         group, future = running.popleft()
         with timed(waited, "network"):
             detections = iter(future.result())
-        for item, image in group:
+        group.reverse()
+        while group:
+            item, image = group.pop()
             if isinstance(image, InputError):
                 yield item, image, None
             else:
                 yield item, image, next(detections)
+                room.leave(image.nbytes)
 
     try:
         ended, error = False, None
         while not ended:
-            while running and (len(running) == BATCHES_AT_ONCE or (eager and reading.empty())):
+            while running and (len(running) == BATCHES_AT_ONCE or ((eager or room.full()) and reading.empty())):
                 yield from oldest_batch()
             with timed(waited, "reading"):
-                group, ended, error = _next_group(reading, batch, eager)
+                group, ended, error = _next_group(reading, batch, eager, room)
             if group:
-                images = [image for _, image in group if not isinstance(image, InputError)]
-                running.append((group, network.submit(detect, images)))
+                future = network.submit(detect, [image for _, image in group if not isinstance(image, InputError)])
+                running.append((group, future))
         while running:
             yield from oldest_batch()
         if error:
             raise error
     finally:
         stopped.set()
+        room.leave(room.taken)
         feeder.join(PATIENCE)
         readers.shutdown(wait=True, cancel_futures=True)
         network.shutdown(wait=True, cancel_futures=True)
@@ -98,14 +108,16 @@ def _feed(
     readers: concurrent.futures.Executor,
     reading: queue.Queue,
     stopped: threading.Event,
+    room: "_Room",
 ) -> None:
     """Puts (item, future image) into the queue for each item, and at the end (None, error or None)."""
     error, iterator = None, iter(items)
     try:
         for item in iterator:
+            reserved = room.enter(stopped)
             if stopped.is_set():
                 break
-            _put(reading, (item, readers.submit(_read, read, item)), stopped)
+            _put(reading, (item, readers.submit(_read, read, item, room, reserved)), stopped)
     except Exception as raised:  # passed on to the consumer's thread
         error = raised
     finally:
@@ -123,14 +135,65 @@ def _put(reading: queue.Queue, value: Any, stopped: threading.Event) -> None:
             continue
 
 
-def _read(read: Callable[[Item], np.ndarray], item: Item) -> np.ndarray | InputError:
+def _read(read: Callable[[Item], np.ndarray], item: Item, room: "_Room", reserved: int) -> np.ndarray | InputError:
+    taken = 0
     try:
-        return read(item)
+        image = read(item)
+        taken = image.nbytes
+        return image
     except InputError as error:
         return error
+    finally:
+        room.correct(reserved, taken)
 
 
-def _next_group(reading: queue.Queue, batch: int, eager: bool) -> tuple[list[tuple[Any, Any]], bool, Exception | None]:
+class _Room:
+    """How many bytes of images are in memory or being read, and a wait until there is room for another.
+
+    The size of an image is known when it has been read. Until then it counts as much as the largest of those before it, and the
+    first as all the room there is.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.taken = 0
+        self._most = self._expected = most
+        self._first, self._waiting = True, False
+        self._changed = threading.Condition()
+
+    def enter(self, stopped: threading.Event) -> int:
+        """Waits for room for one image, and returns the bytes that are reserved for it."""
+        with self._changed:
+            while self.taken and self.taken + self._expected > self._most and not stopped.is_set():
+                self._waiting = True
+                self._changed.wait(0.05)
+            self._waiting = False
+            self.taken += self._expected
+            return self._expected
+
+    def correct(self, reserved: int, taken: int) -> None:
+        """Replaces what was reserved by what the image takes."""
+        with self._changed:
+            if taken:
+                # One huge image among small ones is soon forgotten.
+                self._expected = max(taken, 0 if self._first else self._expected // 2)
+                self._first = False
+            self.taken += taken - reserved
+            self._changed.notify_all()
+
+    def leave(self, taken: int) -> None:
+        """Gives back the room of an image."""
+        with self._changed:
+            self.taken -= taken
+            self._changed.notify_all()
+
+    def full(self) -> bool:
+        """Whether the next image has to wait until others have left."""
+        return self._waiting and not self._first
+
+
+def _next_group(
+    reading: queue.Queue, batch: int, eager: bool, room: _Room
+) -> tuple[list[tuple[Any, Any]], bool, Exception | None]:
     """Waits for the next images.
 
     Returns:
@@ -141,9 +204,12 @@ def _next_group(reading: queue.Queue, batch: int, eager: bool) -> tuple[list[tup
     group = []
     while len(group) < batch:
         try:
-            item, future = reading.get(timeout=GRACE if eager and group else None)
+            item, future = reading.get(timeout=GRACE)
         except queue.Empty:
-            break
+            # Without room for another image the next one comes only after those that are computed have left.
+            if room.full() or (eager and group):
+                break
+            continue
         if not isinstance(future, concurrent.futures.Future):
             return [(item, future.result()) for item, future in group], True, future
         group.append((item, future))

@@ -96,8 +96,8 @@ def _outputs(
     if not is_first():
         yield NullOutput(), NullOutput()
         return
-    with contextlib.closing(MetricsLog(workdir, step)) as log:
-        with contextlib.closing(Progress("train", step, total_steps)) as progress:
+    with contextlib.closing(Progress("train", step, total_steps)) as progress:
+        with contextlib.closing(MetricsLog(workdir, step, progress.say)) as log:
             yield log, progress
 
 

@@ -1,33 +1,40 @@
 """The log of a run: metrics.jsonl and TensorBoard."""
 
+import contextlib
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from tensorboardX import SummaryWriter
-from tensorboardX.proto.summary_pb2 import Summary  # pyright: ignore[reportAttributeAccessIssue]  # made at run time
 
 from yolojax.errors import InputError
-from yolojax.runtime.opencv import cv2
+from yolojax.runtime.files import open_regular
+from yolojax.training.board import Board
 
 
 class MetricsLog:
     """WORKDIR/metrics.jsonl, one JSON object per line, and the same scalars in WORKDIR/tensorboard.
 
+    A checkpoint promises that the lines up to its step are on disk. So a run whose metrics.jsonl cannot be written ends, with
+    its earlier checkpoints; TensorBoard is only a view of it, without which the run goes on (see `Board`).
+
     Args:
         workdir: folder of the run.
         step: the step from which the run continues. Lines of later steps are removed, because those steps are made again.
+        say: called with a line to print.
+
+    Raises:
+        InputError: one of the two cannot be written.
     """
 
-    def __init__(self, workdir: str | os.PathLike[str], step: int) -> None:
-        self.path = Path(workdir) / "metrics.jsonl"
-        _keep_lines_up_to(self.path, step)
-        self._file = self.path.open("a", encoding="utf-8")
-        self._board: Any = SummaryWriter(str(Path(workdir) / "tensorboard"), purge_step=step + 1 if step else None)
+    def __init__(self, workdir: str | os.PathLike[str], step: int, say: Callable[[str], object] = print) -> None:
+        self.path, self._say = Path(workdir) / "metrics.jsonl", say
+        with self._named():
+            _keep_lines_up_to(self.path, step)
+            self._file = self.path.open("a", encoding="utf-8")
+        self._board = Board(Path(workdir) / "tensorboard", step, say)
 
     def write(self, step: int, split: str, values: Mapping[str, float]) -> None:
         """Adds one line, {"step", "split", **values}; values that are not finite become null.
@@ -39,30 +46,43 @@ class MetricsLog:
         for name, value in values.items():
             line[name] = value if math.isfinite(value) else None
             if math.isfinite(value):
-                self._board.add_scalar(f"{split}/{name}", value, step)
-        try:
+                self._board.scalar(f"{split}/{name}", value, step)
+        self._board.flush()
+        with self._named():
+            if not self.path.exists():
+                self._file.close()
+                self._file = self.path.open("a", encoding="utf-8")
+                self._say(f"{self.path} is no longer there; its lines from step {step} on are in a new file")
             self._file.write(json.dumps(line) + "\n")
             self._file.flush()
-        except OSError as error:
-            raise InputError(f"{self.path} cannot be written: {error.strerror}") from error
 
     def write_picture(self, step: int, name: str, image: np.ndarray) -> None:
         """Adds an image, (H, W, 3) uint8 RGB, to TensorBoard."""
-        # Encoded with OpenCV, because tensorboardX's own add_image needs Pillow.
-        png = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1].tobytes()
-        encoded = Summary.Image(height=image.shape[0], width=image.shape[1], colorspace=3, encoded_image_string=png)
-        self._board.file_writer.add_summary(Summary(value=[Summary.Value(tag=name, image=encoded)]), step)
+        self._board.picture(name, image, step)
 
     def close(self) -> None:
         """Closes both logs."""
-        self._file.close()
+        # Only a line that could not be written is left to write.
+        with contextlib.suppress(OSError):
+            self._file.close()
         self._board.close()
+
+    @contextlib.contextmanager
+    def _named(self):
+        try:
+            yield
+        except OSError as error:
+            raise InputError(
+                f"{self.path} cannot be written: {error.strerror or error}; earlier checkpoints are untouched; fix this and "
+                "run the same command again"
+            ) from error
 
 
 def _keep_lines_up_to(path, step):
     if not path.exists():
         return
-    lines = path.read_bytes().splitlines(keepends=True)
+    with open_regular(path) as file:
+        lines = file.read().splitlines(keepends=True)
     kept = []
     for line in lines:
         try:

@@ -1,10 +1,8 @@
 """What a training step costs, known before it runs: its program is compiled ahead of time and analysed."""
 
 import math
-import os
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
@@ -18,6 +16,7 @@ from yolojax.grid import AnchorGrid
 from yolojax.models import count_floats
 from yolojax.parts import NO_PARTS, Parts
 from yolojax.runtime.collector import paused_collector
+from yolojax.runtime.memory import host_memory
 from yolojax.targets import Targets
 from yolojax.training.step import TrainState
 
@@ -165,20 +164,6 @@ def memory_limit(device: Any) -> int | None:
         return stated
     host = host_memory()
     return host and host // jax.local_device_count()
-
-
-def host_memory(cgroups: str | os.PathLike[str] = "/sys/fs/cgroup") -> int | None:
-    """Bytes of this machine's memory, or of the container's share of it, or None if the system does not say."""
-    try:
-        sizes = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
-    except (AttributeError, ValueError, OSError):
-        return None
-    for name in ("memory.max", "memory/memory.limit_in_bytes"):
-        try:
-            sizes.append(int((Path(cgroups) / name).read_text()))
-        except (OSError, ValueError):  # not there, or "max"
-            continue
-    return min(sizes)
 
 
 def check_memory(

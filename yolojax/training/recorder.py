@@ -60,8 +60,9 @@ class Recorder:
         self.notify = notify
         self.config, self.schedule, self.source, self.log, self.progress = config, schedule, source, log, progress
         self._samples_of = train_sampler(source, config)
-        self._group = pending
-        self.skipped, self._counted_to = skipped, max((entry["step"] for entry in pending), default=0)
+        # A checkpoint of an earlier version may lack a number, and then says nothing of these steps.
+        self._group = [entry for entry in pending if {"step", "loss"} <= entry.keys()]
+        self.skipped, self._counted_to = skipped, max((entry["step"] for entry in self._group), default=0)
         self._last_skipped = None
         self._complete = None
         self._in_flight = collections.deque()
@@ -144,14 +145,14 @@ class Recorder:
         group = self._fetch(group)
         step = group[-1]["step"]
         made = [entry for entry in group if not entry.get("skipped")]
-        measured = _measured(group[0])
+        measured = [name for name in _measured(group[0]) if all(name in entry for entry in group)]
         values = {name: sum(entry[name] for entry in made) / len(made) if made else math.nan for name in measured}
         # A skipped update does not advance the schedule.
         values["learning_rate"] = float(self.schedule(step - self.skipped))
         values |= speed
         values["skipped"] = len(group) - len(made)
         for name in COUNTS:
-            values[name] = sum(entry[name] for entry in group)
+            values[name] = sum(entry.get(name, 0) for entry in group)
         self.log.write(step, "train", values)
         self.notify("log", step, values)
         self.progress.show(step, values, [name for name in measured if name not in ("loss", *MEASURED_LAST)])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from yolojax.data.formats.names import read_names, write_names
+from yolojax.data.formats.names import check_names, read_names, write_names
 from yolojax.errors import InputError
 
 
@@ -58,3 +58,10 @@ def test_missing_files_are_named(tmp_path):
 def test_files_that_hold_something_else_are_refused(tmp_path, name, message):
     with pytest.raises(InputError, match=rf"{name}: {message}"):
         read_names(write(tmp_path / name, "names: [cat]\n"))
+
+
+def test_a_million_names_are_checked_in_time_that_grows_with_their_number():
+    names = [f"n{number}" for number in range(1_000_000)]
+    assert check_names(names, "here") == tuple(names)
+    with pytest.raises(InputError, match="'n7' is the name of two classes"):
+        check_names([*names, "n7"], "here")

@@ -151,7 +151,8 @@ def _class_numbers(
         on_problem("number of classes", f"{path}:{line}: classes is {count}, but there are {len(names)} names; correct one")
     # By name where the names are the same, else by number.
     same = own is not None and set(own) == set(names)
-    return names, np.array([names.index(name) for name in own] if own and same else range(len(names)))
+    numbers = {name: number for number, name in enumerate(names)}
+    return names, np.array([numbers[name] for name in own] if own and same else range(len(names)))
 
 
 DARKNET = Format(

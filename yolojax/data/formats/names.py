@@ -69,9 +69,11 @@ def check_names(names: Sequence[str], where: str | os.PathLike[str]) -> tuple[st
     names = tuple(name.strip() for name in names)
     if not names:
         raise InputError(f"{where}: no class names; every class needs one")
+    before: set[str] = set()
     for class_number, name in enumerate(names):
         if not name or not name.isprintable():
             raise InputError(f"{where}: class {class_number} has the name {name!r}; a name is one line of text")
-        if name in names[:class_number]:
+        if name in before:
             raise InputError(f"{where}: {name!r} is the name of two classes; rename one")
+        before.add(name)
     return names

@@ -48,13 +48,15 @@ def _names_in(path: Path, on_problem: OnProblem) -> list[str] | None:
     if not rows or not all(len(row.values) == 2 and is_whole(row.values[1]) for row in rows):
         return None
     names: dict[int, str] = {}
+    given: set[str] = set()
     for line, (name, number) in rows:
-        if int(number) in names or name in names.values():
+        if int(number) in names or name in given:
             on_problem("malformed category", f"{path}:{line}: {name},{number}: the name or the id is there twice; keep one")
         elif not name or not name.isprintable():
             on_problem("malformed category", f"{path}:{line}: the name {name!r} is not a line of text")
         else:
             names[int(number)] = name
+            given.add(name)
     return [names[number] for number in sorted(names)]
 
 

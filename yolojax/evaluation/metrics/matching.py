@@ -220,7 +220,8 @@ def flatten_and_match(
         ValueError: inputs that `flatten` refuses.
     """
     flat_detections, flat_truths = flatten(detections, truths)
-    flat_detections = strongest(by_score(flat_detections)[0])
+    flat_detections = by_score(flat_detections)[0]
+    flat_detections = strongest(flat_detections)
     return flat_detections, flat_truths, match_as_coco(flat_detections, flat_truths, iou_threshold=iou_threshold)
 
 

@@ -3,11 +3,14 @@
 import json
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 
+from yolojax.runtime.files import open_regular
+
+LARGEST = 1e30
+"""Numbers from here on are not drawn: axes are calculated in sums and products of them."""
 History: TypeAlias = Mapping[str, Mapping[str, np.ndarray]]
 """By split, "train" and "val": the columns "step" (n,) int64, rising, and NAME (n,) float64."""
 
@@ -18,19 +21,23 @@ def read_history(path: str | os.PathLike[str]) -> History:
     If a step has several lines, the last one counts. Lines that are not a JSON object with a step are skipped.
 
     Args:
-        path: the file; a missing file counts as empty.
+        path: the file; a missing file counts as empty, and so does what is not a file.
 
     Returns:
-        {"train": columns, "val": columns}, with NaN where a line lacks a number.
+        {"train": columns, "val": columns}, with NaN where a line lacks a number, or has one that no computer calculates with.
     """
     rows: dict[str, dict[int, dict[str, Any]]] = {"train": {}, "val": {}}
-    path = Path(path)
-    for line in path.read_bytes().splitlines() if path.exists() else ():
+    try:
+        with open_regular(path) as file:
+            lines = file.read().splitlines()
+    except OSError:
+        lines = []
+    for line in lines:
         try:
             values = json.loads(line)
         except (ValueError, RecursionError):
             continue
-        if isinstance(values, dict) and isinstance(values.get("step"), int) and values.get("split") in rows:
+        if isinstance(values, dict) and values.get("split") in ("train", "val") and _is_step(values.get("step")):
             rows[values["split"]][values["step"]] = values
     return {split: _columns(lines) for split, lines in rows.items()}
 
@@ -42,5 +49,9 @@ def _columns(lines: Mapping[int, Mapping[str, Any]]) -> dict[str, np.ndarray]:
     return {"step": np.array(steps, np.int64), **columns}
 
 
+def _is_step(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53
+
+
 def _number(value: Any) -> float:
-    return float(value) if isinstance(value, int | float) else np.nan
+    return float(value) if isinstance(value, int | float) and abs(value) < LARGEST else np.nan
