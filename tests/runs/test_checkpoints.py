@@ -147,3 +147,33 @@ def test_a_folder_that_cannot_be_written_is_one_clear_error_and_loses_nothing(tm
     monkeypatch.undo()
     assert checkpoints.steps() == [1]
     checkpoints.close()
+
+
+@pytest.mark.parametrize("name", ["3", "0", "7", "notes.orbax-checkpoint-tmp"])
+def test_a_folder_that_is_no_checkpoint_is_never_deleted(name, tmp_path):
+    with Checkpoints(tmp_path) as checkpoints:
+        save(checkpoints, 1, 0.5)
+        save(checkpoints, 2, 0.4)
+    stray = tmp_path / "checkpoints" / name
+    stray.mkdir()
+    (stray / "mine.txt").write_text("mine")
+    with pytest.raises(InputError, match=rf"checkpoints/{name}: is called like a checkpoint, but is none"):
+        Checkpoints(tmp_path)
+    assert (stray / "mine.txt").read_text() == "mine"
+    with Checkpoints(tmp_path, read_only=True) as reader:
+        assert reader.steps() == [1, 2] and reader.best_step() == 1
+
+
+def test_a_folder_that_appears_during_the_run_stays(tmp_path):
+    with Checkpoints(tmp_path) as checkpoints:
+        for step in (4, 5):
+            save(checkpoints, step, 0.5)
+        checkpoints.wait()
+        (tmp_path / "checkpoints" / "2").mkdir()
+        (tmp_path / "checkpoints" / "2" / "mine.txt").write_text("mine")
+        checkpoints._manager.reload()
+        for step in (6, 7, 8):
+            save(checkpoints, step, 0.5)
+        checkpoints.wait()
+        assert checkpoints.steps() == [7, 8]
+    assert (tmp_path / "checkpoints" / "2" / "mine.txt").read_text() == "mine"

@@ -35,7 +35,7 @@ def run(main: Callable[[list[str]], object], define: Callable[[], object], doc: 
         doc: what the program does, for --help; each "yolojax COMMAND" in it is shown as the user can type it.
     """
     prepare_streams()
-    _report_failed_writes_once()
+    report_failed_writes_once()
     cache_compiled_programs()
     # Matplotlib announces that it lists the machine's fonts, or where it keeps that list.
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
@@ -92,7 +92,8 @@ def _default_as_text(flag: Any) -> str:
     return Path(flag.default_as_str.strip("'")).stem if flag.name == "config" else flag.default_as_str
 
 
-def _report_failed_writes_once() -> None:
+def report_failed_writes_once() -> None:
+    """Keeps libraries from printing what becomes one line of an error: a checkpoint that cannot be written."""
     # When an array of a checkpoint cannot be written, Orbax raises an error, which becomes our one line. It also logs it from
     # its own threads, asyncio logs and warns of the arrays beside it, and tensorstore prints a traceback for each array that
     # finds its loop closed.

@@ -16,6 +16,7 @@ from yolojax.programs import cli
 from yolojax.programs.config_flag import continued_run, default_config, overridden_fields
 from yolojax.programs.flags import define_distributed_flags, distributed_options, refuse_arguments
 from yolojax.runtime.distributed import distributed_run
+from yolojax.runtime.streams import say
 
 
 def define() -> None:
@@ -61,7 +62,7 @@ def main(arguments: list[str]) -> None:
         elif chosen.data is not None:
             lines = use_data(config, chosen.data, chosen.names, overridden=overridden, workdir=chosen.workdir)
         if is_first():
-            print("\n".join(lines), end="\n" * bool(lines), flush=True)
+            say("\n".join(lines), end="\n" * bool(lines))
         train_and_evaluate(config, chosen.workdir, chosen.profile)
 
 

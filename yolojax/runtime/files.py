@@ -6,15 +6,21 @@ import json
 import math
 import os
 import re
+import secrets
+import shutil
 import stat
-import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
 from yolojax.errors import InputError
+from yolojax.runtime.locks import folder_lock
+
+LEFT_BEHIND_SECONDS = 60
+"""A temporary folder without a lock that is younger may be one whose program has not locked it yet."""
 
 
 def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
@@ -66,16 +72,50 @@ def write_json(path: str | os.PathLike[str], value: Any) -> None:
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
-    """Writes a text file, whole or not at all; its folder is made if it is missing."""
+    """Writes a text file, whole or not at all; its folder is made if it is missing.
+
+    Half of a surrogate pair, which a name in a JSON file may have, is written as its escape.
+    """
+    write_bytes(path, text.encode("utf-8", "backslashreplace"))
+
+
+def write_bytes(path: str | os.PathLike[str], content: bytes | memoryview) -> None:
+    """Writes a file, whole or not at all; its folder is made if it is missing.
+
+    Raises:
+        OSError: it cannot be written; its `filename` is the path.
+    """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # In the same folder: a rename across file systems is not atomic.
-    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with naming(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = draft_of(path)
+        try:
+            draft.write_bytes(content)
+            os.replace(draft, path)
+        finally:
+            draft.unlink(missing_ok=True)
+
+
+def draft_of(path: Path) -> Path:
+    """Another name in the folder of a file, under which it can be written before it gets its own by a rename.
+
+    A rename is atomic in one file system only. The name is unlike any other, and short and ASCII whatever the file's is.
+    """
+    return path.with_name(f"{_unique()}{path.suffix if len(path.suffix) < 9 and path.suffix.isascii() else ''}")
+
+
+def _unique() -> str:
+    return f".yolojax.{secrets.token_hex(6)}.tmp"
+
+
+@contextlib.contextmanager
+def naming(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Has an OSError from its block name this path: a write to a full disk names none, and one to a draft names the draft."""
     try:
-        draft.write_text(text, encoding="utf-8")
-        os.replace(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
+        yield
+    except OSError as error:
+        error.filename, error.filename2 = os.fspath(path), None
+        raise
 
 
 def _plain(value: Any) -> Any:
@@ -103,17 +143,81 @@ def whole_or_not_at_all(out: str | os.PathLike[str]) -> Iterator[Path]:
     out = Path(out)
     if out.is_dir():
         raise InputError(f"{out} is a folder; give the name of a file")
-    made = [folder for folder in out.parents if not folder.exists()]
+    with _aside(out, out.parent) as draft:
+        yield draft / out.name
+        for path in sorted(draft.iterdir()):
+            os.replace(path, out.parent / path.name)
+
+
+@contextlib.contextmanager
+def whole_set(
+    folder: str | os.PathLike[str], last: str = "", old: Callable[[str], bool] = lambda name: False
+) -> Iterator[Path]:
+    """Lets its block write the files of a set in a temporary folder beside `folder`, and makes them visible at the end.
+
+    A folder that is new or empty appears by one rename. In any other, the file `last`, without which the set is none, is taken
+    away first and comes back last; until then other processes that move the same set wait. After an exception nothing has
+    changed, and nothing is left.
+
+    Args:
+        folder: where the set belongs; files of other names stay there.
+        last: the name of the file that makes the set one; needed where the folder may hold something.
+        old: tells by their names which files of an earlier set go if the new one lacks them.
+
+    Yields:
+        The temporary folder. Relative paths lead to the same places from there and from `folder` if it is `beside` it.
+
+    Raises:
+        InputError: the folder cannot be written.
+    """
+    given, folder = Path(folder), Path(os.path.realpath(folder))
+    with _aside(given, folder.parent if beside(folder) else folder) as draft:
+        yield draft
+        if beside(folder) and not (folder.exists() and any(folder.iterdir())):
+            os.rename(draft, folder)  # also onto an empty folder
+            return
+        names = sorted(os.listdir(draft), key=lambda name: (name == last, name))
+        with folder_lock(folder, wait=True):
+            gone = [name for name in os.listdir(folder) if name == last or (old(name) and name not in names)]
+            for name in sorted(gone, key=lambda name: name != last):
+                (folder / name).unlink()
+            for name in names:
+                os.replace(draft / name, folder / name)
+
+
+def beside(folder: str | os.PathLike[str]) -> bool:
+    """Whether a folder can be written beside this one and be renamed to it: not if it is a mount point, or its parent fixed."""
+    folder = os.path.realpath(folder)
+    return not os.path.ismount(folder) and (not os.path.exists(folder) or os.access(os.path.dirname(folder), os.W_OK))
+
+
+@contextlib.contextmanager
+def _aside(out: Path, place: Path) -> Iterator[Path]:
+    """A temporary folder in `place` for what becomes `out`; both are named `out` in errors, and removed with what was made."""
+    made = [folder for folder in (place, *place.parents) if not folder.exists()]
+    draft = place / _unique()
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as folder:
-            yield Path(folder) / out.name
-            for path in sorted(Path(folder).iterdir()):
-                os.replace(path, out.parent / path.name)
-    except BaseException as error:
+        place.mkdir(parents=True, exist_ok=True)
+        _remove_left_behind(place)
+        draft.mkdir()
+        with folder_lock(draft, wait=False):
+            yield draft
+    except InputError as error:
+        raise InputError(str(error).replace(str(draft), str(out))) from error
+    except OSError as error:
+        raise InputError(f"{out} cannot be written: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
         with contextlib.suppress(OSError):
             for folder in made:
                 folder.rmdir()  # refuses folders that are not empty
-        if isinstance(error, OSError):
-            raise InputError(f"{out} cannot be written: {error.strerror or error}") from error
-        raise
+
+
+def _remove_left_behind(place: Path) -> None:
+    """Removes temporary folders of programs that were killed: nobody holds their lock."""
+    for folder in place.glob(".yolojax.*.tmp"):
+        with contextlib.suppress(OSError):
+            if folder.is_dir() and time.time() - folder.stat().st_mtime > LEFT_BEHIND_SECONDS:
+                with folder_lock(folder, wait=False) as held:
+                    if held:
+                        shutil.rmtree(folder, ignore_errors=True)

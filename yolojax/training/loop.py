@@ -22,6 +22,7 @@ from yolojax.runtime.console import NullOutput, Progress
 from yolojax.runtime.devices import local_rows
 from yolojax.runtime.hosts import is_first
 from yolojax.runtime.prefetch import prefetch_to_devices
+from yolojax.runtime.streams import say
 from yolojax.training.events import Notifier
 from yolojax.training.metrics_log import MetricsLog
 from yolojax.training.plan import Plan, plan_run, resolve
@@ -78,7 +79,7 @@ def train_and_evaluate(
                 best_step, outcome = training.evaluate_best()
         if not is_first():
             return None
-        print(f"the best checkpoint by {plan.config.train.save_best_by} is from step {best_step}:")
+        say(f"the best checkpoint by {plan.config.train.save_best_by} is from step {best_step}:")
         metrics = write_evaluation(workdir, "val", best_step, outcome, plan.sources["val"], plan.config)
         notify("end", best_step, _numbers(outcome))
         return metrics
