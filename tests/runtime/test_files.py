@@ -166,7 +166,7 @@ def test_two_sets_at_once_do_not_mix(tmp_path):
 
 def test_what_a_killed_program_left_behind_goes(tmp_path):
     fcntl = pytest.importorskip("fcntl", reason="this system has no locks on folders")
-    dead, alive, young = (tmp_path / f".yolojax.{name}.tmp" for name in ("dead", "alive", "young"))
+    dead, alive, young = (tmp_path / f".yolojax.{letter * 12}.tmp" for letter in "abc")
     for folder in (dead, alive, young):
         folder.mkdir()
         write_files(folder, a="1")

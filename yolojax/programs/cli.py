@@ -1,6 +1,7 @@
 """What train, eval and detect share: flags, help, and errors as one line."""
 
 import asyncio
+import functools
 import logging
 import re
 import sys
@@ -92,6 +93,7 @@ def _default_as_text(flag: Any) -> str:
     return Path(flag.default_as_str.strip("'")).stem if flag.name == "config" else flag.default_as_str
 
 
+@functools.cache
 def report_failed_writes_once() -> None:
     """Keeps libraries from printing what becomes one line of an error: a checkpoint that cannot be written."""
     # When an array of a checkpoint cannot be written, Orbax raises an error, which becomes our one line. It also logs it from

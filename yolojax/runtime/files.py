@@ -88,7 +88,7 @@ def write_bytes(path: str | os.PathLike[str], content: bytes | memoryview) -> No
     path = Path(path)
     with naming(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        draft = draft_of(path)
+        draft = path.with_name(_unique())  # without an extension: it must not be taken for a picture
         try:
             draft.write_bytes(content)
             os.replace(draft, path)
@@ -99,9 +99,15 @@ def write_bytes(path: str | os.PathLike[str], content: bytes | memoryview) -> No
 def draft_of(path: Path) -> Path:
     """Another name in the folder of a file, under which it can be written before it gets its own by a rename.
 
-    A rename is atomic in one file system only. The name is unlike any other, and short and ASCII whatever the file's is.
+    A rename is atomic in one file system only. The name is unlike any other, and short and ASCII whatever the file's is; it
+    has the file's extension.
     """
     return path.with_name(f"{_unique()}{path.suffix if len(path.suffix) < 9 and path.suffix.isascii() else ''}")
+
+
+def is_draft(path: Path) -> bool:
+    """Whether a file is one that is being written, or was when its program was killed."""
+    return re.match(r"\.yolojax\.[0-9a-f]{12}\.tmp", path.name) is not None
 
 
 def _unique() -> str:
@@ -215,8 +221,8 @@ def _aside(out: Path, place: Path) -> Iterator[Path]:
 
 def _remove_left_behind(place: Path) -> None:
     """Removes temporary folders of programs that were killed: nobody holds their lock."""
-    for folder in place.glob(".yolojax.*.tmp"):
-        with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError):
+        for folder in filter(is_draft, place.iterdir()):
             if folder.is_dir() and time.time() - folder.stat().st_mtime > LEFT_BEHIND_SECONDS:
                 with folder_lock(folder, wait=False) as held:
                     if held:

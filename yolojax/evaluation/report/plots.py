@@ -117,7 +117,7 @@ def confusion_figure(names: Sequence[str], matrix: ArrayLike) -> Figure:
         axes.imshow(row_shares(counts), cmap=tints, vmin=0, vmax=1)
         axes.grid(False)
         if len(names) <= NAMED + 1:
-            places, labels = range(len(names)), [str(name)[:20] for name in names]
+            places, labels = range(len(names)), [printable(str(name)[:20], keep="") for name in names]
             axes.set_xticks(places, labels, rotation=45, ha="right", rotation_mode="anchor")
             axes.set_yticks(places, labels)
             for row, share in enumerate(row_shares(counts)):
