@@ -21,9 +21,11 @@ from yolojax.errors import InputError
 from yolojax.predict import Detection
 from yolojax.runtime.file_names import file_names
 from yolojax.runtime.files import draft_of, write_text
+from yolojax.runtime.streams import say
 from yolojax.runtime.threads import thread_pool, worker_count
 
 WAITING = 8  # how many pictures may wait to be drawn and written
+NAMED = 10  # how many of the outputs that could not be written are named while the run goes on
 
 
 class Outputs:
@@ -41,7 +43,8 @@ class Outputs:
         out: the folder.
         pictures: how many pictures and frames were added so far.
         detections: how many detections they had.
-        unwritten: why outputs could not be written, a line for each; the others are.
+        unwritten: how many outputs could not be written; the others are.
+        first_unwritten: which was the first of them, and why.
         complete: whether everything else is written.
     """
 
@@ -57,7 +60,7 @@ class Outputs:
     ) -> None:
         self.out, self.pictures, self.detections, self.complete = Path(out), 0, 0, False
         self._draw, self._json, self._txt, self._crops = draw, json, txt, crops
-        self.unwritten: list[str] = []
+        self.unwritten, self.first_unwritten = 0, ""
         self._places = Places(self.out, more_to_come=more_to_come)
         self._names: dict[Path, tuple[Path | None, str | None]] = {}
 
@@ -79,6 +82,7 @@ class Outputs:
             InputError: an output would overwrite one of the sources.
         """
         if path not in self._names:
+            self._names[path] = None, None  # after an error nothing is written for any frame
             drawn = self._places.drawing(path, ending) if self._draw else None
             stem = self._places.stem(path, video=ending is not None) if self._txt or self._crops else None
             self._names[path] = drawn, stem
@@ -103,7 +107,8 @@ class Outputs:
             # Ctrl-C is how a camera is ended.
             if kind is None or issubclass(kind, KeyboardInterrupt):
                 self.wait(0)
-                self.unwritten += map(str, self._places.release())
+                for problem in self._places.release():
+                    self._note_unwritten(problem)
                 if self._file:
                     self._file.write("\n]\n")
                     self._file.close()
@@ -203,7 +208,7 @@ class Outputs:
         self.wait(WAITING)
 
     def wait(self, allowed: int) -> None:
-        """Waits until at most `allowed` outputs are queued; those that could not be written are in `unwritten`."""
+        """Waits until at most `allowed` outputs are queued; those that could not be written are counted."""
         while len(self._waiting) > allowed:
             self._try(self._waiting.popleft().result)
 
@@ -212,7 +217,13 @@ class Outputs:
         try:
             return write()
         except InputError as error:
-            self.unwritten.append(str(error))
+            self._note_unwritten(error)
+
+    def _note_unwritten(self, error):
+        self.unwritten += 1
+        self.first_unwritten = self.first_unwritten or text_of(error)
+        if self.unwritten <= NAMED:
+            say(f"not written: {text_of(error)}")
 
     def _write_labels(self, stem, image, detection):
         """Writes one line per detection: class, and the box as cx cy w h in fractions of the picture's width and height."""

@@ -97,7 +97,7 @@ def detect_files(
         names = ", ".join(run.unreadable)
         problems.append(f"{len(run.unreadable)} of {run.inputs} {kind} could not be read: {names}")
     if outputs.unwritten:
-        count, first = len(outputs.unwritten), text_of(outputs.unwritten[0])
+        count, first = outputs.unwritten, outputs.first_unwritten
         problems.append(first if count == 1 else f"{count} outputs could not be written, the first: {first}")
     if problems:
         raise InputError("; ".join(problems))

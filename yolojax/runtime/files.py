@@ -179,16 +179,37 @@ def whole_set(
     given, folder = Path(folder), Path(os.path.realpath(folder))
     with _aside(given, folder.parent if beside(folder) else folder) as draft:
         yield draft
-        if beside(folder) and not (folder.exists() and any(folder.iterdir())):
-            os.rename(draft, folder)  # also onto an empty folder
-            return
+        while not _moved(draft, folder, last, old):
+            pass  # another process has made or replaced the folder meanwhile
+
+
+def _moved(draft: Path, folder: Path, last: str, old: Callable[[str], bool]) -> bool:
+    """Moves a set to its folder; returns whether the folder stayed the same meanwhile, else nothing was done."""
+    if not folder.exists():
+        try:
+            os.rename(draft, folder)
+        except FileExistsError:
+            return False
+        except OSError as error:
+            if error.errno != errno.ENOTEMPTY:
+                raise
+            return False
+        return True
+    before = folder.stat()
+    with folder_lock(folder, wait=True):
+        if not folder.exists() or not os.path.samestat(before, folder.stat()):
+            return False
+        there = os.listdir(folder)
+        if beside(folder) and not there:
+            os.rename(draft, folder)
+            return True
         names = sorted(os.listdir(draft), key=lambda name: (name == last, name))
-        with folder_lock(folder, wait=True):
-            gone = [name for name in os.listdir(folder) if name == last or (old(name) and name not in names)]
-            for name in sorted(gone, key=lambda name: name != last):
-                (folder / name).unlink()
-            for name in names:
-                os.replace(draft / name, folder / name)
+        gone = [name for name in there if name == last or (old(name) and name not in names)]
+        for name in sorted(gone, key=lambda name: name != last):
+            (folder / name).unlink()
+        for name in names:
+            os.replace(draft / name, folder / name)
+    return True
 
 
 def beside(folder: str | os.PathLike[str]) -> bool:
