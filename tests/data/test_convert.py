@@ -340,13 +340,13 @@ def test_a_split_called_like_a_key_of_a_data_yaml_keeps_its_pictures(data, tmp_p
 
 @pytest.mark.parametrize("to", FORMATS)
 def test_a_set_is_whole_or_not_there(data, tmp_path, to, monkeypatch):
-    def full(*_):
+    def full(*_, **__):
         raise OSError(28, "No space left on device")
 
     out = tmp_path / "new" / "out"
     for function in ("write_text", "symlink_to"):
         monkeypatch.setattr(Path, function, full)
-    with pytest.raises(InputError, match=rf"^{out} cannot be written: No space left on device$"):
+    with pytest.raises(InputError, match=rf"^{out}: cannot be written: No space left on device$"):
         convert([data], to, out)
     assert not out.parent.exists()
 

@@ -181,7 +181,7 @@ def test_what_cannot_be_written_is_named_and_the_rest_is_done(tmp_path, capsys):
 
 def test_a_drawn_video_without_frames_is_an_error(tmp_path):
     path, _ = video_of_tiles(tmp_path / "film.avi", 21)
-    with files_of_at_most(5_000), pytest.raises(InputError, match=r"^\S*out/film\.mp4: the video cannot be written: File too"):
+    with files_of_at_most(20_000), pytest.raises(InputError, match=r"^\S*out/film\.mp4: the video cannot be written: File too"):
         detect_files(Whole(), [path, picture(tmp_path / "a.png")], tmp_path / "out")
     assert files(tmp_path / "out") == ["a.png", "detections.json"]
     assert len(json.loads((tmp_path / "out" / "detections.json").read_text())) == 22

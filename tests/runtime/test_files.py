@@ -126,7 +126,7 @@ def test_after_an_error_a_set_is_as_it_was(error, tmp_path):
         with pytest.raises((KeyboardInterrupt, InputError)) as caught, whole_set(out, last="key") as draft:
             write_files(draft, key="new")
             raise error
-        assert not isinstance(error, OSError) or str(caught.value) == f"{out} cannot be written: No space left on device"
+        assert not isinstance(error, OSError) or str(caught.value) == f"{out}: cannot be written: No space left on device"
     assert read_files(tmp_path / "set") == {"key": "old"} and [path.name for path in tmp_path.iterdir()] == ["set"]
     with pytest.raises(InputError, match=rf"^{out}/x\.png: is full"), whole_set(out) as draft:
         raise InputError(f"{draft}/x.png: is full")  # the user never saw the draft

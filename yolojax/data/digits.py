@@ -136,7 +136,7 @@ def write_mnist_detection(
     if seed < 0:
         raise InputError(f"--seed {seed}: give 0 or more")
     digits = read_mnist(mnist) if mnist is not None else [(_to_tiles(glyphs), ys) for glyphs, ys in split_digits()]
-    if os.path.exists(out) and (not os.path.isdir(out) or os.listdir(out)):
+    if os.path.isdir(out) and os.listdir(out):
         raise InputError(f"{out}: the folder is not empty; name a new one")
     lists, written = {"train": train, "val": val}, {}
     show = _progress(train + val)

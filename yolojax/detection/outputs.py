@@ -244,6 +244,10 @@ class Outputs:
             left, top = np.floor(box[:2]).astype(int)
             right, bottom = np.ceil(box[2:]).astype(int)
             target = self.out / "crops" / folders[class_id] / f"{stem}-{number}.png"
+            try:
+                target.parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise InputError(f"{target.parent}: the folder cannot be made: {error.strerror}") from error
             write_image(self._places.place(target), image[top:bottom, left:right])
 
 

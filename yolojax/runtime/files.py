@@ -76,18 +76,19 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
 
     Half of a surrogate pair, which a name in a JSON file may have, is written as its escape.
     """
+    with naming(path):
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
     write_bytes(path, text.encode("utf-8", "backslashreplace"))
 
 
 def write_bytes(path: str | os.PathLike[str], content: bytes | memoryview) -> None:
-    """Writes a file, whole or not at all; its folder is made if it is missing.
+    """Writes a file, whole or not at all.
 
     Raises:
         OSError: it cannot be written; its `filename` is the path.
     """
     path = Path(path)
     with naming(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_name(_unique())  # without an extension: it must not be taken for a picture
         try:
             draft.write_bytes(content)
@@ -120,8 +121,9 @@ def naming(path: str | os.PathLike[str]) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        error.filename, error.filename2 = os.fspath(path), None
-        raise
+        if error.errno is None:
+            raise
+        raise OSError(error.errno, error.strerror, os.fspath(path)) from error
 
 
 def _plain(value: Any) -> Any:
@@ -224,6 +226,8 @@ def _aside(out: Path, place: Path) -> Iterator[Path]:
     made = [folder for folder in (place, *place.parents) if not folder.exists()]
     draft = place / _unique()
     try:
+        if place.exists() and not place.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
         place.mkdir(parents=True, exist_ok=True)
         _remove_left_behind(place)
         draft.mkdir()
@@ -232,7 +236,7 @@ def _aside(out: Path, place: Path) -> Iterator[Path]:
     except InputError as error:
         raise InputError(str(error).replace(str(draft), str(out))) from error
     except OSError as error:
-        raise InputError(f"{out} cannot be written: {error.strerror or error}") from error
+        raise InputError(f"{out}: cannot be written: {error.strerror or error}") from error
     finally:
         shutil.rmtree(draft, ignore_errors=True)
         with contextlib.suppress(OSError):
