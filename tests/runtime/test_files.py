@@ -151,7 +151,7 @@ def test_two_sets_at_once_do_not_mix(tmp_path):
 
     def work(text):
         for _ in range(20):
-            with whole_set(out, last="key") as draft:
+            with whole_set(out, last="key", old=lambda name: False) as draft:
                 write_files(draft, key=text, **{f"f{n}": text for n in range(10)})
                 begin.wait()
 
@@ -178,3 +178,13 @@ def test_what_a_killed_program_left_behind_goes(tmp_path):
         write_files(draft, b="2")
     os.close(descriptor)
     assert {path.name for path in tmp_path.iterdir()} == {alive.name, young.name, "set"}
+
+
+@pytest.mark.parametrize(("last", "name"), [("", "other"), ("key", "a"), ("key", "key")])
+def test_a_set_replaces_nothing_that_came_meanwhile(last, name, tmp_path):
+    out = tmp_path / "set"
+    with pytest.raises(InputError, match="set: another program has written there meanwhile"), whole_set(out, last) as draft:
+        write_files(draft, a="1", key="2")
+        out.mkdir()
+        write_files(out, **{name: "first"})
+    assert read_files(out) == {name: "first"} and list(tmp_path.iterdir()) == [out]

@@ -158,25 +158,24 @@ def whole_or_not_at_all(out: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def whole_set(
-    folder: str | os.PathLike[str], last: str = "", old: Callable[[str], bool] = lambda name: False
-) -> Iterator[Path]:
+def whole_set(folder: str | os.PathLike[str], last: str = "", old: Callable[[str], bool] | None = None) -> Iterator[Path]:
     """Lets its block write the files of a set in a temporary folder beside `folder`, and makes them visible at the end.
 
-    A folder that is new or empty appears by one rename. In any other, the file `last`, without which the set is none, is taken
-    away first and comes back last; until then other processes that move the same set wait. After an exception nothing has
-    changed, and nothing is left.
+    A folder that is new or empty appears by one rename. In any other, the file `last`, without which the set is none, comes
+    last; one of an earlier set is removed first. Until then other processes that move a set there wait. After an exception
+    nothing has changed, and nothing is left.
 
     Args:
         folder: where the set belongs; files of other names stay there.
-        last: the name of the file that makes the set one; needed where the folder may hold something.
-        old: tells by their names which files of an earlier set go if the new one lacks them.
+        last: the name of the file that makes the set one; "" where the folder must be new or empty.
+        old: tells by their names which files of an earlier set go if the new one lacks them; None where nothing that is there
+            may be replaced.
 
     Yields:
         The temporary folder. Relative paths lead to the same places from there and from `folder` if it is `beside` it.
 
     Raises:
-        InputError: the folder cannot be written.
+        InputError: the folder cannot be written, or holds by now what may not be replaced.
     """
     given, folder = Path(folder), Path(os.path.realpath(folder))
     with _aside(given, folder.parent if beside(folder) else folder) as draft:
@@ -185,7 +184,7 @@ def whole_set(
             pass  # another process has made or replaced the folder meanwhile
 
 
-def _moved(draft: Path, folder: Path, last: str, old: Callable[[str], bool]) -> bool:
+def _moved(draft: Path, folder: Path, last: str, old: Callable[[str], bool] | None) -> bool:
     """Moves a set to its folder; returns whether the folder stayed the same meanwhile, else nothing was done."""
     if not folder.exists():
         try:
@@ -206,7 +205,10 @@ def _moved(draft: Path, folder: Path, last: str, old: Callable[[str], bool]) -> 
             os.rename(draft, folder)
             return True
         names = sorted(os.listdir(draft), key=lambda name: (name == last, name))
-        gone = [name for name in there if name == last or (old(name) and name not in names)]
+        own = [name for name in there if not is_draft(Path(name))]
+        if old is None and (set(names) & set(own) or (own and not last)):
+            raise InputError(f"{folder}: another program has written there meanwhile; name another folder")
+        gone = [name for name in own if name == last or (old and old(name) and name not in names)]
         for name in sorted(gone, key=lambda name: name != last):
             (folder / name).unlink()
         for name in names:
