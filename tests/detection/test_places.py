@@ -51,6 +51,7 @@ def test_an_open_file_is_protected_by_its_number(tmp_path):
     descriptor = os.open(tmp_path / "list.txt", os.O_RDONLY)
     places.protect(descriptor)
     os.close(descriptor)
-    places.protect(987654)  # not open
+    for missing in (987654, ".", "..", "*.png", "", "nowhere.png"):
+        places.protect(missing)
     with pytest.raises(InputError, match=r"list\.txt is a source"):
         places.place(tmp_path / "list.txt")

@@ -85,7 +85,9 @@ def _is_cut(path: str | os.PathLike[str]) -> bool:
     """Whether an AVI or MP4 file is shorter than its parts say; False for other files, whose parts say nothing."""
     end, size = 0, os.path.getsize(path)
     with open_regular(path) as file:
-        while end < size:
+        for _ in range(10_000):
+            if end >= size:
+                break
             file.seek(end)
             head = file.read(16)
             if head[:4] == b"RIFF" and len(head) >= 8:

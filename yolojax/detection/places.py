@@ -33,9 +33,10 @@ class Places:
 
     def protect(self, path: str | os.PathLike[str] | int) -> None:
         """Registers a file that no output may overwrite, or an open file by its number; of a picture, its YOLO labels too."""
-        for file in (path,) if isinstance(path, int) else (path, label_path(path)):
-            with contextlib.suppress(OSError):
-                self._sources.add(_identity(file))
+        with contextlib.suppress(OSError, ValueError):  # it may be missing; "." has no labels
+            self._sources.add(_identity(path))
+            if not isinstance(path, int):
+                self._sources.add(_identity(label_path(path)))
 
     def drawing(self, path: Path, ending: str | None = None) -> Path:
         """Chooses the file for the drawing of a source: of the source's name, with a number if another has that.
