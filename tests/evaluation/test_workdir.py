@@ -74,7 +74,7 @@ def test_an_evaluation_is_whole_or_not_there(workdir, monkeypatch, capsys):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("yolojax.evaluation.report.html.save_png", full)
+        patch.setattr("yolojax.evaluation.workdir.write_samples", full)
         with pytest.raises(InputError, match=rf"^{folder}: cannot be written: No space left on device$"):
             evaluate_workdir(workdir)
     assert sorted(path.name for path in folder.iterdir()) == ["notes.txt", "sample_999.png"]
