@@ -69,6 +69,11 @@ def test_videos_that_cannot_be_read(tmp_path, capsys):
         detect_files(Whole(), [tmp_path / "bad.mp4", image], tmp_path / "out")
     assert files(tmp_path / "out") == ["a.png", "detections.json"]
     assert "left out: " in capsys.readouterr().out
+    whole, _ = video_of_tiles(tmp_path / "whole.avi", 21)
+    (tmp_path / "cut.avi").write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    with pytest.raises(InputError, match=r"^1 of 1 sources could not be read: \S*cut\.avi$"):
+        detect_files(Whole(), [tmp_path / "cut.avi"], tmp_path / "cut")
+    assert 0 < len(json.loads((tmp_path / "cut" / "detections.json").read_text())) < 21
     with pytest.raises(InputError, match=r"^camera 987 cannot be opened"):
         detect_files(Whole(), ["987"], tmp_path / "out")
 

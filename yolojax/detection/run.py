@@ -224,7 +224,7 @@ def _detect(run, label, read, items, total, add, *, batch=MAX_BATCH, eager=False
         for item, image, detection in results:
             run.note_first_result()
             if detection is None:  # then the image is an InputError
-                run.leave_out(item, image, progress)
+                run.leave_out(item[0] if isinstance(item, tuple) else item, image, progress)
             else:
                 run.note_if_full(detection)
                 with timed(run.waited, "drawing and writing"):
