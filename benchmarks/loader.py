@@ -1,17 +1,18 @@
-"""Pictures a second from JPEG files to batches: the pipeline with 1 and 2 threads beside the plain loop of the TF family.
+"""Pictures a second from JPEG files to batches: the pipeline with 1 and 2 threads, and with 2 processes, beside the plain loop.
 
-`loader_cores.py` says what more threads would do on more cores.
+`loader_cores.py` says what more of them would do on more cores.
 
 python benchmarks/loader.py                                    # 640 x 480 pictures, made for this
 python benchmarks/loader.py --data VOC_FOLDER                  # pictures and boxes of one's own
 
-416 x 416, 80 classes, batches of 8. The plain loop reads, flips, crops, shifts and letterboxes picture by picture, divides by
-255 and writes dense labels box by box. `default` is the same augmentation and colours, `full` all of it, mosaic and mixup
-included, each with probability 1/2, and `in memory` the same with decoded pictures kept (config.data.cache_gib). All ways take
-turns, in rounds; the median of the rounds counts.
+416 x 416, 80 classes, batches of 8. The plain loop, that of the TensorFlow family, reads, flips, crops, shifts and letterboxes
+picture by picture, divides by 255 and writes dense labels box by box. `default` is the same augmentation and colours, `full`
+all of it, mosaic and mixup included, each with probability 1/2, and `in memory` the same with decoded pictures kept
+(config.data.cache_gib). All ways take turns, in rounds; the median of the rounds counts.
 """
 
 import argparse
+import collections
 import dataclasses
 import itertools
 import statistics
@@ -29,7 +30,8 @@ from yolojax.data.pipeline import train_batches
 from yolojax.data.sources import open_split
 from yolojax.runtime.opencv import cv2
 
-BATCH, STEPS, ROUNDS = 8, 12, 7
+BATCH, STEPS, ROUNDS = 8, 15, 5
+NOT_COUNTED = 3  # batches at the start: processes start, and each looks at every picture's boxes once
 
 
 def main():
@@ -45,24 +47,31 @@ def main():
         source = open_split(config, "train")
         kept = open_split(dataclasses.replace(config, data=dataclasses.replace(config.data, cache_gib=1.0)), "train")
         ways = {"plain loop": lambda: plain_batches(source)}
-        for amount, threads in itertools.product(("default", "full", "in memory"), (1, 2)):
-            chosen = dataclasses.replace(config, data=dataclasses.replace(config.data, threads=threads))
+        workers = {"1 thread": (1, 0), "2 threads": (2, 0), "2 processes": (0, 2)}
+        for amount, (number, (threads, processes)) in itertools.product(("default", "full", "in memory"), workers.items()):
+            if amount == "in memory" and processes:
+                continue  # each process would keep pictures of its own
+            data = dataclasses.replace(config.data, threads=threads, processes=processes)
+            chosen = dataclasses.replace(config, data=data)
             if amount != "default":
                 chosen.data.augment = full(config.data.augment)
-            name = f"{amount}, {threads} thread{'s' * (threads > 1)}"
             read = kept if amount == "in memory" else source
+            name = f"{amount}, {number}"
             ways[name] = lambda chosen=chosen, read=read: train_batches(read, chosen, [GRID], 0, STEPS)
         rates = {name: [] for name in ways}
         for _ in range(ROUNDS):
             for name, make in ways.items():
+                batches = make()
+                collections.deque(itertools.islice(batches, NOT_COUNTED), maxlen=0)
                 began = time.perf_counter()
-                pictures = sum(len(images) for (images, _), _ in make())
+                pictures = sum(len(images) for (images, _), _ in batches)
                 rates[name].append(pictures / (time.perf_counter() - began))
     medians = {name: statistics.median(values) for name, values in rates.items()}
-    print(f"{'':20}{'pictures/s':>12}{'to plain':>10}{'to 1 thread':>13}")
+    print(f"{'':24}{'pictures/s':>12}{'to plain':>10}{'to 1 thread':>13}")
     for name, rate in medians.items():
-        second = f"{rate / medians[name.replace('2 threads', '1 thread')]:13.2f}" if "2 threads" in name else ""
-        print(f"{name:20}{rate:12.0f}{rate / medians['plain loop']:10.2f}{second}")
+        amount, _, number = name.partition(", ")
+        second = f"{rate / medians[f'{amount}, 1 thread']:13.2f}" if number.startswith("2") else ""
+        print(f"{name:24}{rate:12.0f}{rate / medians['plain loop']:10.2f}{second}")
 
 
 def full(augment):

@@ -1,13 +1,19 @@
 """How long it takes until something happens: imports, initial values, and the first step of train.py.
 
 python benchmarks/startup.py
+git worktree add ../before HEAD~20
+python benchmarks/startup.py --other ../before          # only the first step, of both checkouts in turns
 
 YOLOv3 at 416 x 416, two pictures a step. Every figure is that of a process of its own; that of the first step counts from the
 start of the process to its loss on the host. "plain" is train.py with the network initialized by `model.init` and without JAX's
-compilation cache; "cold" and "warm" are train.py as it is, with an empty cache and with the one that "cold" left.
+compilation cache; "cold" and "warm" are train.py as it is, with an empty cache and with the one that "cold" left. Beside the
+seconds of the clock stand those of the processors, over all threads, which depend less on what else the machine does.
 """
 
+import argparse
 import os
+import resource
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -59,7 +65,17 @@ FLAGS = (
 )
 
 
+WAYS_OF_TRAIN = {"plain": ("1", "false"), "cold": ("0", "true"), "warm": ("0", "true")}
+
+
 def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--other", type=Path, metavar="CHECKOUT", help="another checkout of yolojax to compare with")
+    parser.add_argument("--rounds", type=int, default=1, help="with --other: processes for each figure (default: %(default)s)")
+    options = parser.parse_args()
+    if options.other:
+        compare(options.other.resolve(), options.rounds)
+        return
     print(f"{'import':28}{'seconds':>8}")
     for name in IMPORTS:
         print(f"{name:28}{min(seconds_of('-c', f'import {name}') for _ in range(3)):8.2f}")
@@ -71,18 +87,38 @@ def main():
 
     print(f"\n{'first step of train.py':28}{'seconds':>8}{'ratio':>8}")
     with tempfile.TemporaryDirectory() as folder:
-        ways = {"plain": ("1", "false"), "cold": ("0", "true"), "warm": ("0", "true")}
-        seconds = {name: first_step(folder, name, *how) for name, how in ways.items()}
+        seconds = {name: first_step(REPOSITORY, folder, name)[0] for name in WAYS_OF_TRAIN}
     for name, value in seconds.items():
         print(f"{name:28}{value:8.2f}{value / seconds['warm']:8.1f}")
 
 
-def first_step(folder, name, plain, cached):
-    """Seconds from the start of the process to the end of the first step."""
+def compare(other, rounds):
+    """Prints the seconds until the first step in this checkout and in another, which take turns."""
+    print(
+        f"{'first step of train.py':28}{'other':>10}{'this':>10}{'ratio':>8}{'processors: other':>20}{'this':>10}{'ratio':>8}"
+    )
+    turns = {name: [] for name in ("cold", "warm")}
+    for _ in range(rounds):
+        with tempfile.TemporaryDirectory() as theirs, tempfile.TemporaryDirectory() as ours:
+            for name, pairs in turns.items():
+                pairs.append((first_step(other, theirs, name), first_step(REPOSITORY, ours, name)))
+    for name, pairs in turns.items():
+        row = f"{name:28}"
+        for place, width in ((0, 10), (1, 20)):
+            before, after = (statistics.median(side[place] for side in sides) for sides in zip(*pairs, strict=True))
+            ratio = statistics.median(mine[place] / its[place] for its, mine in pairs)
+            row += f"{before:{width}.2f}{after:10.2f}{ratio:8.2f}"
+        print(row)
+
+
+def first_step(where, folder, name):
+    """Seconds from the start of the process to the end of the first step: of the clock, and of the processors."""
+    plain, cached = WAYS_OF_TRAIN[name]
     names = {"PLAIN": plain, "JAX_ENABLE_COMPILATION_CACHE": cached, "JAX_COMPILATION_CACHE_DIR": f"{folder}/cache"}
-    began = time.time()
-    out = run("-c", FIRST_STEP, "--workdir", f"{folder}/{name}", *FLAGS, **names)
-    return float(out.split("finished")[1]) - began
+    began, used = time.time(), resource.getrusage(resource.RUSAGE_CHILDREN)
+    out = run("-c", FIRST_STEP, "--workdir", f"{folder}/{name}", *FLAGS, where=where, **names)
+    uses = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return float(out.split("finished")[1]) - began, uses.ru_utime + uses.ru_stime - used.ru_utime - used.ru_stime
 
 
 def seconds_of(*arguments):
@@ -91,10 +127,9 @@ def seconds_of(*arguments):
     return time.perf_counter() - began
 
 
-def run(*arguments, **names):
-    done = subprocess.run(
-        [sys.executable, *arguments], cwd=REPOSITORY, env=os.environ | names, capture_output=True, text=True, check=False
-    )
+def run(*arguments, where=REPOSITORY, **names):
+    environment = os.environ | {"PYTHONPATH": str(where)} | names
+    done = subprocess.run([sys.executable, *arguments], cwd=where, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(done.stderr)
     return done.stdout

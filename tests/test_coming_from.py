@@ -13,6 +13,7 @@ from tests.conftest import REPOSITORY
 from tests.test_docs import commands, defined_flags
 from yolojax.config import BEST_BY, Config, checked, flatten
 from yolojax.configs.tf_family import get_config
+from yolojax.configs.voc import get_config as voc
 from yolojax.fields import Check, leaves
 from yolojax.grid import YOLOV3_ANCHORS
 from yolojax.loss import LossTerms
@@ -108,9 +109,11 @@ def test_second_cells_name_what_exists():
 
 def test_the_commands_that_train_are_accepted():
     lines = [line for line in commands(TEXT) if line.startswith("yolojax train")]
-    assert len(lines) == 4
+    assert len(lines) == 6
     for line in lines:
-        config = get_config() if "--config tf_family" in line else Config()
+        config = (
+            get_config() if "--config tf_family" in line else voc("pytorch") if "--config voc:pytorch" in line else Config()
+        )
         for name, text in re.findall(r"--config\.([\w.]+)=(\S+)", " ".join(shlex.split(line))):
             section, _, member = name.rpartition(".")
             assert name in FIELDS, name

@@ -10,7 +10,19 @@ from yolojax import fields
 from yolojax.config import Config
 from yolojax.config_values import describe, verify
 from yolojax.errors import InputError
-from yolojax.fields import Depending, Required, any_value, at_least, field, full_name, given, leaves, one_of, positive
+from yolojax.fields import (
+    Depending,
+    Required,
+    any_value,
+    at_least,
+    field,
+    full_name,
+    given,
+    greater,
+    leaves,
+    one_of,
+    positive,
+)
 
 LEAVES = list(leaves(Config()))
 
@@ -137,3 +149,7 @@ def test_only_the_standard_library_and_the_names_of_parts_are_imported():
     modules = {node.module for node in nodes if isinstance(node, ast.ImportFrom)}
     modules |= {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     assert {str(name).partition(".")[0] for name in modules - {"yolojax.references"}} <= sys.stdlib_module_names
+
+
+def test_a_bound_that_is_not_reached():
+    assert greater(1).problem(1) == "must be greater than 1" and greater(1).problem(1.01) is None

@@ -30,7 +30,8 @@ def check(boxes_xyxy, classes, grid, *, max_boxes=150, **options):
 
     assert targets.boxes.shape == (max_boxes, 4)
     assert targets.classes.shape == (max_boxes,)
-    assert targets.slots.shape == (max_boxes, grid.num_scales * grid.anchors_per_scale)
+    cells = 3 if options.get("rule") == "ratio" else 1
+    assert targets.slots.shape == (max_boxes, grid.num_scales * grid.anchors_per_scale * cells)
     assert targets.on_scale.shape == (max_boxes, grid.num_scales)
     assert [m.dtype for m in targets] == [np.float32, np.int32, np.int32, bool]
 
@@ -87,7 +88,7 @@ def pictures(draw, size=(96, 160)):
     return boxes, np.array(classes, np.int32)
 
 
-@pytest.mark.parametrize("rule", ["threshold", "best"])
+@pytest.mark.parametrize("rule", ["threshold", "best", "ratio"])
 @pytest.mark.parametrize("name", GRIDS)
 @settings(deadline=None, max_examples=20)
 @given(pictures())
@@ -114,12 +115,89 @@ def test_any_threshold_and_any_room(picture, threshold, max_boxes):
     check(boxes[distinct], classes[distinct], WIDE, max_boxes=max_boxes, iou_threshold=threshold)
 
 
+@pytest.mark.parametrize("rule", ["threshold", "ratio"])
 @pytest.mark.parametrize("seed", range(5))
-def test_crowded_pictures_match_the_oracle(seed):
+def test_crowded_pictures_match_the_oracle(seed, rule):
     rng = np.random.default_rng(seed)
     low, size = rng.uniform(0, [160, 64], (80, 2)), np.exp(rng.uniform(0, 5, (80, 2)))
     boxes = np.concatenate([low, low + size], 1).astype(np.float32)
-    check(boxes, rng.integers(0, NUM_CLASSES, 80), WIDE, max_boxes=[150, 80, 50, 7, 1][seed])
+    check(boxes, rng.integers(0, NUM_CLASSES, 80), WIDE, max_boxes=[150, 80, 50, 7, 1][seed], rule=rule)
+
+
+@settings(deadline=None, max_examples=20)
+@given(pictures(), st.floats(1.05, 12))
+def test_any_ratio(picture, ratio):
+    check(*picture, WIDE, max_boxes=12, rule="ratio", ratio=ratio)
+
+
+def columns_of(targets, row, grid):
+    """{column of `slots`: (scale, row, column, anchor)} of one box."""
+    found = {}
+    for column, slot in enumerate(targets.slots[row]):
+        if slot < grid.num_slots:
+            scale = max(s for s in range(grid.num_scales) if grid.offsets[s] <= slot)
+            found[column] = (scale, *np.unravel_index(slot - grid.offsets[scale], (*grid.shapes[scale], 3)))
+    return found
+
+
+@settings(deadline=None, max_examples=20)
+@given(pictures())
+def test_the_columns_of_rule_ratio_are_scale_anchor_and_cell(picture):
+    boxes, classes = picture
+    for m in range(len(boxes)):
+        own, ratio = [boxes[m]], targets_of_one(boxes[m], classes[m])
+        cells = {}
+        for scale, row, column, a in oracle.by_ratio(own, WIDE.size, WIDE.strides, WIDE.anchors)[0]:
+            seen = [cell for (s, b, _), cell in cells.items() if (s, b) == (scale, a)]
+            kind = 0 if not seen else 1 if row == seen[0][1] else 2
+            cells[scale, a, kind] = (scale, row, column, a)
+        assert columns_of(ratio, 0, WIDE) == {(s * 3 + a) * 3 + kind: cell for (s, a, kind), cell in cells.items()}
+
+
+def targets_of_one(box, label):
+    return assign([box], [label], WIDE, max_boxes=1, rule="ratio")
+
+
+# Stride 16 and an anchor (30, 61): the box (x, y, 30, 61) fits other anchors as well, of the same cells on other scales.
+@pytest.mark.parametrize(
+    ("centre", "cells"),
+    [
+        ((24.0, 40.0), {(2, 1), (2, 2), (3, 1)}),  # in the very middle: right and down
+        ((23.9, 39.9), {(2, 1), (2, 0), (1, 1)}),  # left and up
+        ((23.9, 40.1), {(2, 1), (2, 0), (3, 1)}),
+        ((16.0, 32.0), {(2, 1), (2, 0), (1, 1)}),  # on the corner of its cell
+        ((7.0, 7.0), {(0, 0)}),  # in the corner of the grid: no neighbour is nearer
+        ((95.0, 95.0), {(5, 5)}),
+        ((89.0, 7.0), {(0, 5)}),
+        ((89.0, 9.0), {(0, 5), (1, 5)}),
+    ],
+)
+def test_the_nearer_neighbours(centre, cells):
+    boxes = np.array([[centre[0] - 15, centre[1] - 30.5, centre[0] + 15, centre[1] + 30.5]])
+    targets = check(boxes, np.array([1]), SQUARE, rule="ratio")
+    of_anchor = {(row, column) for s, row, column, a in columns_of(targets, 0, SQUARE).values() if (s, a) == (1, 0)}
+    assert of_anchor == cells
+
+
+def test_a_ratio_must_stay_under_the_factor():
+    # Anchors of 10 pixels: sides of 40 and of 2.5 differ by exactly the factor 4, and are left to the best shape, alone.
+    grid = AnchorGrid((96, 96), (16,), (((10, 10), (200, 300)),))
+    for width, count in ((39.5, 3), (40.0, 1), (2.5, 1), (2.6, 3)):
+        targets = check(np.array([[26 - width / 2, 21, 26 + width / 2, 31]]), np.array([0]), grid, rule="ratio")
+        assert (targets.slots[0] < grid.num_slots).sum() == count
+    wider = check(np.array([[6, 21, 46, 31]]), np.array([0]), grid, rule="ratio", ratio=4.1)
+    assert (wider.slots[0] < grid.num_slots).sum() == 3
+
+
+def test_neighbours_are_taken_by_the_later_box():
+    # Two boxes of one shape, side by side: the first box's right neighbour is the second's own cell.
+    boxes = np.array([[9, 9.5, 39, 70.5], [21, 9.5, 51, 70.5]])
+    targets = check(boxes, np.array([0, 1]), SQUARE, rule="ratio")
+    both = [set(targets.slots[m][targets.slots[m] < SQUARE.num_slots].tolist()) for m in (0, 1)]
+    assert not both[0] & both[1]
+    alone = check(boxes[:1], np.array([0]), SQUARE, rule="ratio")
+    assert both[0] < set(alone.slots[0].tolist())
+    assert both[1] == {s for s in check(boxes[1:], [1], SQUARE, rule="ratio").slots[0].tolist() if s < SQUARE.num_slots}
 
 
 @pytest.mark.parametrize("name", ["seed_96_c3", "seed_160_c20"])

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from yolojax.evaluation.metrics.average_precision import average_precision
     from yolojax.grid import TINY_ANCHORS, YOLOV3_ANCHORS, AnchorGrid
     from yolojax.inference import Recipe
+    from yolojax.iou_aware import iou_aware_loss
     from yolojax.loss import paper_loss, yolo_loss
     from yolojax.loss_terms import LossTerms, named_terms
     from yolojax.models import (
@@ -89,6 +90,7 @@ _HOME = {
     "giou": "boxes",
     "initialize": "models",
     "iou": "boxes",
+    "iou_aware_loss": "iou_aware",
     "load_run": "runs.workdir",
     "make_mesh": "runtime.devices",
     "model_strides": "models",
@@ -149,6 +151,7 @@ __all__ = [
     "giou",
     "initialize",
     "iou",
+    "iou_aware_loss",
     "load_run",
     "make_mesh",
     "model_strides",

@@ -20,6 +20,7 @@ def assign_on_device(
     max_boxes: int = 150,
     iou_threshold: float = 0.3,
     rule: str = "threshold",
+    ratio: float = 4.0,
     valid: ArrayLike | None = None,
 ) -> Targets:
     """Finds the slots responsible for each box of one image: `assign` for `jax.jit`, `jax.vmap` and other transformations.
@@ -27,7 +28,8 @@ def assign_on_device(
     Rules, order and ties are those of `yolojax.targets.assign`, and so are the values, to the bit, for boxes that the floating
     type of the arguments can hold: overlaps are computed in float64 by the same operations, also where JAX is not set to use
     float64 elsewhere. Without that setting, JAX itself rounds float64 boxes to float32 before they come here; a box whose IoU
-    with an anchor is within about 1e-6 of the threshold may then be assigned otherwise than before the rounding.
+    with an anchor, or ratio of sides to it, is within about 1e-6 of the bound, or whose centre is that near to an edge or the
+    middle of a cell, may then be assigned otherwise than before the rounding.
 
     A compiled function cannot refuse values: a box that is not finite is left out, as padding is.
 
@@ -37,7 +39,8 @@ def assign_on_device(
         grid: the geometry of the network's slots; static.
         max_boxes: M, the number of boxes there is room for; static.
         iou_threshold: used by rule "threshold"; may be a traced value.
-        rule: "threshold" or "best"; static.
+        rule: "threshold", "best" or "ratio"; static.
+        ratio: used by rule "ratio"; may be a traced value.
         valid: (n,) bool, False at further padding.
 
     Returns:
@@ -60,11 +63,11 @@ def assign_on_device(
         boxes = jnp.where(valid[:, None], boxes, 0).astype(np.float64)
         kept = valid & _among_largest(boxes, valid, max_boxes) if len(boxes) > max_boxes else valid
         boxes = xyxy_to_cxcywh(boxes)
-        slots, chosen = choose_anchors(boxes, grid, iou_threshold=iou_threshold, rule=rule)
+        slots, chosen = choose_anchors(boxes, grid, iou_threshold=iou_threshold, rule=rule, ratio=ratio)
         boxes = boxes.astype(np.float32)
 
     chosen &= kept[:, None, None]
-    entries = grid.num_scales * grid.anchors_per_scale
+    entries = slots.shape[1] * slots.shape[2]
     slots = _claimed_slots(jnp.where(chosen, slots, grid.num_slots).reshape(len(boxes), entries), grid)
     place = jnp.where(kept, jnp.cumsum(kept) - 1, max_boxes)
 
@@ -89,7 +92,7 @@ def _among_largest(boxes: jax.Array, valid: jax.Array, count: int) -> jax.Array:
 
 
 def _claimed_slots(slots: jax.Array, grid: AnchorGrid) -> jax.Array:
-    """The slots (n, S * A) that each box keeps once later boxes have taken theirs; N at the others."""
+    """The slots (n, K) that each box keeps once later boxes have taken theirs; N at the others."""
     positions = jnp.broadcast_to(jnp.arange(len(slots), dtype=np.int32)[:, None], slots.shape)
     owner = jnp.full(grid.num_slots, -1, np.int32).at[slots].max(positions, mode="drop")
     return jnp.where(owner.at[slots].get(mode="fill", fill_value=-1) == positions, slots, grid.num_slots)

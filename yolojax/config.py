@@ -23,6 +23,7 @@ from yolojax.fields import (
     empty,
     field,
     given,
+    greater,
     input_size,
     input_sizes,
     keyword_arguments,
@@ -128,11 +129,24 @@ class ModelConfig:
         (),
         "((width, height), ...) in pixels for each scale; empty: the network's published anchors",
         anchors_per_scale,
-        used_with={"name": one_of_or_part("yolov3", "yolov3_spp", "yolov3_tiny")},
+        used_with={"name": one_of_or_part("yolov3", "yolov3_spp", "yolov3_tiny", "darknet")},
+    )
+    xy_scale: float = field(
+        1.0,
+        "factor by which the range of a box's centre is stretched about the middle of its cell; 2: centres reach half a cell "
+        "into the neighbours, which assign_rule ratio needs; 1: as in YOLOv3",
+        positive,
+        used_with={"name": one_of("yolov3", "yolov3_spp", "yolov3_tiny")},
+    )
+    squared_sizes: bool = field(
+        False,
+        "sizes of boxes are (2 sigmoid(t))^2 anchors, at most 4 of them, instead of e^t anchors as in YOLOv3",
+        any_value,
+        used_with={"name": one_of("yolov3", "yolov3_spp", "yolov3_tiny")},
     )
     cfg: str = field(
         "",
-        "text of the Darknet .cfg, which includes the anchors; written by yolojax import",
+        "text of the Darknet .cfg, which includes the anchors; written by yolojax import and train --weights",
         any_value,
         used_with={"name": one_of("darknet")},
     )
@@ -230,6 +244,13 @@ class DataConfig:
         one_of("refuse", "ignore"),
     )
     threads: int = field(0, "threads that read and augment images; 0: one per core, at most 16", at_least(0))
+    processes: int = field(
+        0,
+        "processes that make training images, with 100 MB of memory each; worth it from about four cores on, one per core, as "
+        "threads share one Python lock; 0: threads",
+        at_least(0),
+        needs={"cache_gib": zero},
+    )
     digits_train: int = field(1600, "scenes per epoch of the digits source, drawn anew in every epoch", at_least(1))
     digits_val: int = field(200, "scenes in the validation split of the digits source", at_least(1))
     augment: AugmentConfig = dataclasses.field(default_factory=AugmentConfig)
@@ -241,9 +262,10 @@ class LossConfig:
 
     name: str = field(
         "yolo",
-        "yolo: overlap of the boxes and focal objectness; paper: squared errors of the boxes and cross entropy; "
+        "yolo: overlap of the boxes and focal objectness; paper: squared errors of the boxes and cross entropy; iou_aware: "
+        "complete IoU of the boxes, which objectness learns, by means, for assign_rule ratio; "
         "package.module:name: your own function (raw, targets, grid, **options) -> terms, (B,) each",
-        one_of_or_part("yolo", "paper"),
+        one_of_or_part("yolo", "paper", "iou_aware"),
     )
     options: dict[str, Any] = field({}, "keyword arguments of your own loss", keyword_arguments, used_with={"name": own_part})
     box: str = field(
@@ -293,13 +315,32 @@ class LossConfig:
         (),
         "factors on the classification error of the boxes of each class, in their order; empty: all 1",
         positive_numbers,
-        used_with={"name": one_of("yolo", "paper")},
+        used_with={"name": one_of("yolo", "paper", "iou_aware")},
+    )
+    box_weight: float = field(
+        0.05, "weight of the box term, for three scales", at_least(0), used_with={"name": one_of("iou_aware")}
+    )
+    objectness_weight: float = field(
+        1.0, "weight of the objectness, for three scales at 640 x 640", at_least(0), used_with={"name": one_of("iou_aware")}
+    )
+    classification_weight: float = field(
+        0.5,
+        "weight of the classification, for three scales and 80 classes",
+        at_least(0),
+        used_with={"name": one_of("iou_aware")},
+    )
+    scale_weights: tuple[float, ...] = field(
+        (),
+        "weights of the scales, fine to coarse, in the objectness; empty: 4, 1, 0.4 for three scales, 4, 1 for two",
+        positive_numbers,
+        used_with={"name": one_of("iou_aware")},
     )
     assign_rule: str = field(
         "threshold",
         "anchors responsible for a box; threshold: all with an IoU over assign_iou; best: the best one only (Darknet); "
+        "ratio: all with sides within a factor of assign_ratio, in the box's cell and its two nearer neighbours; "
         "package.module:name: your own function (boxes_xyxy, classes, grid, *, max_boxes, **options) -> Targets",
-        one_of_or_part("threshold", "best"),
+        one_of_or_part("threshold", "best", "ratio"),
     )
     assign_options: dict[str, Any] = field(
         {}, "keyword arguments of your own assign_rule", keyword_arguments, used_with={"assign_rule": own_part}
@@ -309,6 +350,13 @@ class LossConfig:
         "anchors with an IoU over this are responsible for a box",
         between(0, 1),
         used_with={"assign_rule": one_of("threshold")},
+    )
+    assign_ratio: float = field(
+        4.0,
+        "anchors are responsible for a box if width and height differ from the box's by less than this factor; squared_sizes "
+        "reach a factor of 4",
+        greater(1),
+        used_with={"assign_rule": one_of("ratio")},
     )
 
 
@@ -454,6 +502,25 @@ class Config:
     eval: EvalConfig = dataclasses.field(default_factory=EvalConfig)
     init_from: str = field(
         "", "workdir, one of its checkpoints/STEP or Darknet .weights to start from; what fits is loaded", any_value
+    )
+    init_heads: str = field(
+        "anew",
+        "heads of init_from that are for other classes; anew: not used; adapt: boxes, objectness and the classes of the same "
+        "names are kept",
+        one_of("anew", "adapt"),
+        used_with={"init_from": given},
+    )
+    init_network: bool = field(
+        False,
+        "the network too is that of init_from, with its anchors, input size and fit; it takes the place of model",
+        any_value,
+        used_with={"init_from": given},
+    )
+    init_cfg: str = field(
+        "",
+        "with init_network: the Darknet .cfg of the .weights in init_from; empty: the one of its name beside it",
+        any_value,
+        used_with={"init_from": given},
     )
 
 

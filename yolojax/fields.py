@@ -184,6 +184,11 @@ def at_least(minimum: float) -> Check:
     return _check(lambda value: value >= minimum, f"be at least {minimum}", f">= {minimum}")
 
 
+def greater(minimum: float) -> Check:
+    """Accepts numbers greater than a bound."""
+    return _check(lambda value: value > minimum, f"be greater than {minimum}", f"> {minimum}")
+
+
 def between(low: float, high: float) -> Check:
     """Accepts numbers from `low` to `high`, both included."""
     return _check(lambda value: low <= value <= high, f"lie between {low} and {high}", f"{low} to {high}")

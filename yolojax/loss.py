@@ -14,8 +14,10 @@ from yolojax.boxes import ciou, cxcywh_to_xyxy, diou, giou, iou
 from yolojax.decode import MAX_LOG_SIZE, RawHeads, decode_boxes, flatten_heads, log_sizes, place_in_cell
 from yolojax.explicit import auto_sharded
 from yolojax.grid import AnchorGrid
+from yolojax.iou_aware import iou_aware_loss
 from yolojax.loss_terms import LossTerms
 from yolojax.parts import NO_PARTS, Parts
+from yolojax.positives import class_labels, class_weights_of, mean_factors, positive_factors, responsible_heads
 from yolojax.references import is_part
 from yolojax.targets import Targets
 
@@ -72,7 +74,7 @@ def yolo_loss(
     if box not in BOX_TERMS:
         raise ValueError(f"unknown box term {box!r}; expected one of {', '.join(BOX_TERMS)}")
     flat = flatten_heads(raw, grid)
-    responsible, geometry, positive = _responsible(flat, targets, grid)
+    responsible, geometry, positive = responsible_heads(flat, targets, grid)
     true_boxes = jnp.asarray(targets.boxes, flat.dtype)
     predicted = cxcywh_to_xyxy(decode_boxes(responsible[..., :4], geometry))
     overlap = BOX_TERMS[box](predicted, cxcywh_to_xyxy(true_boxes)[:, :, None, :])
@@ -80,8 +82,8 @@ def yolo_loss(
     scale = 2 - true_boxes[..., 2] * true_boxes[..., 3] / (width * height)
     box_term = jnp.where(positive, scale[..., None] * (1 - overlap), 0).sum((1, 2))
 
-    class_bce = CLASS_TERMS["sigmoid"](responsible[..., 5:], _class_labels(flat, targets, label_smoothing))
-    class_term = jnp.where(positive, _class_weights(flat, targets, class_weights) * class_bce, 0).sum((1, 2))
+    class_bce = CLASS_TERMS["sigmoid"](responsible[..., 5:], class_labels(flat, targets, label_smoothing))
+    class_term = jnp.where(positive, class_weights_of(flat, targets, class_weights) * class_bce, 0).sum((1, 2))
 
     logits = flat[..., 4]
     t, background = _objectness_labels(flat, targets, grid, ignore_iou)
@@ -155,7 +157,7 @@ def paper_loss(
         if value not in known:
             raise ValueError(f"unknown {name} {value!r}; expected one of {', '.join(known)}")
     flat = flatten_heads(raw, grid)
-    responsible, geometry, positive = _responsible(flat, targets, grid)
+    responsible, geometry, positive = responsible_heads(flat, targets, grid)
     true_boxes = jnp.asarray(targets.boxes, flat.dtype)[:, :, None, :]
     cells, strides, anchors = geometry[..., :2], geometry[..., 2:3], geometry[..., 3:5]
     t, background = _objectness_labels(flat, targets, grid, ignore_iou)
@@ -183,10 +185,10 @@ def paper_loss(
     object_term = jnp.where(positive, share * object_error, 0).sum((1, 2))
     background_term = (background_share * (background * optax.sigmoid_binary_cross_entropy(flat[..., 4], t))).sum(1)
 
-    class_error = CLASS_TERMS[class_scores](responsible[..., 5:], _class_labels(flat, targets, label_smoothing))
+    class_error = CLASS_TERMS[class_scores](responsible[..., 5:], class_labels(flat, targets, label_smoothing))
     if reduction == "mean" and class_scores == "sigmoid":
         class_error /= flat.shape[-1] - 5
-    class_weight = _class_weights(flat, targets, class_weights)
+    class_weight = class_weights_of(flat, targets, class_weights)
     class_term = jnp.where(positive, share * class_weight * class_error, 0).sum((1, 2))
     return LossTerms(coord_weight * box_term, object_term + noobject_weight * background_term, class_term)
 
@@ -203,6 +205,15 @@ def build_loss(config: "LossConfig", parts: Parts = NO_PARTS) -> Callable[[RawHe
     """
     if is_part(config.name):
         return parts.build("loss", config.name, config.options, "raw", "targets", "grid")
+    if config.name == "iou_aware":
+        return functools.partial(
+            iou_aware_loss,
+            box_weight=config.box_weight,
+            objectness_weight=config.objectness_weight,
+            classification_weight=config.classification_weight,
+            scale_weights=config.scale_weights,
+            class_weights=config.class_weights,
+        )
     shared = {
         "ignore_iou": config.ignore_iou,
         "label_smoothing": config.label_smoothing,
@@ -242,60 +253,19 @@ def best_overlaps(flat: jax.Array, targets: Targets, grid: AnchorGrid) -> jax.Ar
     return jnp.concatenate(best, axis=1)
 
 
-def _responsible(flat: jax.Array, targets: Targets, grid: AnchorGrid) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """The raw heads responsible for each box, the geometry of their slots, and which of them are not padding.
-
-    Returns:
-        responsible: (B, M, S * A, 5 + C); zeros at padding.
-        geometry: (B, M, S * A, 5 to 7), rows of `AnchorGrid.slot_geometry`; ones at padding.
-        positive: (B, M, S * A) bool, False at padding.
-    """
-    slots = jnp.asarray(targets.slots)
-    batch = jnp.arange(slots.shape[0])[:, None, None]
-    responsible = flat.at[batch, slots].get(mode="fill", fill_value=0)
-    geometry = jnp.asarray(grid.slot_geometry, flat.dtype).at[slots].get(mode="fill", fill_value=1)
-    return responsible, geometry, slots < grid.num_slots
-
-
-def _class_labels(flat: jax.Array, targets: Targets, label_smoothing: float | jax.Array) -> jax.Array:
-    """Smoothed one-hot classes of the boxes, (B, M, 1, C)."""
-    num_classes = flat.shape[-1] - 5
-    onehot = jax.nn.one_hot(targets.classes, num_classes, dtype=flat.dtype)
-    return ((1 - label_smoothing) * onehot + label_smoothing / num_classes)[:, :, None, :]
-
-
-def _class_weights(flat: jax.Array, targets: Targets, class_weights: Sequence[float] | jax.Array) -> jax.Array | int:
-    """The weights of the boxes by their classes, (B, M, 1), or 1 for no weights."""
-    num_classes = flat.shape[-1] - 5
-    if len(class_weights) == 0:
-        return 1
-    if len(class_weights) != num_classes:
-        raise ValueError(f"class_weights has {len(class_weights)} weights for {num_classes} classes")
-    # The class of padding, -1, reads the last weight; padding has no positive slot.
-    return jnp.asarray(class_weights, flat.dtype)[jnp.asarray(targets.classes)][..., None]
-
-
 def _mean_shares(
     flat: jax.Array, targets: Targets, grid: AnchorGrid, background: jax.Array, axis_name: str | None
 ) -> tuple[jax.Array, jax.Array]:
     """The factors that turn sums over the slots of each image into terms whose mean over the images is a mean over slots.
 
-    A mean over the n slots of a scale in B images is the mean over the images of B / n times the sum over the image's slots.
-
     Returns:
         (B, M, K) factors of the slots responsible for each box, and (1, N) factors of the slots as background.
     """
-    slots, images = jnp.asarray(targets.slots), flat.shape[0]
-    scales = [(first, first + count) for first, count in zip(grid.offsets, grid.slots_per_scale, strict=True)]
-    positives = jnp.stack([((slots >= first) & (slots < end)).sum() for first, end in scales])
+    ends = np.cumsum(grid.slots_per_scale).tolist()
+    scales = zip(grid.offsets, ends, strict=True)
     backgrounds = jnp.stack([(background[:, first:end] > 0).sum() for first, end in scales])
-    if axis_name is not None:
-        images, positives, backgrounds = jax.lax.psum((images, positives, backgrounds), axis_name)
-    scale_of_slot = np.repeat(np.arange(grid.num_scales), grid.slots_per_scale)
-    of_positives, of_backgrounds = (
-        (images / jnp.maximum(counts, 1)).astype(flat.dtype)[scale_of_slot] for counts in (positives, backgrounds)
-    )
-    return of_positives.at[slots].get(mode="fill", fill_value=0), of_backgrounds[None]
+    of_backgrounds = mean_factors(backgrounds, flat, grid, axis_name)
+    return positive_factors(flat, targets, grid, axis_name), of_backgrounds[None]
 
 
 def _objectness_labels(

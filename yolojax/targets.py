@@ -12,7 +12,7 @@ from yolojax.grid import AnchorGrid
 if TYPE_CHECKING:
     from yolojax.assignment import assign_on_device as assign_on_device
 
-RULES = ("threshold", "best")
+RULES = ("threshold", "best", "ratio")
 
 
 class Targets(NamedTuple):
@@ -25,8 +25,9 @@ class Targets(NamedTuple):
         boxes: (M, 4) float32, cxcywh in pixels of the network's input; padding is 0.
         classes: (M,) int32; padding is -1.
         slots: (M, S * A) int32; entry s * A + a is the slot of anchor a on scale s, or N if it is not responsible for the box.
-            An assignment of your own may return (M, K) for any K: the losses and `densify` use the slots below N, in any order,
-            where no slot may occur twice.
+            By rule "ratio" (M, S * A * 3): entry (s * A + a) * 3 + c is that slot in the box's cell (c = 0), in the horizontal
+            neighbour (1) and in the vertical one (2). An assignment of your own may return (M, K) for any K: the losses and
+            `densify` use the slots below N, in any order, where no slot may occur twice.
         on_scale: (M, S) bool, whether the box got an anchor on this scale (before a later box took the slot).
     """
 
@@ -44,6 +45,7 @@ def assign(
     max_boxes: int = 150,
     iou_threshold: float = 0.3,
     rule: str = "threshold",
+    ratio: float = 4.0,
 ) -> Targets:
     """Finds the slots responsible for each box of one image.
 
@@ -52,13 +54,21 @@ def assign(
     rule of the TensorFlow YOLOv3 family. Rule "best": the one anchor, of all scales, that matches the box's shape best, as in
     Darknet (Redmon and Farhadi 2018, arXiv:1804.02767, section 2.1). If two boxes claim the same slot, the later one gets it.
 
+    Rule "ratio": on each scale, every anchor with max(w / aw, aw / w, h / ah, ah / h) < `ratio`, w and h of the box, aw and ah
+    of the anchor, in three cells: the box's own and, where the grid has them, its nearer neighbours, left or right (left if the
+    centre lies in the left half of the cell) and up or down. If no anchor of any scale fits, the one that matches the box's
+    shape best, in the box's cell alone. This is the rule of the anchor-based YOLO programs since 2020 (Ultralytics YOLOv3 9,
+    `build_targets`, anchor_t = 4; there a box that nothing fits has no slot). It needs a grid whose centres reach into the
+    neighbours' cells: `xy_scales` of 2.
+
     Args:
         boxes_xyxy: (n, 4) in pixels of the network's input. Beyond `max_boxes` only the largest are kept, in their order.
         classes: (n,) integers, not negative.
         grid: the geometry of the network's slots.
         max_boxes: M, the number of boxes there is room for.
         iou_threshold: used by rule "threshold".
-        rule: "threshold" or "best".
+        rule: "threshold", "best" or "ratio".
+        ratio: used by rule "ratio".
 
     Returns:
         The targets of this image.
@@ -76,8 +86,8 @@ def assign(
         boxes, classes = boxes[kept], classes[kept]
 
     n, boxes = len(boxes), xyxy_to_cxcywh(boxes)
-    entries = grid.num_scales * grid.anchors_per_scale
-    slots, chosen = choose_anchors(boxes, grid, iou_threshold=iou_threshold, rule=rule)
+    slots, chosen = choose_anchors(boxes, grid, iou_threshold=iou_threshold, rule=rule, ratio=ratio)
+    entries = slots.shape[1] * slots.shape[2]
 
     targets = Targets(
         boxes=np.zeros((max_boxes, 4), np.float32),
@@ -92,25 +102,29 @@ def assign(
     return targets
 
 
-def choose_anchors(boxes: Array, grid: AnchorGrid, *, iou_threshold: float, rule: str) -> tuple[Array, Array]:
+def choose_anchors(
+    boxes: Array, grid: AnchorGrid, *, iou_threshold: float, rule: str, ratio: float = 4.0
+) -> tuple[Array, Array]:
     """The anchors that a rule of `assign` chooses for each box, before boxes contest a slot.
 
     Args:
         boxes: (n, 4) float64 cxcywh in pixels of the network's input, NumPy or JAX.
         grid: the geometry of the network's slots.
         iou_threshold: used by rule "threshold".
-        rule: "threshold" or "best".
+        rule: "threshold", "best" or "ratio".
+        ratio: used by rule "ratio".
 
     Returns:
-        slots: (n, S, A) int32, the slot of each anchor in the box's cell.
-        chosen: (n, S, A) bool, which of them are chosen.
+        slots: (n, S, A) int32, the slot of each anchor in the box's cell; by rule "ratio" (n, S, A * 3), of each anchor in the
+            cell, its horizontal and its vertical neighbour. A neighbour that the grid does not have has some number, too.
+        chosen: of the same shape, bool, which of them are chosen.
     """
     xp = namespace(boxes)
     cells, overlaps = overlaps_at_cells(boxes, grid)
     columns, offsets = np.asarray(grid.shapes, np.int32)[None, :, 1], np.asarray(grid.offsets, np.int32)[None]
     first = (cells[..., 1] * columns + cells[..., 0]) * grid.anchors_per_scale + offsets
     slots = first[..., None] + np.arange(grid.anchors_per_scale, dtype=np.int32)[None, None]
-    if rule == "best":
+    if rule != "threshold":
         overlaps = _iou_of_centred(boxes[:, None, None], boxes[:, None, None, :2], _anchors(grid))
     # The first of the largest, without argmax: JAX has none of float64 unless it is set to use it everywhere.
     flat = overlaps.reshape(len(boxes), grid.num_scales * grid.anchors_per_scale)
@@ -120,7 +134,45 @@ def choose_anchors(boxes: Array, grid: AnchorGrid, *, iou_threshold: float, rule
     if rule == "threshold":
         over = overlaps > iou_threshold
         chosen = over | (chosen & ~over.any((1, 2), keepdims=True))
+    if rule == "ratio":
+        fits = fits_by_ratio(boxes, grid, ratio)
+        chosen = fits | (chosen & ~fits.any((1, 2), keepdims=True))
+        return _with_neighbours(boxes, cells, grid, slots, chosen, fits)
     return slots, chosen
+
+
+def fits_by_ratio(boxes: Array, grid: AnchorGrid, ratio: float) -> Array:
+    """Which anchors have sides that differ from a box's by less than a factor: max(w / aw, aw / w, h / ah, ah / h) < ratio.
+
+    Args:
+        boxes: (n, 4) float64 cxcywh in pixels of the network's input, NumPy or JAX.
+        grid: the anchors.
+        ratio: the factor, over 1.
+
+    Returns:
+        (n, S, A) bool.
+    """
+    sides, anchors = boxes[:, None, None, 2:], _anchors(grid)
+    # Products, because compilers may divide by a constant in another way than NumPy.
+    fits = (sides < ratio * anchors) & (anchors < ratio * sides)
+    return fits[..., 0] & fits[..., 1]
+
+
+def _with_neighbours(
+    boxes: Array, cells: Array, grid: AnchorGrid, slots: Array, chosen: Array, fits: Array
+) -> tuple[Array, Array]:
+    """Slots and choice (n, S, A * 3): in the boxes' cells (n, S, 2) as given, in the nearer neighbours the anchors that fit."""
+    xp = namespace(boxes)
+    middles = (cells + 0.5) * np.asarray(grid.strides, np.float64)[None, :, None]
+    neighbours = cells + xp.where(boxes[:, None, :2] < middles, np.int32(-1), np.int32(1))
+    exists = (neighbours >= 0) & (neighbours < np.asarray(grid.shapes, np.int32)[None, :, ::-1])
+    rows = np.asarray(grid.shapes, np.int32)[None, :, 1]
+    to_next = (neighbours - cells) * np.int32(grid.anchors_per_scale)
+    across, down = to_next[..., 0], to_next[..., 1] * rows
+    all_slots = xp.stack([slots, slots + across[..., None], slots + down[..., None]], -1)
+    all_chosen = xp.stack([chosen, fits & exists[..., 0, None], fits & exists[..., 1, None]], -1)
+    shape = (*slots.shape[:2], -1) if len(slots) else (0, slots.shape[1], slots.shape[2] * 3)
+    return all_slots.reshape(shape), all_chosen.reshape(shape)
 
 
 def overlaps_at_cells(boxes: Array, grid: AnchorGrid) -> tuple[Array, Array]:
@@ -188,7 +240,7 @@ def _checked(boxes_xyxy: npt.ArrayLike, classes: npt.ArrayLike) -> tuple[np.ndar
 
 
 def _claimed_slots(slots: np.ndarray, grid: AnchorGrid) -> np.ndarray:
-    """The slots (n, S * A) that each box keeps once later boxes have taken theirs; N at the others."""
+    """The slots (n, K) that each box keeps once later boxes have taken theirs; N at the others."""
     positions = np.arange(len(slots))[:, None]
     owner = np.full(grid.num_slots + 1, -1)
     owner[slots] = positions  # for repeated indices NumPy keeps the last value

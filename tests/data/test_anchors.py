@@ -99,6 +99,17 @@ def test_fit_is_that_of_a_literal_loop(cxcywh, threshold):
         assert fit.close == sum(overlap > 0.5 for overlap in best) / len(best)
 
 
+@settings(deadline=None, max_examples=20)
+@given(st.lists(_BOX, min_size=1, max_size=8), st.floats(1.1, 6))
+def test_recall_by_ratio_is_that_of_a_literal_loop(cxcywh, ratio):
+    anchors = [anchor for scale in TINY.anchors for anchor in scale]
+    worst = [min(max(w / aw, aw / w, h / ah, ah / h) for aw, ah in anchors) for _, _, w, h in cxcywh]
+    if min(abs(value - ratio) for value in worst) > 1e-9:
+        x, y, w, h = np.array(cxcywh).T
+        fit = anchor_fit(np.stack([x - w / 2, y - h / 2, x + w / 2, y + h / 2], axis=1), TINY, ratio=ratio)
+        assert fit.recall == sum(value < ratio for value in worst) / len(worst)
+
+
 def test_fit_of_more_boxes_than_a_block():
     few = boxes_of(np.random.default_rng(0).lognormal(3, 1, (1000, 2)), centre=(80, 48))
     assert 0 < anchor_fit(few, TINY).recall < 1

@@ -23,6 +23,9 @@ def test_our_rules_take_their_settings():
     for rule, iou in (("threshold", 0.2), ("threshold", 0.6), ("best", 0.3)):
         ours = build_assign(LossConfig(assign_rule=rule, assign_iou=iou), 5)(BOXES, CLASSES, GRID)
         assert equal(ours, assign(BOXES, CLASSES, GRID, max_boxes=5, rule=rule, iou_threshold=iou))
+    for ratio in (1.5, 4.0):
+        ours = build_assign(LossConfig(assign_rule="ratio", assign_ratio=ratio), 5)(BOXES, CLASSES, GRID)
+        assert equal(ours, assign(BOXES, CLASSES, GRID, max_boxes=5, rule="ratio", ratio=ratio))
 
 
 def test_an_own_rule_takes_its_options():
@@ -70,3 +73,13 @@ def test_the_shapes_of_targets_are_those_of_an_image_without_boxes():
     message = r"mine:rule returns slots of shape \(6, 11\) for one image and \(5, 11\) for one without boxes; \(M, K\) must be"
     with pytest.raises(InputError, match=message):
         check_room(build_assign(config.loss, 6)(BOXES, CLASSES, GRID), empty, "mine:rule")
+
+
+def test_an_image_without_boxes_has_the_room_of_its_rule():
+    config = Config()
+    config.data.max_boxes = 5
+    for rule, columns in (("threshold", 9), ("best", 9), ("ratio", 27)):
+        config.loss.assign_rule = rule
+        empty = no_targets(config, GRID)
+        assert empty.slots.shape == (5, columns) and (empty.slots == GRID.num_slots).all()
+        check_room(build_assign(config.loss, 5)(BOXES, CLASSES, GRID), empty, rule)

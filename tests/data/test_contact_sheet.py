@@ -3,9 +3,10 @@
 import numpy as np
 
 from yolojax.data.annotations import Record
-from yolojax.data.contact_sheet import contact_sheet
+from yolojax.data.contact_sheet import _slots_of_scale, contact_sheet
 from yolojax.draw import class_color
 from yolojax.grid import AnchorGrid
+from yolojax.targets import assign
 
 GRID = AnchorGrid((128, 192), (16, 32), (((20, 10),), ((60, 50),)))
 
@@ -53,3 +54,13 @@ def test_pictures_of_any_size_make_rows_of_one_width():
         np.testing.assert_array_equal(image, before)
     sheet = contact_sheet(pictures, ("a", "b"), GRID)
     assert sheet.dtype == np.uint8 and sheet.shape[0] > 3 * 128 and sheet.shape[1] >= 3 * 192
+
+
+def test_slots_are_counted_on_their_scales_for_any_number_of_columns():
+    boxes = np.array([[62, 67, 82, 77], [114, 23, 174, 73]], np.float32)
+    for rule in ("threshold", "ratio"):
+        targets = assign(boxes, [3, 1], GRID, max_boxes=4, rule=rule)
+        for scale, (first, count) in enumerate(zip(GRID.offsets, GRID.slots_per_scale, strict=True)):
+            rows, slots = _slots_of_scale(targets, GRID, scale)
+            expected = [(m, s) for m in range(4) for s in targets.slots[m] if first <= s < first + count]
+            assert list(zip(rows.tolist(), slots.tolist(), strict=True)) == expected

@@ -239,6 +239,8 @@ def test_mnist_that_is_no_npz(tmp_path):
         with pytest.raises(InputError, match=r"cannot be read as an \.npz") as caught:
             write_mnist_detection(tmp_path / "out", mnist=tmp_path / name)
         assert str(tmp_path / name) in str(caught.value) and "\n" not in str(caught.value)
+        # Where MNIST is to be had: the .npz file, or, for a folder, the four others.
+        assert str(caught.value).endswith(("/tf-keras-datasets/mnist.npz", "amazonaws.com/mnist/"))
 
 
 @pytest.mark.parametrize(

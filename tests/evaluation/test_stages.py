@@ -1,5 +1,6 @@
 import math
 import time
+from collections.abc import Callable
 
 import flax.linen as nn
 import jax
@@ -48,3 +49,21 @@ def test_batches_are_filled(length):
     replicated, split = shardings(make_mesh())
     seconds = stage_seconds({}, Memory(length), config_of(3), RECIPE, replicated, split, model=Slow())
     assert all(math.isfinite(value) for value in seconds.values())
+
+
+class Counted(nn.Module):
+    """Tells each time that it is traced."""
+
+    tell: Callable
+
+    @nn.compact
+    def __call__(self, images, *, train):
+        self.tell(images.shape)
+        return (jnp.zeros((len(images), 2, 3, 2, 8)),)
+
+
+def test_the_network_is_compiled_once():
+    traced = []
+    replicated, split = shardings(make_mesh())
+    stage_seconds({}, Memory(17), config_of(8), RECIPE, replicated, split, model=Counted(traced.append))
+    assert len(traced) == 1

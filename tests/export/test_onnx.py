@@ -28,11 +28,13 @@ SIZE = (64, 96)
 NAMES = ("cat", "dög", "bird")
 
 
-def make_run(name, dtype="float32", class_scores="sigmoid"):
+def make_run(name, dtype="float32", class_scores="sigmoid", **decoding):
     """A narrow network whose batch statistics and biases have been varied."""
     config = Config()
     config.model.name, config.model.width, config.model.num_classes, config.model.dtype = name, 0.125, 3, dtype
     config.data.class_names, config.loss.class_scores = NAMES, class_scores
+    for field, value in decoding.items():
+        setattr(config.model, field, value)
     model = build_model(config.model)
     rng = np.random.default_rng(0)
 
@@ -62,9 +64,11 @@ def by_hand(heads, grid, softmax=False):
     for head, stride, anchors in zip(heads, grid.strides, grid.anchors, strict=True):
         head = np.asarray(head, np.float64)
         rows, columns = np.indices(head.shape[1:3])
-        x = (sigmoid(head[..., 0]) + columns[..., None]) * stride
-        y = (sigmoid(head[..., 1]) + rows[..., None]) * stride
-        w, h = (np.exp(head[..., 2 + i]) * [anchor[i] for anchor in anchors] for i in range(2))
+        stretch = grid.xy_scales[0] if grid.xy_scales else 1
+        x = (stretch * sigmoid(head[..., 0]) - (stretch - 1) / 2 + columns[..., None]) * stride
+        y = (stretch * sigmoid(head[..., 1]) - (stretch - 1) / 2 + rows[..., None]) * stride
+        factors = (2 * sigmoid(head[..., 2:4])) ** 2 if grid.squared_sizes else np.exp(head[..., 2:4])
+        w, h = (factors[..., i] * [anchor[i] for anchor in anchors] for i in range(2))
         boxes.append(np.stack([x - w / 2, y - h / 2, x + w / 2, y + h / 2], -1).reshape(len(head), -1, 4))
         classes = np.exp(head[..., 5:])
         classes = classes / classes.sum(-1, keepdims=True) if softmax else sigmoid(head[..., 5:])
@@ -73,9 +77,18 @@ def by_hand(heads, grid, softmax=False):
 
 
 # YOLOv3-SPP includes all layers of YOLOv3.
-@pytest.mark.parametrize("name", [pytest.param("yolov3", marks=pytest.mark.slow), "yolov3_spp", "yolov3_tiny"])
-def test_the_outputs_are_those_of_the_network(name, images, tmp_path):
-    run = make_run(name)
+@pytest.mark.parametrize(
+    ("name", "decoding"),
+    [
+        pytest.param("yolov3", {}, marks=pytest.mark.slow),
+        ("yolov3_spp", {}),
+        ("yolov3_tiny", {}),
+        ("yolov3_tiny", {"xy_scale": 2.0, "squared_sizes": True}),
+    ],
+    ids=["yolov3", "yolov3_spp", "yolov3_tiny", "yolov3_tiny of the recipe of 2020"],
+)
+def test_the_outputs_are_those_of_the_network(name, decoding, images, tmp_path):
+    run = make_run(name, **decoding)
     path = tmp_path / "net.onnx"
     path.write_bytes(build(run, run.model))
     raw = jax.jit(lambda images: run.model.apply(run.variables, images, train=False))(images)

@@ -6,11 +6,17 @@ import types
 import numpy as np
 import pytest
 
+from tests.helpers.saved_run import save_run
+from tests.helpers.tiny_config import get_config
 from yolojax.__main__ import main
 from yolojax.data.images import write_image
 from yolojax.errors import InputError
 from yolojax.export import workdir as module
+from yolojax.export.agreement import agree
 from yolojax.export.workdir import export_workdir, whole_or_not_at_all
+from yolojax.models import YOLOv3Tiny, initialize
+from yolojax.predict import Detector
+from yolojax.runs.workdir import load_run
 
 
 def test_everything_that_was_written_takes_its_place(tmp_path):
@@ -94,3 +100,20 @@ def test_what_is_missing_is_named(workdir, seen, tmp_path, capsys):
     assert main(["export", str(moved), "--to", "onnx", "--out", str(out)]) == 1
     shown = capsys.readouterr()
     assert "gone.txt" in shown.err and "--pictures" in shown.err and not out.exists()
+
+
+def test_a_network_with_squared_sizes_is_exported_with_its_decoding(tmp_path, pictures):
+    config = get_config()
+    config.data.size = (64, 96)
+    config.model.xy_scale, config.model.squared_sizes = 2.0, True
+    config.loss.name, config.loss.assign_rule = "iou_aware", "ratio"
+    save_run(tmp_path / "run", config, 3, initialize(YOLOv3Tiny(10, width=config.model.width), 0))
+    detector = Detector.from_workdir(tmp_path / "run")
+    (found,) = detector([pictures[0]], score_threshold=1e-4)
+    export_workdir(tmp_path / "run", "stablehlo", tmp_path / "net.yolojax")  # compared with the network as it is written
+    exported = Detector.from_exported(tmp_path / "net.yolojax")
+    assert exported.recipe.grid == load_run(tmp_path / "run").grid and exported.recipe.grid.squared_sizes
+    (same,) = exported([pictures[0]], score_threshold=1e-4)
+    assert len(found.scores) and agree(found[:3], same[:3], 96, cut_short=True)
+    assert export_workdir(tmp_path / "run", "darknet", tmp_path / "darknet")
+    assert "new_coords=1" in (tmp_path / "darknet" / "model.cfg").read_text()

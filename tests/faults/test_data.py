@@ -62,6 +62,31 @@ def test_thread_raises(environment, tmp_path):
     assert status == 1 and err.rstrip().endswith("RuntimeError: out of the blue")
 
 
+def test_processes_that_get_the_signal_too(environment, finished, tmp_path):
+    """As from a scheduler that ends a job: the run still gets its samples, saves, and resumes to the bit."""
+    flags = flags_of(tmp_path, "--config.data.processes=2")
+    process = start(environment, "train.py", *flags, start_new_session=True)
+    wait_for_steps(process)
+    os.killpg(process.pid, signal.SIGTERM)
+    out, err = end_of(process)
+    assert "the same command resumes from there" in out and not err, err
+    assert "resum" in succeed(environment, "-m", "yolojax", "train", *flags)
+    assert_same_end(tmp_path / "run", finished[0])
+
+
+def test_a_process_that_makes_samples_is_killed(environment, tmp_path):
+    flags = flags_of(tmp_path, "--config.data.processes=2", "--config.train.epochs=999")
+    process = start(environment, "train.py", *flags)
+    wait_for_steps(process)
+    made = subprocess.run(
+        ["pgrep", "-P", str(process.pid), "-f", "worker_processes"], capture_output=True, text=True, check=True
+    )
+    os.kill(int(made.stdout.split()[0]), signal.SIGKILL)
+    _, err = end_of(process)
+    assert process.returncode == 1 and err.count("\n") == 1, err
+    assert "config.data.processes: a process that makes training images was ended by SIGKILL" in err
+
+
 @pytest.mark.parametrize("choice", ["stop", "skip"])
 def test_picture_deleted_during_the_run(environment, tmp_path, choice):
     lists = make_list(tmp_path)

@@ -6,10 +6,12 @@ import math
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from tests.helpers.cfgs import FACE
 from yolojax.config import ModelConfig
+from yolojax.decode import decode
 from yolojax.errors import InputError
 from yolojax.models import YOLOv3, build_grid, build_model, initialize
 from yolojax.models.backbones import BACKBONES, model_strides
@@ -47,6 +49,29 @@ class OneHead(Strided):
 class Required(Strided):
     def __call__(self, images, deterministic):
         raise AssertionError
+
+
+@pytest.mark.parametrize("name", ["yolov3", "yolov3_spp", "yolov3_tiny"])
+def test_the_decoding_is_a_choice_of_the_configuration(name):
+    config = ModelConfig(name=name, num_classes=2)
+    plain = build_grid(config, 64)
+    assert plain.xy_scales == () and not plain.squared_sizes
+    config = ModelConfig(name=name, num_classes=2, xy_scale=2.0, squared_sizes=True)
+    grid = build_grid(config, 64)
+    assert grid == dataclasses.replace(plain, xy_scales=(2,) * plain.num_scales, squared_sizes=True)
+    # Heads of zeros: the centres of the cells and exactly the anchors, as with the published decoding.
+    heads = [jnp.zeros((1, *shape, grid.anchors_per_scale, 7)) for shape in grid.shapes]
+    decoded = decode(heads, grid).boxes
+    np.testing.assert_allclose(decoded, decode(heads, plain).boxes, rtol=1e-6)
+    np.testing.assert_allclose(decoded[0, :, 2:], grid.slot_geometry[:, 3:5], rtol=1e-6)
+
+
+def test_other_backbones_and_blank_grids_decode_by_the_configuration_too():
+    config = ModelConfig(num_classes=2, backbone="resnet18", xy_scale=2.0, squared_sizes=True)
+    assert build_grid(config, 64).xy_scales == (2, 2, 2) and build_grid(config, 64).squared_sizes
+    config.backbone_options = {"strides": [4, 8, 16, 32]}
+    blank = grid_to_fit(config, (64, 64))
+    assert blank.xy_scales == (2,) * 4 and blank.squared_sizes
 
 
 def own(pixels, net=Strided, **fields):

@@ -28,7 +28,43 @@ def _shape_overlap(box, anchor):
     return oracle_boxes.iou((-w / 2, -h / 2, w / 2, h / 2), oracle_boxes.to_xyxy((0, 0, *anchor)))
 
 
-def assign(boxes_xyxy, size, strides, anchors, *, max_boxes=150, iou_threshold=0.3, rule="threshold"):
+def _fits(box, anchor, ratio):
+    """Whether the sides of an xyxy box and of an anchor differ by less than a factor."""
+    _, _, w, h = oracle_boxes.to_cxcywh(box)
+    return w > 0 and h > 0 and max(w / anchor[0], anchor[0] / w, h / anchor[1], anchor[1] / h) < ratio
+
+
+def _nearer(place, cell, count):
+    """The column or row beside a cell that a centre, in cells, is nearer to; none where the grid ends."""
+    beside = cell - 1 if place - cell < 0.5 else cell + 1
+    return [beside] if 0 <= beside < count else []
+
+
+def by_ratio(boxes_xyxy, size, strides, anchors, ratio=4.0):
+    """Rule "ratio": for each box its (scale, row, column, anchor): its own cell, the horizontal, the vertical neighbour."""
+    height, width = size
+    found = []
+    for box in boxes_xyxy:
+        cx, cy, _, _ = oracle_boxes.to_cxcywh(box)
+        own, best = [], None
+        for scale, stride in enumerate(strides):
+            columns, rows = width // stride, height // stride
+            column = min(max(math.floor(cx / stride), 0), columns - 1)
+            row = min(max(math.floor(cy / stride), 0), rows - 1)
+            cells = [(row, column)]
+            cells += [(row, beside) for beside in _nearer(cx / stride, column, columns)]
+            cells += [(beside, column) for beside in _nearer(cy / stride, row, rows)]
+            for a, anchor in enumerate(anchors[scale]):
+                if _fits(box, anchor, ratio):
+                    own += [(scale, *cell, a) for cell in cells]
+                overlap = _shape_overlap(box, anchor)
+                if best is None or overlap > best[0]:
+                    best = overlap, (scale, row, column, a)
+        found.append(own or [best[1]])
+    return found
+
+
+def assign(boxes_xyxy, size, strides, anchors, *, max_boxes=150, iou_threshold=0.3, rule="threshold", ratio=4.0):
     """Assignment of one picture's xyxy boxes."""
     height, width = size
     order = sorted(range(len(boxes_xyxy)), key=lambda i: -np.prod(oracle_boxes.to_cxcywh(boxes_xyxy[i])[2:]))
@@ -37,6 +73,11 @@ def assign(boxes_xyxy, size, strides, anchors, *, max_boxes=150, iou_threshold=0
     on_scale = np.zeros((len(kept), len(strides)), bool)
     for position, index in enumerate(kept):
         box = boxes_xyxy[index]
+        if rule == "ratio":
+            for scale, row, column, a in by_ratio([box], size, strides, anchors, ratio)[0]:
+                owners[scale][row, column, a] = position
+                on_scale[position, scale] = True
+            continue
         cx, cy, _, _ = oracle_boxes.to_cxcywh(box)
         overlaps = []
         for scale, stride in enumerate(strides):

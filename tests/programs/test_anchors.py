@@ -44,12 +44,23 @@ def test_anchors_go_into_train(made, repository, capsys, network):
     assert capsys.readouterr().out == shown
 
 
+def test_recall_by_the_ratio_of_sides(made, capsys):
+    # Of ten boxes five are near a published anchor, five are lines too thin for all of them.
+    arguments = made(*(f"{n}.png 5,5,20,20,0 1,1,{2 + n / 9},99,0" for n in range(5)))
+    shares = []
+    for more in (["--ratio", "4"], ["--ratio", "100"]):
+        assert main(["anchors", *arguments, "--network", "yolov3_tiny", *more]) in (0, 1)
+        shares += [line.split()[2] for line in capsys.readouterr().out.splitlines() if line.startswith("default ")]
+    assert shares == ["50.0%", "100.0%"]
+
+
 def test_what_anchors_refuses(made, tmp_path, capsys):
     arguments = made("a.png 1,2,30,40,0", "b.png")
     for more, message in [
         ((), "the boxes have 1 different sizes, too few for 9 anchors"),
         (("--size", "100"), "--size must be a multiple of 32"),
         (("--seed", "-1"), "--seed must be at least 0"),
+        (("--ratio", "1"), "--ratio must be greater than 1, not 1"),
     ]:
         assert main(["anchors", *arguments, *more]) == 1
         shown = capsys.readouterr()

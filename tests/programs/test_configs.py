@@ -5,13 +5,18 @@ import inspect
 import json
 import re
 
+import numpy as np
 import pytest
 
 from tests.conftest import REPOSITORY
 from tests.helpers.own_folder import write_folder
 from yolojax.config import checked, flatten
 from yolojax.configs import config_names, config_path
+from yolojax.errors import InputError
+from yolojax.grid import AnchorGrid
+from yolojax.loss import build_loss
 from yolojax.models import build_grid, build_model
+from yolojax.targets import Targets, assign
 from yolojax.training.loop import train_and_evaluate
 from yolojax.training.plan import plan_run
 
@@ -53,11 +58,23 @@ def test_the_checkout_has_no_other_configs():
     assert {path.stem for path in (REPOSITORY / "configs").glob("*.py")} == set(config_names())
 
 
-@pytest.mark.parametrize("name", ["data_set", "mnist", "tf_family"])
+@pytest.mark.parametrize("name", ["data_set", "mnist", "strong", "tf_family"])
 def test_the_network_can_be_chosen(name):
     get_config = load(config_path(name)).get_config
     for network in ("yolov3", "yolov3_tiny"):
         assert checked(get_config(network)).model.name == network
+
+
+def test_the_mnist_tutorial_and_its_networks_for_a_cpu():
+    get_config = load(config_path("mnist")).get_config
+    tutorial = get_config("yolov3")
+    rates = tutorial.optimizer.learning_rate, tutorial.optimizer.end_learning_rate, tutorial.optimizer.warmup_epochs
+    assert (*rates, tutorial.train.batch_size, tutorial.train.epochs) == (1e-4, 1e-6, 2, 4, 30)
+    small = get_config("small")
+    assert (small.model.name, small.model.width) == ("yolov3", 0.25)
+    assert get_config() == get_config("tiny") == get_config("yolov3_tiny")
+    changed = {name for name, value in flatten(get_config("small")).items() if value != flatten(tutorial)[name]}
+    assert changed == {"model.width", "optimizer.learning_rate", "optimizer.clip_norm"}
 
 
 @pytest.fixture
@@ -75,6 +92,26 @@ def test_the_tensorflow_family_plans_a_run_with_its_schedule(family_on_its_lists
     assert plan.recipe.names == ("cat", "dog")
     rates = [float(plan.schedule(step)) for step in (1, 2, 16, 30, 31)]
     assert rates == pytest.approx([0.5e-4, 1e-4, 0.505e-4, 1e-6, 1e-6])
+
+
+def test_voc_as_in_pytorch_keeps_its_rate_and_has_its_loss(family_on_its_lists, tmp_path):
+    get_config = load(config_path("voc")).get_config
+    config = get_config("pytorch")
+    for field in ("train", "val", "names"):
+        setattr(config.data, field, getattr(family_on_its_lists.data, field))
+    plan = plan_run(config, tmp_path / "run")
+    assert [float(plan.schedule(step)) for step in (1, 2, plan.total_steps)] == pytest.approx([1e-3] * 3)
+    assert (config.train.batch_size, config.train.epochs) == (32, 122)
+    assert build_loss(config.loss)(*a_batch_without_boxes()).objectness.shape == (2,)
+    with pytest.raises(InputError, match=r"--config voc:keras: there is no such recipe; give voc or voc:pytorch"):
+        get_config("keras")
+
+
+def a_batch_without_boxes():
+    """(raw, targets, grid) of two pictures for a network of one scale and one class."""
+    grid = AnchorGrid((32, 32), (32,), (((10, 13),),))
+    targets = assign(np.zeros((0, 4)), np.zeros(0, int), grid, max_boxes=1)
+    return (np.zeros((2, 1, 1, 1, 6), np.float32),), Targets(*(np.stack([field] * 2) for field in targets)), grid
 
 
 @pytest.mark.slow

@@ -14,6 +14,7 @@ from tests.helpers.tiny_config import get_config
 from yolojax.data.images import letterbox
 from yolojax.data.sources import open_split
 from yolojax.decode import decode
+from yolojax.errors import InputError
 from yolojax.evaluation.workdir import evaluate_workdir
 from yolojax.models import abstract_variables
 from yolojax.predict import Detector
@@ -129,3 +130,39 @@ def test_evaluation_and_detector_score_classes_by_softmax(workdir):
     assert detection.scores[0] == pytest.approx(best, rel=1e-4)
     detections = json.loads((workdir / "eval" / "val" / "detections.json").read_text())
     assert max(d["score"] for d in detections if d["image_id"] == 0) == pytest.approx(best, rel=1e-3)
+
+
+@pytest.mark.slow
+def test_the_anchor_based_recipe_trains_goes_on_and_decodes_its_own_way(tmp_path):
+    config = get_config()
+    config.model.xy_scale, config.model.squared_sizes = 2.0, True
+    config.loss.name, config.loss.assign_rule = "iou_aware", "ratio"
+    config.optimizer.name, config.train.epochs = "adamw", 2.0
+    workdir = tmp_path / "run"
+    loop.train_and_evaluate(config, workdir)
+    lines = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
+    losses = [line["loss"] for line in lines if line["split"] == "train"]
+    assert all(map(math.isfinite, losses)) and losses[-1] < losses[0]
+
+    run = load_run(workdir)
+    assert run.grid.xy_scales == (2, 2) and run.grid.squared_sizes
+    meta = Checkpoints(workdir, read_only=True).meta(run.step)
+    assert meta["xy_scales"] == [2, 2] and meta["squared_sizes"]
+    example = open_split(run.config, "val").example(0, 0)
+    image, _ = letterbox(example.image, run.grid.size)
+    raw = jax.jit(run.model.apply, static_argnames="train")(run.variables, image[None], train=False)
+    predictions = jax.device_get(decode(raw, run.grid))
+    scores = predictions.objectness_logits[0][:, None], predictions.class_logits[0]
+    best = np.prod([1 / (1 + np.exp(-logits.astype(np.float64))) for logits in np.broadcast_arrays(*scores)], 0)
+    (detection,) = Detector.from_workdir(workdir)([example.image], score_threshold=0.0)
+    assert detection.scores[0] == pytest.approx(best.max(), rel=1e-4)
+    slot = np.unravel_index(best.argmax(), best.shape)[0]
+    x, y, w, h = predictions.boxes[0, slot]
+    corners = np.clip([x - w / 2, y - h / 2, x + w / 2, y + h / 2], 0, 64) * max(example.image.shape[:2]) / 64
+    np.testing.assert_allclose(detection.boxes[0], corners, atol=0.5)
+
+    config.train.epochs = 2.0
+    loop.train_and_evaluate(config, workdir)  # nothing is left to do
+    config.model.squared_sizes = False
+    with pytest.raises(InputError, match=r"another configuration .*squared_sizes"):
+        loop.train_and_evaluate(config, workdir)

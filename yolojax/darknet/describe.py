@@ -1,8 +1,10 @@
 """Our networks as the text of a cfg, and back: which of our networks a cfg describes."""
 
 from yolojax.config import ModelConfig
-from yolojax.darknet.cfg import parse_cfg
+from yolojax.darknet.cfg import Section, parse_cfg
+from yolojax.darknet.edit import with_size
 from yolojax.darknet.layers import build_layers
+from yolojax.darknet.network import build_network
 from yolojax.darknet.sections import Convolution, Layer
 from yolojax.errors import InputError
 from yolojax.grid import AnchorGrid
@@ -35,7 +37,7 @@ def cfg_text(config: ModelConfig, size: tuple[int, int]) -> str:
         )
     grid = build_grid(config, size)
     if config.name == "darknet":
-        return _resized(config.cfg, grid.size)
+        return with_size(config.cfg, grid.size)
     cfg = _Cfg(config, grid)
     cfg.section("net", batch=1, subdivisions=1, width=grid.size[1], height=grid.size[0], channels=3)
     (_tiny if config.name == "yolov3_tiny" else _yolov3)(cfg)
@@ -59,12 +61,40 @@ def recognise(size: tuple[int, int], layers: tuple[Layer, ...], grid: AnchorGrid
     if not filters or any(side % 32 for side in size):
         return None
     width = max(filters) / 1024  # our widest layer has 1024 filters at width 1
+    decoding = {"xy_scale": (grid.xy_scales or (1.0,))[0], "squared_sizes": grid.squared_sizes}
     for name in NAMES:
-        config = ModelConfig(name=name, num_classes=num_classes, width=width, anchors=grid.anchors)
+        config = ModelConfig(name=name, num_classes=num_classes, width=width, anchors=grid.anchors, **decoding)
         if len(grid.anchors) == (2 if name == "yolov3_tiny" else 3):
             if build_layers(parse_cfg(cfg_text(config, size)))[1] == layers:
                 return config
     return None
+
+
+def model_of(sections: list[Section]) -> tuple[ModelConfig, tuple[int, int]]:
+    """The configuration of the network of a cfg: one of ours if it has its layers, else the cfg as it is.
+
+    Args:
+        sections: as `read_cfg` returns them.
+
+    Returns:
+        The configuration of the network, and (height, width) of its input in pixels.
+
+    Raises:
+        InputError: as `network_from_cfg`.
+    """
+    size, layers = build_layers(sections)
+    model, grid = build_network(sections)
+    ours = recognise(size, layers, grid, model.num_classes)
+    return ours or ModelConfig(name="darknet", num_classes=model.num_classes, cfg=_plain_text(sections)), size
+
+
+def _plain_text(sections: list[Section]) -> str:
+    """The text of a cfg without its comments."""
+    blocks = [
+        "\n".join([f"[{section.name}]", *(f"{name}={option.text}" for name, option in section.options.items())])
+        for section in sections
+    ]
+    return "\n\n".join(blocks) + "\n"
 
 
 class _Cfg:
@@ -98,11 +128,14 @@ class _Cfg:
         """Writes the head of a scale, from 0, the finest."""
         anchors, classes = self.grid.anchors_per_scale, self.config.num_classes
         filters = anchors * (5 + classes)
-        self.section("convolutional", size=1, stride=1, pad=1, filters=filters, activation="linear")
+        squared, xy_scale = self.grid.squared_sizes, self.config.xy_scale
+        activation = "logistic" if squared else "linear"
+        self.section("convolutional", size=1, stride=1, pad=1, filters=filters, activation=activation)
         every = ", ".join(f"{_plain(width)},{_plain(height)}" for group in self.grid.anchors for width, height in group)
         mask = ",".join(str(scale * anchors + anchor) for anchor in range(anchors))
         number = anchors * self.grid.num_scales
-        self.section("yolo", mask=mask, anchors=every, classes=classes, num=number)
+        decoding = ({} if xy_scale == 1 else {"scale_x_y": _plain(xy_scale)}) | ({"new_coords": 1} if squared else {})
+        self.section("yolo", mask=mask, anchors=every, classes=classes, num=number, **decoding)
 
     def up(self, channels: int, skip: int) -> None:
         """Writes the way from a head up to the next finer scale, where layer `skip` joins."""
@@ -160,12 +193,3 @@ def _tiny(cfg: _Cfg) -> None:
     cfg.up(128, features[-1])
     cfg.conv(256, 3)
     cfg.head(0)
-
-
-def _resized(text: str, size: tuple[int, int]) -> str:
-    """A cfg with another height and width in [net]."""
-    options = parse_cfg(text, "config.model.cfg")[0].options
-    lines = text.splitlines()
-    for name, side in zip(("height", "width"), size, strict=True):
-        lines[options[name].line - 1] = f"{name}={side}"
-    return "\n".join(lines) + "\n"

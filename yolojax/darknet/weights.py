@@ -84,6 +84,41 @@ def read_backbone(path: str | os.PathLike[str], model: nn.Module, variables: Map
     return _fill(path, model, header, floats, wanted, variables)
 
 
+def read_with_own_heads(path: str | os.PathLike[str], model: nn.Module) -> tuple[Weights, int]:
+    """Reads a file of the same network for any number of classes, heads included.
+
+    Args:
+        path: the file.
+        model: a YOLOv3, YOLOv3Tiny or DarknetNetwork, for whatever number of classes.
+
+    Returns:
+        The weights, with heads for the classes of the file, and their number.
+
+    Raises:
+        InputError: the file cannot be read, or is not of this network for any number of classes.
+    """
+    header, floats = _read(path)
+    everything = places(model)
+    classes = _classes_that_fit(len(floats), everything, model)
+    if classes is None:
+        return _fill(path, model, header, floats, everything), model.num_classes  # raises, with the layer that does not fit
+    wanted = [_with_classes(place, model.num_classes, classes) if place.conv == "head" else place for place in everything]
+    return _fill(path, model, header, floats, wanted), classes
+
+
+def classes_of_file(path: str | os.PathLike[str], model: nn.Module) -> int | None:
+    """The number of classes for which a network would have as many floats as a file; None if there is none.
+
+    Args:
+        path: the file.
+        model: a YOLOv3, YOLOv3Tiny or DarknetNetwork, for whatever number of classes.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    return _classes_that_fit(len(_read(path)[1]), places(model), model)
+
+
 def read_all_but_heads(path: str | os.PathLike[str], model: nn.Module, variables: Mapping[str, Any]) -> Weights:
     """Reads a file of the same network, for any number of classes, without its heads.
 
@@ -95,21 +130,15 @@ def read_all_but_heads(path: str | os.PathLike[str], model: nn.Module, variables
     Raises:
         InputError: the file cannot be read, or is not of this network for any number of classes.
     """
-    header, floats = _read(path)
-    everything = places(model)
-    classes = _classes_that_fit(len(floats), everything, model)
-    if classes is None:
-        return _fill(path, model, header, floats, everything)  # raises, with the layer at which it does not fit
-    kept, start = [], 0
-    for place in everything:
-        length = place.floats
-        if place.conv == "head":
-            length = length // (5 + model.num_classes) * (5 + classes)
-        else:
-            kept.append(floats[start : start + length])
-        start += length
-    wanted = [place for place in everything if place.conv != "head"]
-    return _fill(path, model, header, np.concatenate(kept), wanted, variables)
+    weights, _ = read_with_own_heads(path, model)
+    heads = [place for place in places(model) if place.conv == "head"]
+    for *branch, name in (leaf for place in heads for _, leaf in place.arrays()):
+        to, source = weights.variables, variables
+        for module in branch:
+            to, source = to[module], source[module]
+        to[name] = np.array(source[name])
+    without = {"/".join(place.path) for place in heads}
+    return weights._replace(loaded=tuple(name for name in weights.loaded if name not in without))
 
 
 def write_weights(
@@ -202,6 +231,12 @@ def _fill(
             f"{start:,} were expected and {len(floats):,} found{_hint(len(floats), everything, model)}"
         )
     return Weights(filled, header, tuple("/".join(place.path) for place in wanted))
+
+
+def _with_classes(place: Place, before: int, classes: int) -> Place:
+    """A head for another number of classes."""
+    *others, filters = place.kernel
+    return place._replace(kernel=(*others, filters // (5 + before) * (5 + classes)))
 
 
 def _copied(tree: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from yolojax.data.augment import clip_boxes
 from yolojax.data.images import letterbox_boxes, letterbox_transform
 from yolojax.errors import InputError
 from yolojax.grid import AnchorGrid
-from yolojax.targets import overlaps_at_cells
+from yolojax.targets import fits_by_ratio, overlaps_at_cells
 
 _RESTARTS = 8
 _LEAST_GAIN = 1e-4  # of mean IoU, for which another round is worth its time
@@ -25,7 +25,8 @@ class AnchorFit(NamedTuple):
     Attributes:
         mean_iou: mean over boxes of the IoU with their best anchor, both centred on one point.
         recall: the best possible recall: boxes that some anchor at the centre of their cell overlaps by more than the
-            threshold of the assignment. (The others are assigned to their best anchor, but it fits them badly.)
+            threshold of the assignment, or by rule "ratio", whose sides are within the factor of some anchor's. (The others are
+            assigned to their best anchor, but it fits them badly.)
         close: boxes whose best anchor, centred on them, has IoU > 0.5.
     """
 
@@ -81,13 +82,14 @@ def find_anchors(boxes_xyxy: np.ndarray, grid: AnchorGrid, seed: int = 0) -> Anc
     return dataclasses.replace(grid, anchors=anchors.reshape(grid.num_scales, -1, 2).tolist())
 
 
-def anchor_fit(boxes_xyxy: np.ndarray, grid: AnchorGrid, iou_threshold: float = 0.3) -> AnchorFit:
+def anchor_fit(boxes_xyxy: np.ndarray, grid: AnchorGrid, iou_threshold: float = 0.3, ratio: float | None = None) -> AnchorFit:
     """Measure how well a grid's anchors fit boxes.
 
     Args:
         boxes_xyxy: (n, 4) in pixels of the network's input.
         grid: the anchors.
         iou_threshold: the IoU above which `assign` makes an anchor responsible for a box.
+        ratio: for rule "ratio", its factor, which then takes the place of the threshold.
 
     Raises:
         InputError: there are no boxes.
@@ -98,8 +100,12 @@ def anchor_fit(boxes_xyxy: np.ndarray, grid: AnchorGrid, iou_threshold: float = 
     recalled = 0
     for first in range(0, len(boxes_xyxy), _BLOCK):
         boxes = xyxy_to_cxcywh(np.asarray(boxes_xyxy[first : first + _BLOCK], np.float64))
-        _, overlaps = overlaps_at_cells(boxes, grid)
-        recalled += int((overlaps > iou_threshold).any(axis=(1, 2)).sum())
+        if ratio is None:
+            _, overlaps = overlaps_at_cells(boxes, grid)
+            reached = overlaps > iou_threshold
+        else:
+            reached = fits_by_ratio(boxes, grid, ratio)
+        recalled += int(reached.any(axis=(1, 2)).sum())
     return AnchorFit(float(best.mean()), recalled / len(boxes_xyxy), float((best > 0.5).mean()))
 
 

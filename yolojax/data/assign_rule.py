@@ -34,7 +34,8 @@ def build_assign(
     if is_part(config.assign_rule):
         rule = parts.build("assign", config.assign_rule, config.assign_options, "boxes_xyxy", "classes", "grid", "max_boxes=")
         return functools.partial(rule, max_boxes=max_boxes)
-    return functools.partial(assign, max_boxes=max_boxes, iou_threshold=config.assign_iou, rule=config.assign_rule)
+    options = {"iou_threshold": config.assign_iou, "ratio": config.assign_ratio}
+    return functools.partial(assign, max_boxes=max_boxes, rule=config.assign_rule, **options)
 
 
 def checked_targets(targets: Targets, rule: str, grid: AnchorGrid) -> Targets:

@@ -1,4 +1,4 @@
-"""Data whose classes are some of a network's, in another order or under other names, with the class numbers of the network."""
+"""Data whose classes are some of a network's, in another order or under other names, with the network's class numbers."""
 
 import dataclasses
 import os
@@ -8,6 +8,7 @@ import numpy as np
 
 from yolojax.data.annotations import Record
 from yolojax.data.formats.read import Annotations, read_annotations
+from yolojax.data.published_classes import spelling
 from yolojax.data.single_class import NUMBERS
 from yolojax.errors import InputError
 
@@ -36,6 +37,9 @@ def read_for_classes(
 ) -> tuple[Annotations, tuple[int, ...]]:
     """Read a data set for a network that was trained on another one.
 
+    A class of the data is the network's class of the same name, else the one whose name Darknet or COCO spells otherwise
+    (motorbike and motorcycle, tvmonitor and tv: `published_classes.spelling`).
+
     Args:
         data: as for `read_annotations`.
         split: as for `read_annotations`.
@@ -62,13 +66,16 @@ def read_for_classes(
     unknown = [name for name in class_map if name not in own]
     if unknown:
         raise InputError(f"--class_map: the data has no class {_listed(unknown)}; its classes are {_listed(own)}")
+    class_map = {name: _spelt(meant, names) for name, meant in class_map.items()}
     unknown = [name for name in class_map.values() if name and name not in names]
     if unknown:
         raise InputError(f"--class_map: the network has no class {_listed(unknown)}; its classes are {_listed(names)}")
     if single_class:
         class_map = {**dict.fromkeys(own, names[0]), **class_map}
     numbers = {name: number for number, name in enumerate(names)}
-    new = np.array([numbers.get(class_map.get(name, name), -1) for name in own], np.int32)
+    # A class that the data also has under the network's own name is none of its other spellings.
+    free = [name for name in names if name not in own and name not in class_map.values()]
+    new = np.array([numbers.get(class_map.get(name, _spelt(name, free)), -1) for name in own], np.int32)
     used = {int(number) for record in annotations.records for number in record.classes}
     lacking = [own[number] for number in sorted(used) if new[number] < 0 and own[number] not in class_map]
     if lacking:
@@ -79,6 +86,12 @@ def read_for_classes(
     records = [_renumbered(record, new) for record in annotations.records]
     known = tuple(sorted({int(number) for number in new if number >= 0}))
     return Annotations(tuple(names), records, annotations.problems), known
+
+
+def _spelt(name: str, names: Sequence[str]) -> str:
+    """The one of `names` that is a class's name, or that spells it otherwise; else the name itself."""
+    alike = (known for known in names if spelling(known) == spelling(name))
+    return name if name in names else next(alike, name)
 
 
 def _renumbered(record: Record, new: np.ndarray) -> Record:

@@ -47,9 +47,9 @@ def contact_sheet(pictures: Sequence[tuple[Record, np.ndarray]], names: Sequence
 
 def _slots_of_scale(targets: Targets, grid: AnchorGrid, scale: int) -> tuple[np.ndarray, np.ndarray]:
     """The boxes, as rows of the targets, and their slots on one scale."""
-    owner, entry = np.nonzero(targets.slots < grid.num_slots)
-    on_scale = entry // grid.anchors_per_scale == scale
-    return owner[on_scale], targets.slots[owner[on_scale], entry[on_scale]]
+    first = grid.offsets[scale]
+    on_scale = (targets.slots >= first) & (targets.slots < first + grid.slots_per_scale[scale])
+    return np.nonzero(on_scale)[0], targets.slots[on_scale]
 
 
 def _draw_slots(image: np.ndarray, targets: Targets, grid: AnchorGrid, scale: int) -> np.ndarray:

@@ -14,6 +14,9 @@ from yolojax.errors import InputError
 TILE = 28
 """Height and width of a digit, pixels."""
 
+NPZ_AT = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
+IDX_AT = "https://ossci-datasets.s3.amazonaws.com/mnist/"
+
 Digits = tuple[np.ndarray, np.ndarray]
 
 _IDX_FILE = re.compile(r"(train|t10k)-(images[-.]idx3|labels[-.]idx1)-ubyte(\.gz)?", re.ASCII)
@@ -39,7 +42,7 @@ def read_mnist(path: str | os.PathLike[str]) -> list[Digits]:
     file = Path(path)
     if _IDX_FILE.fullmatch(file.name):
         if not file.is_file():
-            raise InputError(f"{path}: there is no such file")
+            raise InputError(f"{path}: there is no such file; MNIST's four are under {IDX_AT}")
         return _read_idx_files(_idx_files(file.parent, [file]), f"{path}: beside it ")
     if looks_like_idx(path):
         raise InputError(f"{path}: an IDX or gzip file whose name does not say which of MNIST's it is; the names are {_FILES}")
@@ -64,7 +67,7 @@ def _read_idx_files(files: dict[str, Path], where: str, hint: str = "") -> list[
     """The digits of IDX files; `where` and `hint` are the beginning and the end of the message about one that is missing."""
     for name, whole_name in zip(_PARTS, _FILES.split(", "), strict=True):
         if name not in files:
-            raise InputError(f"{where}there is no {whole_name} or {whole_name}.gz{hint}")
+            raise InputError(f"{where}there is no {whole_name} or {whole_name}.gz{hint}; MNIST's four files are under {IDX_AT}")
     digits = []
     for part in ("train", "t10k"):
         images_file, labels_file = files[f"{part}-images"], files[f"{part}-labels"]
@@ -85,9 +88,9 @@ def _read_npz(path: str | os.PathLike[str]) -> list[Digits]:
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {key: archive[key] for key in ("x_train", "y_train", "x_test", "y_test")}
     except KeyError as error:
-        raise InputError(f"{path}: no array {error.args[0]}; give an MNIST .npz file") from error
+        raise InputError(f"{path}: no array {error.args[0]}; MNIST as an .npz file is at {NPZ_AT}") from error
     except (OSError, ValueError, EOFError, TypeError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
-        raise InputError(f"{path}: cannot be read as an .npz file of arrays: {error}") from error
+        raise InputError(f"{path}: cannot be read as an .npz file of arrays: {error}; MNIST as one is at {NPZ_AT}") from error
     for part in ("train", "test"):
         _check(arrays[f"x_{part}"], arrays[f"y_{part}"], f"{path}: x_{part}", f"{path}: y_{part}")
     return [(arrays["x_train"], arrays["y_train"]), (arrays["x_test"], arrays["y_test"])]

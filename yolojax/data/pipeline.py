@@ -7,6 +7,7 @@ that resumes at a step continues as if it had never stopped.
 from __future__ import annotations
 
 import collections
+import contextlib
 import functools
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -22,6 +23,7 @@ from yolojax.data.images import fitted_aspect
 from yolojax.data.sample import Sample, blank_sample, train_sample, val_sample
 from yolojax.data.sampling import class_balanced_weights, repeat_factors, sampler, step_grid
 from yolojax.data.source import Source
+from yolojax.data.worker_processes import COUNTS, Forms, Make, empty_batch, forms_of, sample_processes, samples_at_once
 from yolojax.errors import InputError
 from yolojax.grid import AnchorGrid
 from yolojax.parts import NO_PARTS, Parts
@@ -75,7 +77,7 @@ def train_batches(
     rows: Sequence[int] | np.ndarray | None = None,
     parts: Parts = NO_PARTS,
 ) -> Generator[tuple[Batch, dict[str, int]], None, None]:
-    """Yield the batches of training steps in order; threads prefetch them.
+    """Yield the batches of training steps in order; threads, or `config.data.processes`, prefetch them.
 
     Args:
         source: the training pictures.
@@ -90,22 +92,62 @@ def train_batches(
         The batch, and how many boxes and pictures were left out of it: {"dropped_small", "dropped_excess", "unreadable"}.
     """
     samples_of = train_sampler(source, config)
-    empty = {grid.size: no_targets(config, grid, parts) for grid in grids}
+    rooms = [(grid, no_targets(config, grid, parts)) for grid in grids]
+    make = functools.partial(_roomy_sample, source, config, Parts(assign=parts.assign, augment=parts.augment), rooms)
 
-    def jobs() -> Iterator[list[Callable[[], Sample]]]:
+    def steps() -> Iterator[tuple[int, list[tuple[int, int]]]]:
         for step in range(start_step, stop_step):
-            grid = step_grid(config.seed, step, grids)
             samples = samples_of(step)
-            samples = samples if rows is None else [samples[row] for row in rows]
-            yield [functools.partial(train_sample, source, config, grid, epoch, index, parts) for epoch, index in samples]
+            size = grids.index(step_grid(config.seed, step, grids))
+            yield size, samples if rows is None else [samples[row] for row in rows]
 
-    for samples in _in_threads(jobs(), config.data.threads):
-        for sample in samples:
-            check_room(sample.targets, empty[sample.image.shape[:2]], config.loss.assign_rule)
-        counts = {
-            name: sum(getattr(sample, name) for sample in samples) for name in ("dropped_small", "dropped_excess", "unreadable")
-        }
-        yield collate(samples), counts
+    if config.data.processes:
+        sizes = [forms_of(blank_sample(config, grid, parts)) for grid in grids]
+        yield from batches_by_processes(steps(), make, sizes, config.data.processes)
+        return
+    jobs = ([functools.partial(make, size, *sample) for sample in samples] for size, samples in steps())
+    for samples in _in_threads(jobs, config.data.threads):
+        yield collate(samples), {name: sum(getattr(sample, name) for sample in samples) for name in COUNTS}
+
+
+def _roomy_sample(
+    source: Source, config: Config, parts: Parts, rooms: Sequence[tuple[AnchorGrid, Targets]], size: int, epoch: int, index: int
+) -> Sample:
+    """A training sample of a size for whose grid and targets there is room in a batch."""
+    grid, empty = rooms[size]
+    sample = train_sample(source, config, grid, epoch, index, parts)
+    check_room(sample.targets, empty, config.loss.assign_rule)
+    return sample
+
+
+def batches_by_processes(
+    steps: Iterable[tuple[int, Sequence[tuple[int, int]]]], make: Make, sizes: Sequence[Forms], processes: int
+) -> Iterator[tuple[Batch, dict[str, int]]]:
+    """Yield batches of any samples that processes make.
+
+    Args:
+        steps: (k, [(epoch, index), ...]) for each batch, of input size number k.
+        make: function (k, epoch, index) -> Sample, which has an importable name, or is a `functools.partial` of such a one.
+        sizes: for each input size the shapes and dtypes of its samples (`worker_processes.forms_of`).
+        processes: the number of processes.
+
+    Yields:
+        The batch, and the sums of `worker_processes.COUNTS`.
+
+    Raises:
+        InputError: as for `worker_processes.sample_processes`.
+    """
+    with sample_processes(processes, make, sizes) as fill:
+
+        def jobs() -> Iterator[list[Callable[[], tuple[Batch, dict[str, int]]]]]:
+            for size, samples in steps:
+                batch, run = empty_batch(sizes[size], len(samples)), samples_at_once(len(samples), processes)
+                starts = range(0, len(samples), run)
+                yield [functools.partial(fill, size, samples[first : first + run], batch, first) for first in starts]
+
+        with contextlib.closing(_in_threads(jobs(), processes)) as filled:
+            for runs in filled:
+                yield runs[0][0], {name: sum(counts[name] for _, counts in runs) for name in COUNTS}
 
 
 def val_batches(
@@ -149,7 +191,7 @@ def val_batches(
             yield ValBatch(*collate(filled), aspects), samples, indices
 
 
-def _in_threads(groups: Iterable[Sequence[Callable[[], _Result]]], threads: int) -> Iterator[list[_Result]]:
+def _in_threads(groups: Iterable[Sequence[Callable[[], _Result]]], threads: int) -> Generator[list[_Result], None, None]:
     """Run groups of jobs in a pool of threads and yield the results group by group, in order, two groups ahead."""
     workers = threads or min(16, os.cpu_count() or 1)
     pool = thread_pool(workers, "yolojax-data")

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from yolojax.data import digits
-from yolojax.data.annotations import check_boxes_in_picture
+from yolojax.data.annotations import Record, check_boxes_in_picture
 from yolojax.data.example import Example
 from yolojax.data.fingerprint import fingerprint
 from yolojax.data.formats.read import Annotations
 from yolojax.data.image_size import read_size
 from yolojax.data.images import read_image
 from yolojax.data.own_source import OwnSource, open_own
+from yolojax.data.packed_records import PackedRecords
 from yolojax.data.plausible import boxes_under_a_pixel
 from yolojax.data.problems import summarise
 from yolojax.data.sampling import SCENE
@@ -51,13 +52,21 @@ class ListSource:
     def __init__(self, annotations: Annotations, cache_bytes: int = 0, lines: Sequence[str] = ()):
         """Take what was read; `lines` are further lines for `notes`, such as how the pictures were chosen."""
         self.names: Sequence[str] = annotations.names
-        self.records = annotations.records
+        self.records: Sequence[Record] = annotations.records
         self.problems = annotations.problems
         self.cache_bytes = self._free_bytes = cache_bytes
         self._lines = lines
         self._images: dict[int, np.ndarray] = {}
         self._lock = threading.Lock()
         self._checked: set[int] = set()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What another process needs; it keeps no pictures in memory, but decodes them as if it did."""
+        own = {"records": PackedRecords(self.records), "_images": {}, "_free_bytes": 0, "_checked": set(), "_lock": None}
+        return self.__dict__ | own
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _lock=threading.Lock())
 
     def __len__(self) -> int:
         return len(self.records)

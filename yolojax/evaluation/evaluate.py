@@ -21,6 +21,7 @@ from yolojax.loss import LossTerms, yolo_loss
 from yolojax.loss_terms import in_log_order, named_terms
 from yolojax.nms import Detections
 from yolojax.parts import NO_PARTS, Parts
+from yolojax.runtime.collector import paused_collector
 from yolojax.runtime.compiler_options import compiler_options
 from yolojax.runtime.devices import fetch_rows, local_rows, make_mesh, put, shardings
 from yolojax.runtime.hosts import gather
@@ -180,7 +181,8 @@ def _results(eval_step, variables, source, config, grid, batch_sharding, on_prog
     running = None
     for batch, samples, indices in val_batches(source, config, grid, batch_size, rows, parts):
         # The device works on this batch while the host collects the one before.
-        outcome = eval_step(variables, put(batch, batch_sharding))
+        with paused_collector():  # the first call traces the program
+            outcome = eval_step(variables, put(batch, batch_sharding))
         if running:
             yield from collect(*running)
         running = outcome, samples, indices

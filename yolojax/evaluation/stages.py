@@ -15,6 +15,7 @@ from yolojax.decode import decode
 from yolojax.evaluation.evaluate import batch_size_of, suppression
 from yolojax.inference import Recipe, raw_heads
 from yolojax.parts import NO_PARTS, Parts
+from yolojax.runtime.collector import paused_collector
 from yolojax.runtime.compiler_options import compiler_options
 from yolojax.runtime.devices import local_rows, put
 
@@ -41,8 +42,8 @@ def stage_seconds(
 
     "read" is decoding and fitting on one thread of the host, the mean over the images of one batch; the files may lie in the
     operating system's cache. The device is measured with two programs, each run once to warm up and then on up to four
-    batches that are on the device already, while the host waits for each: the network alone, and the network with decoding and
-    suppression. "forward" is the median of the first, "nms" the median difference of the two, at least 0.
+    batches that are on the device already, while the host waits for each: the network, and decoding and suppression of what it
+    gave. "forward" and "nms" are their medians.
 
     Args:
         variables: {"params", "batch_stats"}.
@@ -68,31 +69,33 @@ def stage_seconds(
     def forward(variables, images):
         return raw_heads(model, variables, images)
 
-    def detect(variables, images):
-        return suppress(decode(forward(variables, images), recipe.grid))
+    def find(raw):
+        return suppress(decode(raw, recipe.grid))
 
-    programs = [
-        jax.jit(program, in_shardings=(replicated, batch_sharding), compiler_options=compiler_options())
-        for program in (forward, detect)
-    ]
+    options: Any = {"out_shardings": batch_sharding, "compiler_options": compiler_options()}
+    network = jax.jit(forward, in_shardings=(replicated, batch_sharding), **options)
+    suppression_alone = jax.jit(find, in_shardings=(batch_sharding,), **options)
     seconds = []
-    for images in [measured[0][0].images] + [batch.images for batch, _, _ in measured]:
-        images = jax.block_until_ready(put(images, batch_sharding))
-        seconds.append([_seconds(program, variables, images) for program in programs])
-    network, with_suppression = np.array(seconds[1:]).T / size
+    with paused_collector():  # tracing makes work for it, and it would disturb the clock
+        for images in [measured[0][0].images] + [batch.images for batch, _, _ in measured]:
+            images = jax.block_until_ready(put(images, batch_sharding))
+            raw, in_network = _timed(network, variables, images)
+            seconds.append([in_network, _timed(suppression_alone, raw)[1]])
+    in_network, in_suppression = np.median(seconds[1:], axis=0) / size
 
     def read(index):
         recipe.fit_image(source.example(0, index).image)
 
     indices = measured[0][2]
     return {
-        "read": sum(_seconds(read, index) for index in indices) / len(indices) if indices else float("nan"),
-        "forward": float(np.median(network)),
-        "nms": max(0.0, float(np.median(with_suppression - network))),
+        "read": sum(_timed(read, index)[1] for index in indices) / len(indices) if indices else float("nan"),
+        "forward": float(in_network),
+        "nms": float(in_suppression),
     }
 
 
-def _seconds(call: Callable, *arguments: Any) -> float:
+def _timed(call: Callable, *arguments: Any) -> tuple[Any, float]:
+    """What a call returns, when it is ready, and the seconds that this took."""
     began = time.perf_counter()
-    jax.block_until_ready(call(*arguments))
-    return time.perf_counter() - began
+    result = jax.block_until_ready(call(*arguments))
+    return result, time.perf_counter() - began

@@ -23,6 +23,7 @@ from yolojax.evaluation.stages import stage_seconds
 from yolojax.loss import build_loss
 from yolojax.parts import NO_PARTS, Parts
 from yolojax.runs.workdir import load_run
+from yolojax.runtime.collector import paused_collector
 from yolojax.runtime.console import NullOutput, Progress
 from yolojax.runtime.devices import make_mesh, shardings
 from yolojax.runtime.file_names import file_names
@@ -182,7 +183,8 @@ def write_evaluation(
     sampled = [examples[entry["image_id"]] for kind in KINDS for entry in pictures[kind][:SAMPLES]]
     with whole_set(folder, last="metrics.json", old=lambda name: bool(re.fullmatch(_MAY_BE_MISSING, name))) as draft:
         write_json(draft / "metrics.json", metrics)
-        write_json(draft / "detections.json", coco_results(outcome.detections, outcome.indices))
+        with paused_collector():
+            write_json(draft / "detections.json", coco_results(outcome.detections, outcome.indices))
         report = folder / write_report(draft, metrics, examples, history).name
         if sampled:
             images, detections, truths = zip(*sampled, strict=True)

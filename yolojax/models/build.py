@@ -85,7 +85,8 @@ def build_grid(
         anchors = _own_anchors(config, model, strides, count)
         options = {name: getattr(model, name) for name in ("xy_scales", "squared_sizes") if hasattr(model, name)}
     try:
-        return AnchorGrid((height, width), strides, anchors, **options)
+        own = {"xy_scales": (config.xy_scale,) * len(strides), "squared_sizes": config.squared_sizes}
+        return AnchorGrid((height, width), strides, anchors, **(own | options))
     except ValueError as error:
         raise InputError(f"config.model.anchors or config.data.size: {error}") from None
 

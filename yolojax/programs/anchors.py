@@ -13,11 +13,15 @@ def define(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Cluster the boxes of a data set by k-means with IoU distance and print the anchors beside the network's own: the mean "
         "IoU of a box with its best anchor, the share of boxes that an anchor at their cell overlaps by more than 0.3 (best "
-        "possible recall), and the share whose shape an anchor matches by more than 0.5."
+        "possible recall), and the share whose shape an anchor matches by more than 0.5. With --ratio the best "
+        "possible recall is that of loss.assign_rule=ratio: the share of boxes with sides within that factor of an anchor's."
     )
     add_data_argument(parser)
     add_grid_arguments(parser)
     add_seed_argument(parser)
+    parser.add_argument(
+        "--ratio", type=float, metavar="FACTOR", help="measure recall as config.loss.assign_rule=ratio assigns, mostly 4"
+    )
 
 
 def main(options: argparse.Namespace) -> int:
@@ -29,20 +33,23 @@ def main(options: argparse.Namespace) -> int:
 
     if options.seed < 0:
         raise InputError(f"--seed must be at least 0, not {options.seed}")
+    if options.ratio is not None and not options.ratio > 1:
+        raise InputError(f"--ratio must be greater than 1, not {options.ratio:g}")
     default = make_grid(options)
     records = read_annotations(options.data, names=read_names(options.names) if options.names else None).records
     boxes = network_boxes(records, picture_sizes(records), default.size)
     fitted = find_anchors(boxes, default, options.seed)
     grids = {"default": default, "found": fitted}
-    say(f"{len(boxes):,} boxes of {len(records):,} pictures at {options.size} x {options.size}\n")
+    height, width = default.size
+    say(f"{len(boxes):,} boxes of {len(records):,} pictures at {height} x {width}\n")
     say("anchors    mean IoU  best possible recall  shape IoU > 0.5")
     for name, grid in grids.items():
-        fit = anchor_fit(boxes, grid)
+        fit = anchor_fit(boxes, grid, ratio=options.ratio)
         say(f"{name:9}  {fit.mean_iou:8.3f}  {fit.recall:20.1%}  {fit.close:15.1%}")
     for name, grid in grids.items():
         say(f"\n{name}:")
         for stride, anchors in zip(grid.strides, grid.anchors, strict=True):
             say(f"  stride {stride:2}  " + "  ".join(f"{f'{w:g} x {h:g}':14}" for w, h in anchors).rstrip())
     flag = f"--config.model.anchors={fitted.anchors}".replace(" ", "")
-    say(f"\nTo train {options.network} with them:\n{shlex.quote(flag)}")
+    say(f"\nTo train {options.cfg or options.network or 'yolov3'} with them:\n{shlex.quote(flag)}")
     return 0

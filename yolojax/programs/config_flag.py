@@ -56,13 +56,16 @@ def default_config(arguments: list[str]) -> str:
         arguments: those of the program, without its name.
 
     Returns:
-        That of the run in --workdir, if it is to continue (`continued_run`); else data_set with --data, and digits without.
+        That of the run in --workdir, if it is to continue (`continued_run`); else fine_tune with --weights, data_set with
+        --data, and digits without either.
     """
     if any(re.fullmatch(r"--?(help|h)", argument) for argument in arguments):
         return "digits"
     workdir = continued_run(arguments)
     if workdir:
         return f"{Path(__file__).with_name('saved_config.py')}:{workdir}"
+    if _value(arguments, "weights") is not None:
+        return "fine_tune"
     return "digits" if _value(arguments, "data") is None else "data_set"
 
 
@@ -82,7 +85,11 @@ def continued_run(arguments: list[str]) -> str | None:
         steps = {int(name) for name in os.listdir(os.path.join(workdir, "checkpoints")) if name.isdigit()}
     except OSError:
         steps = set()
-    return workdir if steps - {0} or not (steps or _value(arguments, "data") is not None) else None
+    if steps == {0}:
+        from yolojax.runs.workdir import is_imported
+
+        return None if is_imported(workdir) else workdir
+    return workdir if steps or _value(arguments, "data") is None else None
 
 
 def overridden_fields() -> set[str]:

@@ -1,6 +1,7 @@
 """Arguments that the commands for data sets share."""
 
 import argparse
+import re
 
 from yolojax.config import ModelConfig
 from yolojax.errors import InputError
@@ -33,23 +34,43 @@ def add_seed_argument(parser: argparse.ArgumentParser) -> None:
 
 
 def add_grid_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds --size and --network, which `make_grid` reads."""
+    """Adds --size, --network and --cfg, which `make_grid` reads."""
     parser.add_argument(
-        "--size", type=int, default=416, metavar="PIXELS", help="height and width of the input (default: %(default)s)"
+        "--size",
+        metavar="PIXELS",
+        help="the input: one side of a square, or HEIGHTxWIDTH as in 320x416 (default: 416, or that of the cfg)",
     )
     parser.add_argument(
-        "--network", choices=("yolov3", "yolov3_tiny"), default="yolov3", help="whose anchors (default: %(default)s)"
+        "--network", choices=("yolov3", "yolov3_tiny"), help="whose anchors (default: yolov3, if there is no --cfg)"
     )
+    parser.add_argument("--cfg", metavar="FILE.cfg", help="the network of a Darknet cfg, whose anchors are meant")
 
 
 def make_grid(options: argparse.Namespace) -> AnchorGrid:
-    """Returns the anchor grid that --size and --network select.
+    """Returns the anchor grid that --size, --network and --cfg select.
 
     Raises:
-        InputError: --size is not a multiple of 32.
+        InputError: --size is not a size that the network can have, both --network and --cfg are given, or the cfg cannot be
+            honoured.
     """
+    from yolojax.darknet.cfg import read_cfg
+    from yolojax.darknet.network import build_network
     from yolojax.models import build_grid
 
-    if options.size < 32 or options.size % 32:
-        raise InputError(f"--size must be a multiple of 32, at least 32, not {options.size}")
-    return build_grid(ModelConfig(name=options.network), options.size)
+    size = None if options.size is None else _parse_size(options.size)
+    if options.cfg is None:
+        if size and any(side < 32 or side % 32 for side in size):
+            raise InputError(f"--size must be a multiple of 32, at least 32, not {options.size}")
+        return build_grid(ModelConfig(name=options.network or "yolov3"), size or 416)
+    if options.network is not None:
+        raise InputError("--network and --cfg name two networks; give one of them")
+    return build_network(read_cfg(options.cfg), size)[1]
+
+
+def _parse_size(text: str) -> tuple[int, int]:
+    """(height, width) of "416" or "320x416"."""
+    sides = str(text).lower().split("x")
+    if len(sides) > 2 or not all(re.fullmatch(r"\s*-?\d+\s*", side) for side in sides):
+        raise InputError(f"--size must be one side in pixels, or HEIGHTxWIDTH, not {text!r}")
+    height, width = int(sides[0]), int(sides[-1])
+    return height, width

@@ -17,7 +17,9 @@ def define(parser: argparse.ArgumentParser) -> None:
     )
     parser.epilog = (
         "A picture holds up to 3 large (84 and 112 pixels), 6 medium (28, 42 and 56) and 3 small digits (14 and 22). Training "
-        "and validation pictures show different digits. The same seed writes the same bytes."
+        "and validation pictures show different digits. The same seed writes the same bytes. MNIST as an .npz file is at "
+        "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz, as IDX files under "
+        "https://ossci-datasets.s3.amazonaws.com/mnist/."
     )
     parser.add_argument("--out", required=True, metavar="DIR", help="the folder to write; new or empty")
     parser.add_argument(

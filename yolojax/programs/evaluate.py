@@ -3,7 +3,7 @@
 yolojax eval --workdir runs/digits
 yolojax eval --workdir runs/digits --checkpoint last
 yolojax eval --workdir runs/mine --split test --data more_cells
-yolojax eval --workdir runs/mine --data VOC2007:test --class_map "motorbike=motorcycle,aeroplane=airplane"
+yolojax eval --workdir runs/mine --data VOC2007:test --class_map "lorry=truck,van="
 yolojax eval --workdir runs/mine --compare runs/other
 """
 

@@ -37,8 +37,8 @@ def main(options: argparse.Namespace) -> int:
     height, width = config.data.size
     say(f"{options.workdir}: {config.model.name}, {config.model.num_classes} classes, {height} x {width} pixels")
     workdir = f"--workdir {shlex.quote(options.workdir)}"
-    say("To detect with it, to evaluate it, and to train it further:")
+    say("To detect with it, to evaluate it, and to fine-tune it on data of the same classes or of others:")
     say(f"{command('detect')} {workdir} PICTURE...")
     say(f"{command('eval')} {workdir} --data DATA")
-    say(f"{command('train')} {workdir} --config data_set --config.data.train=DATA --config.data.val=DATA")
+    say(f"{command('train')} --workdir NEW_DIR --data DATA --weights {shlex.quote(options.workdir)}")
     return 0

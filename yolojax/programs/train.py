@@ -1,6 +1,7 @@
 """Trains a YOLOv3 detector, or resumes a run that was stopped.
 
 yolojax train --workdir runs/mine --data FOLDER         your own pictures, labelled in any format that is recognised
+yolojax train --workdir runs/mine --data FOLDER --weights FILE.weights      the same, fine-tuning a trained network
 yolojax train --workdir runs/mine                       resumes the run in runs/mine with its own configuration
 yolojax train --workdir runs/digits                     without data, a new run is the built-in demo: handwritten digits
 yolojax train --workdir runs/mine --config data_set:yolov3_tiny --data FOLDER --config.train.epochs=50
@@ -11,6 +12,7 @@ import sys
 
 from absl import flags
 
+from yolojax.config import Config
 from yolojax.errors import InputError
 from yolojax.programs import cli
 from yolojax.programs.config_flag import continued_run, default_config, overridden_fields
@@ -29,6 +31,14 @@ def define() -> None:
         "chosen and printed, on top of --config data_set",
     )
     flags.DEFINE_string("names", None, "with --data: file with one class name per line (default: the names in the data)")
+    flags.DEFINE_string(
+        "weights",
+        None,
+        "trained weights to start from, on top of --config fine_tune: a .weights of Darknet, whose .cfg is found beside it, "
+        "first layers (darknet53.conv.74), a workdir, or WORKDIR/checkpoints/STEP; network, anchors, input size and fit are "
+        "taken from there, and heads are adapted to the classes of the data",
+    )
+    flags.DEFINE_string("cfg", None, "with --weights FILE.weights: the network that they belong to (default: found beside it)")
     cli.config_flag(default_config(sys.argv[1:]))
     flags.DEFINE_integer("profile", 0, "trace this many steps, after the first few, into WORKDIR/profile", lower_bound=0)
     flags.mark_flag_as_required("workdir")
@@ -40,30 +50,57 @@ def main(arguments: list[str]) -> None:
     refuse_arguments(arguments)
     chosen = flags.FLAGS
     overridden = overridden_fields()
-    for flag, field in (("data", "data.train"), ("names", "data.names")):
+    for flag, field in (("data", "data.train"), ("names", "data.names"), ("weights", "init_from"), ("cfg", "init_cfg")):
         if chosen[flag].value is not None and field in overridden:
             raise InputError(f"--{flag} and --config.{field} say the same; give one of them")
     if chosen.names is not None and chosen.data is None:
         raise InputError("--names goes with --data; give that, or --config.data.names")
+    if chosen.cfg is not None and chosen.weights is None:
+        raise InputError("--cfg goes with --weights FILE.weights; give that")
     with distributed_run(distributed_options()):
+        from yolojax.runs.workdir import is_imported
         from yolojax.runtime.hosts import is_first
         from yolojax.training.loop import train_and_evaluate
         from yolojax.training.own_data import use_data
+        from yolojax.training.pretrained import adopt_network
 
         config, lines = cli.config_value(), []
         if continued_run(sys.argv[1:]):
             lines = [f"the configuration is that of the run: {os.path.join(chosen.workdir, 'config.json')}"]
+            _continue(config)
+        else:
+            if chosen.weights is not None:
+                if is_imported(chosen.workdir):
+                    raise InputError(
+                        f"{chosen.workdir} holds an imported network; name another --workdir, or leave out --weights"
+                    )
+                config.init_from, config.init_cfg = os.path.abspath(chosen.weights), chosen.cfg or ""
+                config.init_heads, config.init_network = "adapt", True
+                lines = adopt_network(config, overridden)
             if chosen.data is not None:
-                config.data.train = os.path.abspath(chosen.data)
-            elif config.data.source in ("auto", "list"):
-                _check_data_is_there(config.data.train)
-            if chosen.names is not None:
-                config.data.names, config.data.class_names = os.path.abspath(chosen.names), ()
-        elif chosen.data is not None:
-            lines = use_data(config, chosen.data, chosen.names, overridden=overridden, workdir=chosen.workdir)
+                adopted = bool(chosen.weights)
+                lines += use_data(
+                    config, chosen.data, chosen.names, overridden=overridden, workdir=chosen.workdir, adopted=adopted
+                )
         if is_first():
             say("\n".join(lines), end="\n" * bool(lines))
         train_and_evaluate(config, chosen.workdir, chosen.profile)
+
+
+def _continue(config: Config) -> None:
+    """Puts what the flags say about places into the configuration of a run that continues."""
+    chosen = flags.FLAGS
+    if chosen.weights is not None and os.path.abspath(chosen.weights) != config.init_from:
+        raise InputError(
+            f"{chosen.workdir} holds a run that did not start from {chosen.weights}; leave out --weights to resume it, or name "
+            "another --workdir"
+        )
+    if chosen.data is not None:
+        config.data.train = os.path.abspath(chosen.data)
+    elif config.data.source in ("auto", "list"):
+        _check_data_is_there(config.data.train)
+    if chosen.names is not None:
+        config.data.names, config.data.class_names = os.path.abspath(chosen.names), ()
 
 
 def _check_data_is_there(path: str) -> None:

@@ -8,16 +8,14 @@ from typing import TYPE_CHECKING, Any
 import flax.linen as nn
 import jax
 
-from yolojax.config import Config, ModelConfig, to_dict
+from yolojax.config import Config, to_dict
 from yolojax.darknet.cfg import read_cfg
-from yolojax.darknet.describe import recognise
+from yolojax.darknet.describe import model_of
 from yolojax.darknet.detector import class_names, config_fit, finite
-from yolojax.darknet.layers import build_layers
-from yolojax.darknet.network import build_network
 from yolojax.darknet.weights import read_weights
 from yolojax.errors import InputError
 from yolojax.models import build_model
-from yolojax.runs.workdir import IMPORTED, make_meta, read_config, restore_variables
+from yolojax.runs.workdir import IMPORTED, is_imported, make_meta, read_config, restore_variables
 from yolojax.runtime.files import whole_set, write_json
 
 if TYPE_CHECKING:
@@ -46,11 +44,6 @@ def save_import(workdir: str | os.PathLike[str], config: Config, variables: Mapp
             checkpoints.save(IMPORTED, jax.tree.map(jax.numpy.asarray, variables), make_meta(config, {}, []))
 
 
-def is_imported(workdir: str | os.PathLike[str]) -> bool:
-    """Whether a workdir holds a network that was imported; a folder that may not be read counts as missing."""
-    return os.path.isdir(os.path.join(workdir, "checkpoints", str(IMPORTED)))
-
-
 def adopt_model(config: Config, workdir: str | os.PathLike[str]) -> Config:
     """The configuration with the network that was imported into the workdir, if no training has replaced it yet.
 
@@ -64,7 +57,7 @@ def adopt_model(config: Config, workdir: str | os.PathLike[str]) -> Config:
     if not is_imported(workdir):
         return config
     imported, default = read_config(workdir).model, type(config.model)()
-    for name in ("name", "num_classes", "width", "cfg"):
+    for name in ("name", "num_classes", "width", "cfg", "xy_scale", "squared_sizes"):
         wanted, existing = getattr(config.model, name), getattr(imported, name)
         if wanted not in (existing, getattr(default, name)):
             raise InputError(f"config.model.{name} is {wanted!r}, but the network in {workdir} has {existing!r}; leave it out")
@@ -104,24 +97,10 @@ def import_weights(
     Raises:
         InputError: files that cannot be read or honoured, or do not fit each other; a workdir that holds a run.
     """
-    sections = read_cfg(cfg)
-    size, layers = build_layers(sections)
-    model, grid = build_network(sections)
     config = Config()
     config.data.fit = config_fit(fit)
-    config.model = recognise(size, layers, grid, model.num_classes) or ModelConfig(
-        name="darknet", num_classes=model.num_classes, cfg=_plain_text(sections)
-    )
+    config.model, size = model_of(read_cfg(cfg))
     config.data.size = size
-    config.data.class_names = class_names(names, cfg, model.num_classes)
+    config.data.class_names = class_names(names, cfg, config.model.num_classes)
     save_import(workdir, config, finite(weights, read_weights(weights, build_model(config.model))).variables)
     return config
-
-
-def _plain_text(sections):
-    """The text of a cfg without its comments."""
-    blocks = [
-        "\n".join([f"[{section.name}]", *(f"{name}={option.text}" for name, option in section.options.items())])
-        for section in sections
-    ]
-    return "\n\n".join(blocks) + "\n"

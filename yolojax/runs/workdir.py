@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 # Where the data lies; `resume.check_data` tells whether it is still the same.
 PLACES = ("data.train", "data.val", "data.test", "data.names")
-# The step of a checkpoint that was imported, not trained: it holds the variables alone.
+# The step of a checkpoint that was not trained: of an imported network, or of the weights that a run starts from. It holds the
+# variables alone.
 IMPORTED = 0
 
 
@@ -68,6 +69,19 @@ def read_config(workdir: str | os.PathLike[str]) -> Config:
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path} cannot be read: {first_line(error)}") from error
     return checked(values)
+
+
+def is_imported(workdir: str | os.PathLike[str]) -> bool:
+    """Whether a workdir holds a network that was imported; a folder that may not be read counts as missing.
+
+    A run that starts from other weights has a checkpoint of step 0 too, but says in its configuration where they are from.
+    """
+    if not os.path.isdir(os.path.join(workdir, "checkpoints", str(IMPORTED))):
+        return False
+    try:
+        return not read_config(workdir).init_from
+    except InputError:
+        return True
 
 
 def load_run(
@@ -143,6 +157,8 @@ def make_meta(
         "config": to_dict(config),
         "class_names": list(config.data.class_names),
         "anchors": [list(map(list, scale)) for scale in grid.anchors],
+        "xy_scales": list(grid.xy_scales),
+        "squared_sizes": grid.squared_sizes,
         "metrics": metrics,
         "pending": pending,
         "scores": list(scores),
@@ -190,7 +206,7 @@ def open_workdir(config: Config, workdir: str | os.PathLike[str], keep_every: in
         if is_first():
             Path(workdir).mkdir(parents=True, exist_ok=True)
         checkpoints = Checkpoints(workdir, best_by=config.train.save_best_by, keep_every=keep_every)
-        begun = checkpoints.steps() not in ([], [IMPORTED])
+        begun = checkpoints.steps() != [] and not (checkpoints.steps() == [IMPORTED] and is_imported(workdir))
         if is_first() and not begun:
             write_json(Path(workdir) / "config.json", to_dict(config))
     except OSError as error:
@@ -214,7 +230,7 @@ def continue_command(workdir: str | os.PathLike[str]) -> str:
     """Returns the command that trains on in a new workdir, from the weights of a run and otherwise with the flags given now."""
     stem = os.path.normpath(workdir)
     new = next(name for number in itertools.count(2) if not os.path.lexists(name := f"{stem}_{number}"))
-    return command_again("train", workdir=new, config_init_from=os.fspath(workdir))
+    return command_again("train", workdir=new, weights=None, cfg=None, config_init_from=os.fspath(workdir))
 
 
 def update_places(config: Config, workdir: str | os.PathLike[str]) -> None:

@@ -30,12 +30,12 @@ def command(name: str) -> str:
     return f"{program()} {name}"
 
 
-def command_again(name: str, **values: str) -> str:
+def command_again(name: str, **values: str | None) -> str:
     """Returns what to type to run a command as now, but with other values of some flags.
 
     Args:
         name: the command that is running; where a program of the user's calls the library instead, only `values` are named.
-        **values: by flag; "config_init_from" stands for --config.init_from.
+        **values: by flag; "config_init_from" stands for --config.init_from. None leaves the flag out.
     """
     flags = {flag.replace("config_", "config.", 1): value for flag, value in values.items()}
     kept, words = [], iter(sys.argv[1:] if any(re.match("--?workdir", word) for word in sys.argv) else ())
@@ -48,7 +48,7 @@ def command_again(name: str, **values: str) -> str:
             kept.append(f"--config={Path(value).stem}")
         else:
             kept.append(word)
-    words = [*kept, *(f"--{flag}={value}" for flag, value in flags.items())]
+    words = [*kept, *(f"--{flag}={value}" for flag, value in flags.items() if value is not None)]
     return f"{command(name)} {shlex.join(words)}"
 
 

@@ -22,6 +22,8 @@ from yolojax.runtime.locks import folder_lock
 LEFT_BEHIND_SECONDS = 60
 """A temporary folder without a lock that is younger may be one whose program has not locked it yet."""
 
+_ENCODER = json.JSONEncoder(allow_nan=False, ensure_ascii=False)
+
 
 def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
     """Opens a regular file for reading bytes; pipes and devices are refused because they might never end.
@@ -59,13 +61,11 @@ def write_json(path: str | os.PathLike[str], value: Any) -> None:
         path: the file; its folder is made if it is missing.
         value: dicts, lists, strings and numbers, including NumPy scalars; NaN and infinities become null.
     """
-    value = _plain(value)
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         # One entry per line: indented, a detection would take nine lines.
-        entries = ",\n".join(json.dumps(entry, allow_nan=False, ensure_ascii=False) for entry in value)
-        text = f"[\n{entries}\n]"
+        text = "[\n{}\n]".format(",\n".join(map(_one_line, value)))
     else:
-        text = json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False)
+        text = json.dumps(_plain(value), indent=1, allow_nan=False, ensure_ascii=False)
         # Lists of numbers go on one line: a curve would take a hundred. Strings in JSON have no raw line breaks to match.
         text = re.sub(r"\[\n\s*([^][{}\"]*?)\n\s*\]", lambda match: f"[{' '.join(match[1].split())}]", text)
     write_text(path, text + "\n")
@@ -124,6 +124,14 @@ def naming(path: str | os.PathLike[str]) -> Iterator[None]:
         if error.errno is None:
             raise
         raise OSError(error.errno, error.strerror, os.fspath(path)) from error
+
+
+def _one_line(value: Any) -> str:
+    # Tens of thousands of detections are plain already: only what is not is copied.
+    try:
+        return _ENCODER.encode(value)
+    except (TypeError, ValueError):
+        return _ENCODER.encode(_plain(value))
 
 
 def _plain(value: Any) -> Any:

@@ -75,11 +75,15 @@ def train_and_evaluate(
                 training = Training(plan, start, checkpoints, log, progress, notify)
                 training.compile()
                 notify("start", start.step, plan.numbers)
+                if start.trained:
+                    training.evaluate_start()
                 training.make_steps(workdir, profile_steps)
                 best_step, outcome = training.evaluate_best()
         if not is_first():
             return None
         say(f"the best checkpoint by {plan.config.train.save_best_by} is from step {best_step}:")
+        if best_step == 0:
+            say("it is the network that the run started from, and none that training made of it is better")
         metrics = write_evaluation(workdir, "val", best_step, outcome, plan.sources["val"], plan.config)
         notify("end", best_step, _numbers(outcome))
         return metrics
@@ -162,6 +166,12 @@ class Training:
                 programs[key], config, largest, self.start.abstract, plan.batch_sharding, self.progress.say, plan.parts
             )
 
+    def evaluate_start(self) -> None:
+        """Evaluates and saves the network that training starts from, so that the best checkpoint cannot be a worse one."""
+        variables = eval_variables(self.state)
+        validation = self._evaluate(self.start.step)
+        self._save(self.start.step, validation, [], variables)
+
     def make_steps(self, workdir: str | os.PathLike[str], profile_steps: int) -> None:
         """Makes the steps up to the end of the run, evaluating and saving when they are due.
 
@@ -240,8 +250,8 @@ class Training:
             parts=plan.parts,
         )
 
-    def _save(self, step: int, validation: dict[str, float], pending: list[dict[str, Any]]) -> None:
-        """Begins to write the checkpoint of a step."""
+    def _save(self, step: int, validation: dict[str, float], pending: list[dict[str, Any]], arrays: Any = None) -> None:
+        """Begins to write the checkpoint of a step: the state, or other arrays."""
         meta = make_meta(
             self.plan.config,
             validation,
@@ -252,7 +262,7 @@ class Training:
             grid=self.plan.recipe.grid,
         )
         self._tell_saved(wait=True)
-        self.checkpoints.save(step, self.state, meta)
+        self.checkpoints.save(step, self.state if arrays is None else arrays, meta)
         self._saving = step, validation
 
     def _tell_saved(self, *, wait: bool) -> None:

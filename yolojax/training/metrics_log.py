@@ -66,7 +66,8 @@ def _keep_lines_up_to(path, step):
     kept = []
     for line in lines:
         try:
-            if line.endswith(b"\n") and json.loads(line)["step"] <= step:
+            # A run that starts at step 0 evaluates it again.
+            if step and line.endswith(b"\n") and json.loads(line)["step"] <= step:
                 kept.append(line)
         except (ValueError, KeyError, TypeError, RecursionError):
             continue

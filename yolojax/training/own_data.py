@@ -15,11 +15,13 @@ from yolojax.errors import InputError
 from yolojax.models import build_grid
 from yolojax.models.build import grid_to_fit
 from yolojax.references import is_part
-from yolojax.runs.imported import is_imported
+from yolojax.runs.workdir import is_imported
+from yolojax.runtime.command import command
 
 GOOD_RECALL = 0.98
 """Best possible recall from which the published anchors are kept."""
 _MEASURED = 10_000  # pictures, at most, whose boxes the anchors are fitted to
+_KEPT = "anchors: those of the network that training starts from"
 _NAMED = 10  # class names in a line
 
 
@@ -30,6 +32,7 @@ def use_data(
     *,
     overridden: Collection[str] = (),
     workdir: str | os.PathLike[str] = "",
+    adopted: bool = False,
 ) -> list[str]:
     """Makes a configuration train on a data set, and fits the anchors to it where the published ones miss boxes.
 
@@ -42,6 +45,7 @@ def use_data(
         names: a file with one class name per line; None: the names of the data.
         overridden: dotted names of the fields that are to stay as they are, such as "data.val".
         workdir: of the run; it may hold an imported network.
+        adopted: whether the network is that of the weights that training starts from (`adopt_network`), anchors included.
 
     Returns:
         Lines that say what was chosen.
@@ -59,11 +63,28 @@ def use_data(
     form = recognise(split_of(config.data.train)[0])
     height, width = config.data.size
     shown = ", ".join(train.names[:_NAMED]) + ", ..." * (len(train.names) > _NAMED)
-    return [
+    lines = [
         f"{data}: recognised as {form}; {len(train.names)} classes: {shown}",
         f"{len(train)} pictures for training, {len(val)} for validation",
         f"network {config.model.name} at {height} x {width} pixels (config.model.name, config.data.size)",
-        _choose_anchors(config, records, fixed=bool(config.init_from) or is_imported(workdir)),
+    ]
+    if adopted and "model.anchors" not in overridden:
+        return [*lines, _KEPT, *_warn_of_anchors(config, records)]
+    return [*lines, _choose_anchors(config, records, fixed=bool(config.init_from) or is_imported(workdir))]
+
+
+def _warn_of_anchors(config: Config, records: Sequence[Record]) -> list[str]:
+    """A line if the anchors of a trained network miss boxes of the data."""
+    boxes = _boxes(records[:: 1 + len(records) // _MEASURED], config.data.size)
+    if not len(boxes):
+        return []
+    recall = anchor_fit(boxes, build_grid(config.model, config.data.size), ratio=_ratio(config)).recall
+    if recall >= GOOD_RECALL:
+        return []
+    height, width = config.data.size
+    return [
+        f"these anchors have a best possible recall of {recall:.1%}: boxes of other sizes are learned with the nearest; "
+        f"{command('anchors')} --size {height}x{width} finds others (config.model.anchors)"
     ]
 
 
@@ -78,18 +99,19 @@ def _choose_anchors(config: Config, records: Sequence[Record], *, fixed: bool) -
     if config.model.anchors or config.model.name == "darknet":
         return "anchors: those of the configuration"
     if fixed:
-        return "anchors: those of the network that training starts from"
+        return _KEPT
     boxes = _boxes(records[:: 1 + len(records) // _MEASURED], config.data.size)
+    ratio = _ratio(config)
     blank = grid_to_fit(config.model, config.data.size)
     if blank and len(boxes):
         fitted = find_anchors(boxes, blank)
         config.model.anchors = fitted.anchors
-        return f"anchors: fitted to the boxes, best possible recall {anchor_fit(boxes, fitted).recall:.1%}"
+        return f"anchors: fitted to the boxes, best possible recall {anchor_fit(boxes, fitted, ratio=ratio).recall:.1%}"
     published = build_grid(config.model, config.data.size)
     whose = "those of the network" if is_part(config.model.name) else "the published ones"
     if not len(boxes):
         return f"anchors: {whose}"
-    before = anchor_fit(boxes, published)
+    before = anchor_fit(boxes, published, ratio=ratio)
     kept = f"anchors: {whose}, best possible recall {before.recall:.1%}"
     if before.recall >= GOOD_RECALL:
         return kept
@@ -97,11 +119,16 @@ def _choose_anchors(config: Config, records: Sequence[Record], *, fixed: bool) -
         fitted = find_anchors(boxes, published)
     except InputError:
         return f"{kept}; the boxes have too few different sizes to fit others"
-    after = anchor_fit(boxes, fitted)
+    after = anchor_fit(boxes, fitted, ratio=ratio)
     if (after.recall, after.mean_iou) <= (before.recall, before.mean_iou):
         return f"{kept}; those fitted to the boxes are no better"
     config.model.anchors = fitted.anchors
     return f"anchors: fitted to the boxes, best possible recall {after.recall:.1%}; {whose} have {before.recall:.1%}"
+
+
+def _ratio(config: Config) -> float | None:
+    """The factor by which the run's assignment compares shapes; None where it compares overlaps."""
+    return config.loss.assign_ratio if config.loss.assign_rule == "ratio" else None
 
 
 def _boxes(records: Sequence[Record], size: tuple[int, int]) -> np.ndarray:

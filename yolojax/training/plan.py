@@ -12,6 +12,7 @@ import optax
 from jax.sharding import Mesh, NamedSharding
 
 from yolojax.config import Config, checked, flatten
+from yolojax.darknet.edit import with_anchors, with_classes
 from yolojax.data.sources import open_split
 from yolojax.errors import InputError
 from yolojax.grid import AnchorGrid
@@ -26,6 +27,7 @@ from yolojax.runtime.hosts import check_same_on_all_hosts
 from yolojax.training.events import Event
 from yolojax.training.optimizer import make_optimizer
 from yolojax.training.own_parts import check_parts
+from yolojax.training.pretrained import adopt_network
 from yolojax.training.schedules import make_schedule
 
 
@@ -184,6 +186,8 @@ def resolve(config: Config, parts: Parts = NO_PARTS) -> tuple[Config, Any]:
         path = getattr(config.data, name)
         setattr(config.data, name, os.path.abspath(path) if path else "")
     config.init_from = os.path.abspath(config.init_from) if config.init_from else ""
+    if config.init_network:
+        adopt_network(config)
     source = open_split(config, "train", parts)
     config.data.class_names = tuple(source.names)
     number = len(config.data.class_names)
@@ -193,4 +197,9 @@ def resolve(config: Config, parts: Parts = NO_PARTS) -> tuple[Config, Any]:
     if weights not in (0, number):
         raise InputError(f"config.loss.class_weights has {weights} weights, but the data has {number} class names")
     config.model.num_classes = number
+    if config.model.name == "darknet" and config.model.cfg:
+        if config.init_heads == "adapt":
+            config.model.cfg = with_classes(config.model.cfg, number)
+        if config.model.anchors:
+            config.model.cfg, config.model.anchors = with_anchors(config.model.cfg, config.model.anchors), ()
     return config, source

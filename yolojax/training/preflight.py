@@ -17,6 +17,7 @@ from yolojax.errors import InputError
 from yolojax.grid import AnchorGrid
 from yolojax.models import count_floats
 from yolojax.parts import NO_PARTS, Parts
+from yolojax.runtime.collector import paused_collector
 from yolojax.targets import Targets
 from yolojax.training.step import TrainState
 
@@ -116,9 +117,11 @@ def compile_ahead(
     Returns:
         (the compiled step, its Cost), or (None, None) if the compiler itself finds that the devices have too little memory.
     """
-    traced = step.trace(state, batch)
+    with paused_collector():
+        traced = step.trace(state, batch)
+        lowered = traced.lower()
     try:
-        compiled = traced.lower().compile()
+        compiled = lowered.compile()
     except jax.errors.JaxRuntimeError as error:
         if "RESOURCE_EXHAUSTED" not in str(error):
             raise

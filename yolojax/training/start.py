@@ -31,6 +31,7 @@ class Start(NamedTuple):
         meta: the meta of the checkpoint, or of a run without any step.
         data: {split: fingerprint of its records, or None}.
         notes: lines for people: what was loaded, could not be read, or has moved.
+        trained: whether a run at step 0 has a network that was trained before.
     """
 
     step: int
@@ -39,6 +40,7 @@ class Start(NamedTuple):
     meta: dict[str, Any]
     data: dict[str, Any]
     notes: list[str]
+    trained: bool = False
 
 
 def start_or_resume(plan: Plan, checkpoints: "Checkpoints", workdir: str | os.PathLike[str]) -> Start:
@@ -60,9 +62,13 @@ def start_or_resume(plan: Plan, checkpoints: "Checkpoints", workdir: str | os.Pa
     """
     config = plan.config
     make_state = functools.partial(create_state, optimizer=plan.optimizer, average=config.optimizer.ema_decay > 0)
-    abstract = abstract_arrays(jax.eval_shape(make_state, abstract_variables(plan.model, config.data.size)), plan.replicated)
+
+    def abstract_state(variables):
+        return abstract_arrays(jax.eval_shape(make_state, variables), plan.replicated)
+
     data = {name: source.fingerprint() for name, source in plan.sources.items()}
     if (checkpoints.steps() or [0])[-1]:
+        abstract = abstract_state(abstract_variables(plan.model, config.data.size))
         step, state, meta, notes = restore_newest(checkpoints, abstract)
         paths = {name: getattr(config.data, name) for name in plan.sources}
         notes += check_data(meta, data, plan.sources, paths, workdir, step)
@@ -70,12 +76,16 @@ def start_or_resume(plan: Plan, checkpoints: "Checkpoints", workdir: str | os.Pa
         return Start(step, state, abstract, meta, data, notes)
     check_training_data(config.data, plan.sources)
     notes = []
-    variables = imported_variables(checkpoints, config, plan.model) or initialize(plan.model, config.seed, config.data.size)
+    imported = imported_variables(checkpoints, config, plan.model)
+    variables = imported or initialize(plan.model, config.seed, config.data.size)
     if config.init_from:
-        variables, notes = initial_values(config.init_from, variables, plan.model)
+        names = config.data.class_names if config.init_heads == "adapt" else ()
+        variables, notes = initial_values(config.init_from, variables, plan.model, names)
     # In one program: array by array would take a second or two longer. From the host: imported variables lie on one device.
     state = jax.jit(make_state, out_shardings=plan.replicated)(jax.device_get(variables))
-    return Start(0, state, abstract, make_meta(config, {}, [], grid=plan.recipe.grid), data, notes)
+    # The variables have their shapes: the network need not be traced for them again.
+    meta, trained = make_meta(config, {}, [], grid=plan.recipe.grid), bool(imported or config.init_from)
+    return Start(0, state, abstract_state(variables), meta, data, notes, trained)
 
 
 def announce(plan: Plan, start: Start, workdir: str | os.PathLike[str], progress: Progress | NullOutput) -> None:

@@ -2,21 +2,24 @@
 
 import math
 import os
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import flax.linen as nn
 import jax
 import numpy as np
 
-from yolojax.darknet.detector import finite
-from yolojax.darknet.weights import read_all_but_heads, read_backbone, read_weights
 from yolojax.errors import InputError
 from yolojax.models.layers import layer_matches, layer_of
-from yolojax.runs.workdir import load_run
+from yolojax.training.heads import adapt_head, is_head, shared_classes
+from yolojax.training.trained import Trained, layers_of, read_trained
+
+_NAMED = 10  # classes in a line
 
 
-def initial_values(source: str | os.PathLike[str], fresh: dict[str, Any], model: nn.Module) -> tuple[dict[str, Any], list[str]]:
+def initial_values(
+    source: str | os.PathLike[str], fresh: dict[str, Any], model: nn.Module, class_names: Sequence[str] = ()
+) -> tuple[dict[str, Any], list[str]]:
     """Loads the layers of a trained network that this network has with the same name and shape.
 
     Args:
@@ -24,35 +27,40 @@ def initial_values(source: str | os.PathLike[str], fresh: dict[str, Any], model:
             but the heads (for another number of classes), or the backbone alone (darknet53.conv.74).
         fresh: {"params", "batch_stats"} of this network as it would start from scratch.
         model: this network.
+        class_names: the classes of this network, to which the heads of the other one are adapted (`adapt_head`); without them,
+            heads are loaded if they are for as many classes, whatever their names.
 
     Returns:
-        (variables, lines): NumPy arrays in the tree of `fresh`, and lines to print that list which layers were loaded, start
-        anew or were not used.
+        (variables, lines): NumPy arrays in the tree of `fresh`, and lines to print that list which layers were loaded, adapted,
+        start anew or were not used.
 
     Raises:
         InputError: the source is not a trained network, or none of its layers fits.
     """
-    own_layers = _layers(fresh)
-    origin, trained = _from_darknet(source, fresh, model) if str(source).endswith(".weights") else _from_run(source)
+    own_layers = layers_of(fresh)
+    trained = read_trained(source, fresh, model, with_heads=bool(class_names))
+    adapted = _adapted_heads(trained, own_layers, class_names) if class_names else {}
     loaded, not_loaded = {}, {}
     for layer, arrays in own_layers.items():
-        shapes, trained_shapes = _shapes(arrays), _shapes(trained.get(layer, {}))
-        if shapes == trained_shapes:
-            loaded[layer] = trained[layer]
-        else:
+        shapes, trained_shapes = _shapes(arrays), _shapes(trained.layers.get(layer, {}))
+        if shapes == trained_shapes and layer not in adapted:
+            loaded[layer] = trained.layers[layer]
+        elif layer not in adapted:
             why = f"{_outputs(trained_shapes)} there, {_outputs(shapes)} outputs here" if trained_shapes else "not there"
             not_loaded[layer] = f"{layer} ({why})"
-    if not loaded:
+    if not loaded and not adapted:
         raise InputError(f"config.init_from: no layer of {source} fits this network in name and shape; see config.model")
-    unused = [layer for layer in trained if layer not in own_layers]
+    unused = [layer for layer in trained.layers if layer not in own_layers]
+    taken = loaded | adapted
 
     def choose(path, leaf):
         layer = layer_of(path[1:])
-        return np.asarray(loaded[layer][path]) if layer in loaded else leaf
+        return np.asarray(taken[layer][path]) if layer in taken else leaf
 
     lines = [
-        f"initial values from {origin}:",
+        f"initial values from {trained.origin}:",
         f"  loaded      {len(loaded):3} layers, {sum(map(_floats, loaded.values())):,} floats",
+        *_adapted_lines(trained, adapted, class_names),
         f"  start anew  {len(not_loaded):3} layers{': ' * bool(not_loaded)}{', '.join(not_loaded.values())}",
         f"  not used    {len(unused):3} layers{': ' * bool(unused)}{', '.join(unused)}",
     ]
@@ -72,7 +80,7 @@ def check_freeze(pattern: str, variables: dict[str, Any]) -> str:
     Raises:
         InputError: the pattern matches no layer, or all of them.
     """
-    layers = list(_layers(variables))
+    layers = list(layers_of(variables))
     frozen = [layer for layer in layers if layer_matches(layer, pattern)]
     if len(frozen) in (0, len(layers)):
         which = "all layers, so nothing would be trained" if frozen else "no layer"
@@ -93,7 +101,7 @@ def check_decay(pattern: str, variables: dict[str, Any]) -> str:
     Raises:
         InputError: the pattern matches no layer.
     """
-    layers = list(_layers(variables))
+    layers = list(layers_of(variables))
     decayed = [layer for layer in layers if layer_matches(layer, pattern)]
     if not decayed:
         raise InputError(
@@ -103,46 +111,34 @@ def check_decay(pattern: str, variables: dict[str, Any]) -> str:
     return f"the kernels of {len(decayed)} of {len(layers)} layers decay"
 
 
-def _from_run(source):
-    """The source's name for the printed list, and its layers."""
-    path = Path(source)
-    if (path / "config.json").is_file():
-        run = load_run(path)
-    elif path.is_dir() and path.parent.name == "checkpoints" and path.name.isdigit():
-        run = load_run(path.parent.parent, path.name)
-    else:
-        what = "is not a workdir, checkpoint or .weights file" if os.path.exists(source) else "does not exist"
-        raise InputError(f"config.init_from: {source} {what}: give the folder of a run, or one of its checkpoints/STEP")
-    return f"{source}, step {run.step}", _layers(run.variables)
+def _adapted_heads(trained: Trained, own_layers: dict[str, dict], class_names: Sequence[str]) -> dict[str, dict]:
+    """The trained heads for these classes; none if they are for these classes already, by name or, without names, by number."""
+    if trained.classes is None or trained.names == tuple(class_names):
+        return {}
+    classes, shared = (trained.classes, len(class_names)), shared_classes(class_names, trained.names)
+    # An imported network whose names were not given has the numbers of its classes in their place.
+    if trained.classes == len(class_names) and not shared and trained.names in ((), tuple(map(str, range(trained.classes)))):
+        return {}
+    adapted = {}
+    for layer, arrays in own_layers.items():
+        theirs = trained.layers.get(layer, {})
+        if theirs.keys() == arrays.keys() and all(map(is_head, arrays)):
+            new = {path: adapt_head(np.asarray(array), classes, shared) for path, array in theirs.items()}
+            if _shapes(new) == _shapes(arrays):
+                adapted[layer] = new
+    return adapted
 
 
-def _from_darknet(source, fresh, model):
-    """The file's name for the printed list, and the layers that it holds."""
-    problem = None
-    readers: tuple[tuple[Any, tuple], ...] = (
-        (read_weights, ()),
-        (read_all_but_heads, (fresh,)),
-        (read_backbone, (fresh,)),
-    )
-    for read, arguments in readers:
-        try:
-            weights = finite(source, read(source, model, *arguments))
-            break
-        except InputError as error:
-            # Why the file is not the whole network is the most helpful of the three messages.
-            problem = problem or error
-    else:
-        raise InputError(f"config.init_from: {problem}")
-    layers = _layers(weights.variables)
-    return source, {name: layers[name] for name in weights.loaded}
-
-
-def _layers(variables):
-    """{layer: {path: array}}, parameters and batch statistics, in the order of the tree."""
-    layers = {}
-    for path, leaf in jax.tree_util.tree_leaves_with_path(variables):
-        layers.setdefault(layer_of(path[1:]), {})[path] = leaf
-    return layers
+def _adapted_lines(trained: Trained, adapted: dict[str, dict], class_names: Sequence[str]) -> list[str]:
+    if not adapted:
+        return []
+    shared = shared_classes(class_names, trained.names)
+    kept = ", ".join(class_names[number] for number in list(shared)[:_NAMED]) + ", ..." * (len(shared) > _NAMED)
+    known = f" ({trained.named_by})" if trained.named_by else ""
+    return [
+        f"  adapted     {len(adapted):3} layers: {', '.join(adapted)}, from {trained.classes} classes{known} to "
+        f"{len(class_names)}; kept are boxes, objectness and {len(shared)} classes{': ' * bool(shared)}{kept}"
+    ]
 
 
 def _shapes(arrays):

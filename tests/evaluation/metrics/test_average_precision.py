@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from tests.oracle import average_precision as oracle
 from yolojax.evaluation import average_precision, match, precision_recall
+from yolojax.evaluation.metrics.average_precision import precision_of_matches
 
 A, B, C = [0, 0, 10, 10], [20, 0, 30, 10], [40, 0, 50, 10]
 NOWHERE = [100, 100, 110, 110]
@@ -250,3 +251,13 @@ def test_a_false_positive_of_lowest_score_never_helps(sets, method, class_id):
 def test_refuses(detections, truths, options, message):
     with pytest.raises(ValueError, match=message):
         average_precision(detections, truths, **options)
+
+
+def test_what_is_matched_once_gives_both_measures():
+    detections, truths = random_set(np.random.default_rng(5), pictures=9, max_detections=12, max_truths=4, classes=3)
+    matches = match(detections, truths)
+    for method in ("area", "11point"):
+        reference = oracle.average_precision(detections, truths, 0.5, method)
+        assert precision_of_matches(matches, method) == pytest.approx(reference, rel=0, abs=1e-12)
+    with pytest.raises(ValueError, match="method"):
+        precision_of_matches(matches, "13point")

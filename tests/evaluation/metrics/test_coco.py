@@ -3,6 +3,7 @@ import math
 import numpy as np
 import pytest
 
+from tests.oracle import coco as oracle
 from yolojax.evaluation import average_precision, coco_evaluate, coco_metrics
 
 SMALL, MEDIUM, LARGE = [0, 0, 20, 20], [100, 0, 150, 50], [200, 0, 300, 100]
@@ -120,3 +121,24 @@ def test_prints_nothing(capfd):
 def test_refuses_lists_of_different_length():
     with pytest.raises(ValueError, match="detections of 2 images, but truths of 1"):
         coco_metrics([([], [], [])] * 2, [([], [])])
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_many_detections_beside_the_truths_count_as_they_do_where_they_are(seed):
+    # Sides of a coarse lattice: overlaps of exactly 0.4 and 0.5 and equal scores all the time; far more than ten a class.
+    rng = np.random.default_rng(seed)
+
+    def boxes(count):
+        corner = rng.integers(0, 6, (count, 2)) * 20
+        return np.concatenate([corner, corner + rng.integers(1, 6, (count, 2)) * 20], axis=1).astype(np.float32)
+
+    detections, truths = [], []
+    for _ in range(6):
+        n, k = rng.integers(0, 6), 60
+        truths.append((boxes(n), rng.integers(0, 2, n), rng.random(n) < 0.2))
+        found = np.concatenate([truths[-1][0], boxes(k)]) + (rng.random((n + k, 1)) < 0.3) * 300
+        detections.append((found, np.round(rng.random(n + k), 1), rng.integers(0, 2, n + k)))
+    expected = oracle.evaluate(detections, truths)
+    metrics = np.array(list(coco_metrics(detections, truths).values()))
+    assert expected is not None and metrics[6] < metrics[7] < metrics[8]
+    np.testing.assert_array_equal(np.where(np.isnan(metrics), -1, metrics), expected.stats)

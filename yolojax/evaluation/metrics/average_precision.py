@@ -1,6 +1,6 @@
 """Average precision as the PASCAL VOC development kit computes it, without its extra pixel of box size."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -58,10 +58,25 @@ def average_precision(
     Raises:
         ValueError: unknown method, threshold out of range, or inputs that `flatten` refuses.
     """
+    return precision_of_matches(match(detections, truths, iou_threshold=iou_threshold), method)
+
+
+def precision_of_matches(by_class: Mapping[int, Matches], method: Literal["area", "11point"]) -> dict[int, float]:
+    """`average_precision` of detections that `match` has matched already.
+
+    Args:
+        by_class: result of `match`.
+        method: as for `average_precision`.
+
+    Returns:
+        {class id: average precision}, as `average_precision`.
+
+    Raises:
+        ValueError: unknown method.
+    """
     if method not in ("area", "11point"):
         raise ValueError(f'method is {method!r}, expected "area" or "11point"')
     measure = _area_under_envelope if method == "area" else _eleven_point_mean
-    by_class = match(detections, truths, iou_threshold=iou_threshold)
     return {class_id: measure(*precision_recall(matches)[:2]) for class_id, matches in by_class.items() if matches.positives}
 
 

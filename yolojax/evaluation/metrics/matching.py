@@ -79,9 +79,15 @@ def group_keys(detections: FlatDetections, truths: FlatTruths) -> tuple[np.ndarr
 def strongest(detections: FlatDetections, max_detections: int = MAX_DETECTIONS) -> FlatDetections:
     """Keeps the first `max_detections` per image and class of detections sorted by falling score."""
     key = detections.pictures * (detections.classes.max(initial=0) + 1) + detections.classes
-    order = np.argsort(key, kind="stable")
-    rank = np.arange(len(key)) - np.searchsorted(key[order], key[order], side="left")
-    return detections.take(np.sort(order[rank < max_detections]))
+    return detections.take(rank_in_group(key) < max_detections)
+
+
+def rank_in_group(keys: np.ndarray) -> np.ndarray:
+    """The place of each entry among those with the same key, from 0, in their order; (n,) -> (n,) int64."""
+    order = np.argsort(keys, kind="stable")
+    ranks = np.empty(len(keys), np.int64)
+    ranks[order] = np.arange(len(keys)) - np.searchsorted(keys[order], keys[order], side="left")
+    return ranks
 
 
 def overlapping_pairs(

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from yolojax.evaluation.metrics.average_precision import average_precision
+from yolojax.evaluation.metrics.average_precision import match, precision_of_matches
 from yolojax.evaluation.metrics.coco import coco_evaluate
 from yolojax.evaluation.metrics.inputs import ImageDetections, ImageTruths, flatten
 from yolojax.evaluation.metrics.matching import SIZES, area
@@ -41,8 +41,8 @@ def summarize(detections: Sequence[ImageDetections], truths: Sequence[ImageTruth
     if largest >= len(names) or len(set(names)) < len(names):
         raise ValueError(f"{len(names)} names, {len(set(names))} of them different, for classes 0 to {largest}")
     metrics, coco, per_size = coco_evaluate(detections, truths)
-    voc_area = average_precision(detections, truths, method="area")
-    voc_11point = average_precision(detections, truths, method="11point")
+    matches = match(detections, truths)
+    voc_area, voc_11point = precision_of_matches(matches, "area"), precision_of_matches(matches, "11point")
     nan = float("nan")
     undefined = {"ap50": nan, "ap75": nan, "ap": nan}
     areas = area(flat_truths.boxes_xyxy[~flat_truths.ignored])

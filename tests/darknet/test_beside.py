@@ -1,0 +1,44 @@
+"""What is found beside a .weights file."""
+
+import pytest
+
+from yolojax.darknet.beside import find_cfg, find_names, is_partial, is_weights
+
+
+def test_files_of_weights_are_known_by_their_names():
+    assert all(map(is_weights, ("a.weights", "b/yolov4.conv.137", "yolo-obj_last.weights", "x.backup")))
+    assert not any(map(is_weights, ("runs/mine", "a.weights.zip", "checkpoints/12", "a.conv.x")))
+    assert is_partial("darknet53.conv.74") and is_partial("a/darknet53.conv.74.weights") and not is_partial("a.weights")
+
+
+@pytest.mark.parametrize("cfg", ["net.cfg", "cfg/net.cfg", "../cfg/net.cfg"])
+@pytest.mark.parametrize("weights", ["net.weights", "net_last.weights", "net_4000.weights", "net.conv.15"])
+def test_a_cfg_of_its_name_is_found(tmp_path, cfg, weights):
+    folder = tmp_path / "a"
+    (folder / "cfg").mkdir(parents=True)
+    (tmp_path / "cfg").mkdir()
+    for other in ("one.cfg", "two.cfg"):
+        (folder / other).touch()
+    assert find_cfg(folder / weights) is None
+    (folder / cfg).touch()
+    assert find_cfg(folder / weights).resolve() == (folder / cfg).resolve()
+
+
+def test_the_only_cfg_is_found_and_the_name_comes_first(tmp_path):
+    (tmp_path / "yolov3-voc.cfg").touch()
+    assert find_cfg(tmp_path / "mine.weights") == tmp_path / "yolov3-voc.cfg"
+    (tmp_path / "mine.cfg").touch()
+    assert find_cfg(tmp_path / "mine.weights") == tmp_path / "mine.cfg"
+
+
+def test_names_are_found_where_there_are_as_many(tmp_path):
+    weights = tmp_path / "net.weights"
+    assert find_names(weights, 2) == ((), "")
+    names, source = find_names(weights, 20)
+    assert names[0] == "aeroplane" and source == "those of VOC, which has 20"
+    (tmp_path / "b.names").write_text("cat\ndog\n")
+    assert find_names(weights, 2) == (("cat", "dog"), str(tmp_path / "b.names")) and find_names(weights, 3) == ((), "")
+    (tmp_path / "c.names").write_text("cow\nfox\n")
+    assert find_names(weights, 2) == ((), "")  # which of the two it is, nobody knows
+    (tmp_path / "net.names").write_text("ant\nbee\n")
+    assert find_names(weights, 2)[0] == ("ant", "bee")

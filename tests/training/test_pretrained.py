@@ -1,0 +1,160 @@
+"""The network of trained weights, taken into a configuration."""
+
+import json
+import shutil
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from tests.helpers.cfgs import FACE
+from tests.helpers.face_files import write_face
+from tests.helpers.saved_run import save_run
+from tests.helpers.tiny_config import get_config as tiny_config
+from tests.helpers.tiny_set import write_set
+from yolojax.configs.fine_tune import get_config
+from yolojax.darknet.cfg import parse_cfg
+from yolojax.darknet.network import build_network
+from yolojax.darknet.weights import read_weights, write_weights
+from yolojax.errors import InputError
+from yolojax.models import YOLOv3Tiny, abstract_variables, initialize
+from yolojax.runs.workdir import load_run, read_config
+from yolojax.training.loop import train_and_evaluate
+from yolojax.training.plan import plan_run, resolve
+from yolojax.training.pretrained import adopt_network
+from yolojax.training.transfer import initial_values
+
+
+def starting_from(source, **fields):
+    config = get_config()
+    config.init_from, config.init_network, config.init_heads = str(source), True, "adapt"
+    for name, value in fields.items():
+        setattr(config, name, value)
+    return config
+
+
+def test_a_darknet_network_is_found_beside_its_weights(tmp_path):
+    _, weights = write_face(tmp_path)
+    config = starting_from(weights)
+    assert adopt_network(config) == [f"{weights}: its network is that of {tmp_path / 'face.cfg'}, for 10 classes"]
+    assert (config.model.name, config.data.size, config.data.fit) == ("darknet", (32, 32), "darknet_letterbox")
+    assert config.model.batch_norm_momentum == 0.97 and not config.init_network
+    # What the user has set stays: given by name, or else whatever is not at its default.
+    for overridden in ({"data.size", "data.fit"}, None):
+        config = starting_from(weights)
+        config.data.size = (64, 32)
+        adopt_network(config, overridden)
+        assert config.data.size == (64, 32) and (config.data.fit == "letterbox") == (overridden is not None)
+    (tmp_path / "face.cfg").write_text(FACE.replace("height=32", "height=32\nletter_box=0"))
+    config = starting_from(weights)
+    adopt_network(config)
+    assert config.data.fit == "darknet_stretch"
+
+
+def test_weights_without_a_cfg_are_known_by_their_length_or_refused(tmp_path):
+    weights = tmp_path / "mine.weights"
+    model = YOLOv3Tiny(7)
+    shapes = abstract_variables(model)
+    write_weights(weights, model, jax.tree.map(lambda leaf: np.zeros(leaf.shape, np.float32), shapes))
+    config = starting_from(weights)
+    assert adopt_network(config) == [f"{weights}: by its length it is yolov3_tiny, for 7 classes"]
+    assert config.model.name == "yolov3_tiny" and config.model.anchors[0] == ((23, 27), (37, 58), (81, 82))
+    assert config.data.size == (416, 416) and config.model.num_classes == 0
+    write_face(tmp_path)
+    (tmp_path / "face.cfg").unlink()
+    with pytest.raises(InputError, match=r"face\.weights: there is no cfg of its name beside it, .* give its cfg with --cfg"):
+        adopt_network(starting_from(tmp_path / "face.weights"))
+    with pytest.raises(InputError, match=r"nowhere\.weights does not exist"):
+        adopt_network(starting_from(tmp_path / "nowhere.weights"))
+
+
+def test_first_layers_leave_the_network_to_the_configuration(tmp_path):
+    part = tmp_path / "darknet53.conv.74"
+    part.touch()
+    config = starting_from(part)
+    (line,) = adopt_network(config)
+    assert line.endswith("first layers of a network alone; the network is that of the configuration")
+    assert config.model == get_config().model
+
+
+def test_a_run_gives_its_network_and_a_contradiction_is_refused(tmp_path):
+    config = tiny_config()
+    save_run(tmp_path / "run", config, 2, jax.tree.map(jnp.asarray, initialize(YOLOv3Tiny(10, width=0.125), 3)))
+    for source in (tmp_path / "run", tmp_path / "run/checkpoints/2"):
+        mine = starting_from(source)
+        assert adopt_network(mine) == [f"{source}: the network of that run"]
+        assert (mine.model.name, mine.model.width, mine.data.size) == ("yolov3_tiny", 0.125, (64, 64))
+        assert mine.model.anchors == config.model.anchors
+    mine = starting_from(tmp_path / "run")
+    mine.model.width = 0.5
+    with pytest.raises(InputError, match=r"config\.model\.width is 0\.5, but the network of .*run has 0\.125; leave it out"):
+        adopt_network(mine, {"model.width"})
+    with pytest.raises(InputError, match=r"a cfg goes with a \.weights file"):
+        adopt_network(starting_from(tmp_path / "run", init_cfg="a.cfg"))
+
+
+def fine_tuned(folder, weights, names):
+    """A configuration that fine-tunes Darknet's files on a small set."""
+    config = starting_from(weights)
+    config.data.train = str(write_set(folder, names, pictures=16))
+    config.train.batch_size = config.eval.batch_size = 8
+    config.train.epochs = config.train.eval_epochs = 1.0
+    config.data.cache_gib, config.optimizer.warmup_epochs = 0.0, 0.0
+    return config
+
+
+def test_a_darknet_network_is_trained_for_other_classes_and_other_anchors(tmp_path):
+    _, weights = write_face(tmp_path)
+    (tmp_path / "face.names").write_text("".join(f"{name}\n" for name in ("cat", *"bcdefghi", "dog")))
+    config = fine_tuned(tmp_path / "set", weights, ("dog", "bird"))
+    config.model.anchors = (((9, 8), (7, 6)),)
+    plan = plan_run(config, tmp_path / "run")
+    assert plan.model.num_classes == 2 and plan.recipe.grid.anchors == (((9, 8), (7, 6)),)
+    assert not plan.config.model.anchors and resolve(plan.config)[0] == plan.config == resolve(config)[0]
+    fresh = initialize(plan.model, 0, plan.config.data.size)
+    values, lines = initial_values(weights, fresh, plan.model, plan.config.data.class_names)
+    assert lines[1].startswith("  loaded        2 layers") and lines[2] == (
+        f"  adapted       1 layers: conv003, from 10 classes ({tmp_path / 'face.names'}) to 2; kept are boxes, objectness and "
+        "1 classes: dog"
+    )
+    whole = load_face(weights)
+    bias, before = (tree["params"]["conv003"]["head"]["bias"].reshape(2, -1) for tree in (values, whole))
+    np.testing.assert_array_equal(bias, np.concatenate([before[:, :5], before[:, 14:], 0 * before[:, :1]], axis=1))
+
+
+def load_face(weights):
+    return read_weights(weights, build_network(parse_cfg(FACE))[0]).variables
+
+
+def test_step_0_is_evaluated_saved_and_may_be_the_best(tmp_path, capsys):
+    _, weights = write_face(tmp_path)
+    config = fine_tuned(tmp_path / "set", weights, ("a", "b"))
+    config.optimizer.learning_rate, config.optimizer.end_learning_rate = 1e-30, 0.0
+    config.train.save_best_by = "loss"
+    workdir = tmp_path / "run"
+    train_and_evaluate(config, workdir)
+    printed = capsys.readouterr().out
+    lines = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
+    validated = [line for line in lines if line["split"] == "val"]
+    assert [line["step"] for line in validated] == [0, 2] and "step 0: validation loss" in printed
+    run = load_run(workdir, 0)
+    expected = initial_values(weights, initialize(run.model, 0, (32, 32)), run.model, ("a", "b"))[0]
+    jax.tree.map(np.testing.assert_array_equal, jax.device_get(run.variables), expected)
+    # The statistics have moved, the parameters have not: what was better is the best.
+    best = min(validated, key=lambda line: (line["loss"], -line["step"]))["step"]
+    assert load_run(workdir).step == best and ("it is the network that the run started from" in printed) == (best == 0)
+    # The run is no imported network: it resumes by itself, from step 0 too.
+    config = read_config(workdir)
+    train_and_evaluate(config, workdir)
+    assert f"resuming {workdir} at step 2" in capsys.readouterr().out
+    shutil.rmtree(workdir / "checkpoints/2")
+    train_and_evaluate(config, workdir)
+    assert f"starting in {workdir}" in capsys.readouterr().out
+    again = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
+    kept = "step", "split", "loss", "ap50"
+    assert [[line.get(name) for name in kept] for line in again] == [[line.get(name) for name in kept] for line in lines]
+    shutil.rmtree(workdir / "checkpoints/2")
+    config.seed = 5
+    with pytest.raises(InputError, match=r"holds a run of another configuration \(seed: 0 -> 5\)"):
+        train_and_evaluate(config, workdir)

@@ -1,0 +1,115 @@
+"""The network of trained weights, taken into a configuration: its layers, anchors, input size and picture fit."""
+
+import dataclasses
+import os
+from collections.abc import Collection
+from typing import NamedTuple
+
+from yolojax.config import Config, ModelConfig
+from yolojax.darknet.beside import find_cfg, is_partial, is_weights
+from yolojax.darknet.cfg import read_cfg
+from yolojax.darknet.describe import NAMES, model_of
+from yolojax.darknet.detector import config_fit
+from yolojax.darknet.weights import classes_of_file
+from yolojax.errors import InputError
+from yolojax.grid import TINY_ANCHORS
+from yolojax.models import build_model
+from yolojax.runs.workdir import read_config
+from yolojax.training.trained import run_of
+
+OWN_FIELDS = (
+    *("name", "options", "width", "backbone", "backbone_options", "neck", "neck_options", "cfg"),
+    *("xy_scale", "squared_sizes"),
+)
+"""The fields of a network that its weights fit."""
+
+# The published yolov3-tiny.weights were trained with mask = 1,2,3 at the finer scale.
+_TINY_WEIGHTS_ANCHORS = (TINY_ANCHORS[0][1:] + TINY_ANCHORS[1][:1], TINY_ANCHORS[1])
+
+
+class _Source(NamedTuple):
+    """The network of trained weights.
+
+    Attributes:
+        model: its configuration.
+        size: (height, width) of its input in pixels; None where nothing says.
+        fit: the value of config.data.fit; None where nothing says.
+        known_by: what the network is known by, for the printed line.
+    """
+
+    model: ModelConfig
+    size: tuple[int, int] | None
+    fit: str | None
+    known_by: str
+
+
+def adopt_network(config: Config, overridden: Collection[str] | None = None) -> list[str]:
+    """Takes the network of `config.init_from` into a configuration, as `config.init_network` asks for.
+
+    The layers are those of the weights, and so are anchors, input size and fit unless the user has set them. The number of
+    classes is left to the data. Afterwards `init_network` and `init_cfg` are back at their defaults.
+
+    Args:
+        config: it is changed.
+        overridden: dotted names of the fields that the user has set; None: those that are not at their defaults.
+
+    Returns:
+        Lines that say what was chosen.
+
+    Raises:
+        InputError: weights that cannot be read, whose network is not known, or that differs from one that the user has set.
+    """
+    source = config.init_from
+    if is_weights(source):
+        found = _of_weights(source, config.init_cfg)
+    elif config.init_cfg:
+        raise InputError(f"a cfg goes with a .weights file; {source} is none, and says itself what its network is")
+    else:
+        run = read_config(run_of(source)[0])
+        found = _Source(run.model, run.data.size, run.data.fit, "the network of that run")
+    config.init_network, config.init_cfg = False, ""
+    if found is None:
+        return [f"{source} has the first layers of a network alone; the network is that of the configuration"]
+
+    def is_set(name: str) -> bool:
+        if overridden is not None:
+            return name in overridden
+        section, field = name.split(".")
+        return getattr(getattr(config, section), field) != getattr(getattr(Config(), section), field)
+
+    for name in OWN_FIELDS:
+        wanted, own = getattr(config.model, name), getattr(found.model, name)
+        if overridden is not None and f"model.{name}" in overridden and wanted != own:
+            raise InputError(f"config.model.{name} is {wanted!r}, but the network of {source} has {own!r}; leave it out")
+        setattr(config.model, name, own)
+    if not is_set("model.anchors"):
+        config.model.anchors = found.model.anchors
+    if found.size and not is_set("data.size"):
+        config.data.size = found.size
+    if found.fit and not is_set("data.fit"):
+        config.data.fit = found.fit
+    return [f"{source}: {found.known_by}"]
+
+
+def _of_weights(weights: str, cfg: str) -> _Source | None:
+    """The network of a Darknet file; None for one of first layers without a cfg of its name."""
+    if not os.path.isfile(weights):
+        raise InputError(f"config.init_from: {weights} does not exist; give a .weights file, a workdir or a checkpoint")
+    path = cfg or find_cfg(weights)
+    if path:
+        sections = read_cfg(path)
+        model, size = model_of(sections)
+        fit = config_fit("letterbox" if sections[0].whole("letter_box", 1) else "stretch")
+        return _Source(model, size, fit, f"its network is that of {path}, for {model.num_classes} classes")
+    if is_partial(weights):
+        return None
+    for name in NAMES:
+        model = ModelConfig(name=name, num_classes=1)
+        classes = classes_of_file(weights, build_model(model))
+        if classes:
+            anchors = _TINY_WEIGHTS_ANCHORS if name == "yolov3_tiny" else ()
+            found = dataclasses.replace(model, anchors=anchors)
+            return _Source(found, None, None, f"by its length it is {name}, for {classes} classes")
+    raise InputError(
+        f"{weights}: there is no cfg of its name beside it, and its length is that of no YOLOv3; give its cfg with --cfg"
+    )
