@@ -195,3 +195,10 @@ def test_side_by_side_keeps_the_pictures_under_their_titles():
     # Both titles are there, in black on white.
     assert (row[:top, :640] < 60).any()
     assert (row[:-500, place:] < 60).any()
+
+
+def test_half_of_a_surrogate_pair_in_a_name_does_not_crash():
+    image = np.full((60, 200, 3), 128, np.uint8)
+    drawn = draw_detections(image, [[10, 30, 60, 50]], [0], ["\ud800\x1b"])
+    np.testing.assert_array_equal(drawn, draw_detections(image, [[10, 30, 60, 50]], [0], [r"\ud800\x1b"]))
+    np.testing.assert_array_equal(side_by_side([image], ["\udfff"]), side_by_side([image], [r"\udfff"]))

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from yolojax.errors import printable
 from yolojax.runtime.opencv import cv2
 
 FONT = cv2.FONT_HERSHEY_SIMPLEX
@@ -79,6 +80,7 @@ def side_by_side(pictures: Sequence[np.ndarray], titles: Sequence[str]) -> np.nd
     Returns:
         (H, W, 3) uint8, RGB.
     """
+    titles = [printable(title, keep="") for title in titles]
     styles = [_style(*picture.shape[:2]) for picture in pictures]
     texts = [_measure(title, style, p.shape[1]) for p, title, style in zip(pictures, titles, styles, strict=True)]
     # One height for all, to align the images: a title with a descender is taller than one without.
@@ -162,7 +164,8 @@ def _style(height: int, width: int) -> _Style:
 
 
 def _name(class_id: int, names: Sequence[str] | None) -> str:
-    return str(names[class_id]) if names is not None and 0 <= class_id < len(names) else str(class_id)
+    # OpenCV crashes on half of a surrogate pair.
+    return printable(str(names[class_id]), keep="") if names is not None and 0 <= class_id < len(names) else str(class_id)
 
 
 def _visible_corners(box: np.ndarray, height: int, width: int) -> tuple[int, int, int, int] | None:

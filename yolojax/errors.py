@@ -19,9 +19,19 @@ def first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
+def printable(text: str, keep: str = "\n\t") -> str:
+    """A text without characters that a terminal would obey, such as escape sequences in a class name: they become escapes.
+
+    Args:
+        text: what is to be printed.
+        keep: unprintable characters that stay.
+    """
+    return text if text.isprintable() else "".join(c if c.isprintable() or c in keep else repr(c)[1:-1] for c in text)
+
+
 def one_line(message: str) -> str:
     """A message that any terminal can show: unprintable characters (in file names, say) escaped, overlong words shortened."""
     if len(message) > 20_000:
         message = f"{message[:10_000]}...{message[-200:]}"
-    message = "".join(c if c.isprintable() else repr(c)[1:-1] for c in message)
+    message = printable(message, keep="")
     return re.sub(r"(\S{200})\S{400,}(\S{100})", r"\1...\2", message)

@@ -313,3 +313,47 @@ def test_blood_cells_through_all_formats_and_back(real_data, tmp_path):
             assert Path(one.path).name == Path(two.path).name and os.path.samefile(one.path, two.path)
             np.testing.assert_array_equal(one.boxes, two.boxes)
             np.testing.assert_array_equal(one.classes, two.classes)
+
+
+@pytest.mark.parametrize("to", FORMATS)
+def test_names_of_splits_do_not_lead_out(data, tmp_path, to):
+    convert([data], "yolo", tmp_path / "set")
+    (tmp_path / "set" / "names.txt").write_text((tmp_path / "set" / "part.txt").read_text())
+    for victim in ("pwned.txt", "pwned.json", "far.txt", "far.json"):
+        (tmp_path / victim).write_text("precious")
+    values = {"../../pwned": "part.txt", f"{tmp_path}/far": "names.txt", "names": list(NAMES)}
+    (tmp_path / "set" / "data.yaml").write_text(yaml.safe_dump(values))
+    before = snapshot(tmp_path)
+    lines = convert([tmp_path / "set"], to, tmp_path / "deep" / "out")
+    after = snapshot(tmp_path)
+    assert {path: after[path] for path in before} == before
+    assert all(path.is_relative_to(tmp_path / "deep" / "out") for path in after.keys() - before.keys())
+    assert any(line.startswith("the split '../../pwned' is called '_.._pwned'") for line in lines)
+    path = WRITTEN[to].format(tmp_path / "deep" / "out").replace("part", "_.._pwned")
+    assert len(read_annotations(path, names=NAMES).records) == len(IMAGES)
+
+
+def test_a_split_called_like_a_key_of_a_data_yaml_keeps_its_pictures(data, tmp_path):
+    convert([f"{data}:names"], "yolo", tmp_path / "out")
+    assert len(read_annotations(f"{tmp_path}/out/data.yaml:names-2").records) == len(IMAGES)
+
+
+@pytest.mark.parametrize("to", FORMATS)
+def test_a_set_is_whole_or_not_there(data, tmp_path, to, monkeypatch):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    out = tmp_path / "new" / "out"
+    for function in ("write_text", "symlink_to"):
+        monkeypatch.setattr(Path, function, full)
+    with pytest.raises(InputError, match=rf"^{out}: cannot be written: No space left on device$"):
+        convert([data], to, out)
+    assert not out.parent.exists()
+
+
+def test_a_folder_that_cannot_be_replaced_is_refused(data, tmp_path, monkeypatch):
+    monkeypatch.setattr(os.path, "ismount", lambda path: Path(path) == tmp_path / "mounted")
+    (tmp_path / "mounted").mkdir()
+    with pytest.raises(InputError, match=r"mounted: is a mount point, or .* give a new folder inside it"):
+        convert([data], "coco", tmp_path / "mounted")
+    convert([data], "coco", tmp_path / "mounted" / "set")

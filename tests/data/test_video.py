@@ -1,5 +1,7 @@
 """Videos read and written by OpenCV, small ones made here."""
 
+import os
+
 import numpy as np
 import pytest
 
@@ -94,3 +96,47 @@ def test_without_an_encoder_it_says_so(tmp_path, monkeypatch):
     with pytest.raises(InputError, match=r"drawn\.mp4: the video cannot be written: no MPEG-4 encoder .*--nodraw"):
         VideoFile(tmp_path / "drawn.mp4", 10).write(levels(1)[0])
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_video_that_is_cut_short_is_named_after_its_frames(tmp_path):
+    whole = make_video(tmp_path / "whole.avi", levels(20))
+    assert len(list(frames(open_video(whole), whole))) == 20
+    cut = tmp_path / "cut.avi"
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size * 3 // 5])
+    seen = []
+    with pytest.raises(InputError, match=r"cut\.avi: only \d+ of 20 frames could be read, since the file is cut short"):
+        seen.extend(index for index, _ in frames(open_video(cut), cut))
+        raise AssertionError(seen)
+    # Bytes behind its parts do not make a video one that is cut short.
+    more = tmp_path / "more.avi"
+    more.write_bytes(whole.read_bytes() + bytes(1000))
+    assert len(list(frames(open_video(more), more))) == 20
+
+
+def test_names_that_are_not_utf8(tmp_path):
+    name = os.fsdecode(b"f\xfcr")
+    folder = tmp_path / name
+    folder.mkdir()
+    os.rename(make_video(tmp_path / "film.avi", levels(6)), folder / f"{name}.avi")
+    video = VideoFile(folder / f"{name}.mp4", 10)
+    for _, frame in frames(open_video(folder / f"{name}.avi"), "film"):
+        video.write(frame)
+    video.close()
+    assert sorted(os.listdir(folder)) == [f"{name}.avi", f"{name}.mp4"]
+    assert len(list(frames(open_video(folder / f"{name}.mp4"), "drawn"))) == 6
+
+
+def test_a_frame_of_another_size_is_not_lost(tmp_path):
+    video = VideoFile(tmp_path / "drawn.mp4", 10)
+    for picture in (levels(1)[0], np.zeros((32, 32, 3), np.uint8)):
+        video.write(picture)
+    video.close()
+    assert [frame.shape for _, frame in frames(open_video(tmp_path / "drawn.mp4"), "drawn")] == [(64, 96, 3)] * 2
+
+
+def test_a_folder_that_is_gone_is_named(tmp_path):
+    video = VideoFile(tmp_path / "gone" / "drawn.mp4", 10)
+    with pytest.raises(InputError, match=r"gone/drawn\.mp4: the video cannot be written: No such file or directory"):
+        video.write(levels(1)[0])
+    video.write(levels(1)[0])  # said once
+    video.close()

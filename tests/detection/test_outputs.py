@@ -1,8 +1,12 @@
 """The outputs of detect.py, each complete or absent: videos, YOLO labels, crops, detections.json; and its line about time."""
 
+import contextlib
 import json
 import os
 import re
+import signal
+import subprocess
+import sys
 import threading
 import time
 
@@ -65,6 +69,11 @@ def test_videos_that_cannot_be_read(tmp_path, capsys):
         detect_files(Whole(), [tmp_path / "bad.mp4", image], tmp_path / "out")
     assert files(tmp_path / "out") == ["a.png", "detections.json"]
     assert "left out: " in capsys.readouterr().out
+    whole, _ = video_of_tiles(tmp_path / "whole.avi", 21)
+    (tmp_path / "cut.avi").write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    with pytest.raises(InputError, match=r"^1 of 1 sources could not be read: \S*cut\.avi$"):
+        detect_files(Whole(), [tmp_path / "cut.avi"], tmp_path / "cut")
+    assert 0 < len(json.loads((tmp_path / "cut" / "detections.json").read_text())) < 21
     with pytest.raises(InputError, match=r"^camera 987 cannot be opened"):
         detect_files(Whole(), ["987"], tmp_path / "out")
 
@@ -145,15 +154,85 @@ def test_a_run_that_stops_leaves_no_half_file(error, tmp_path, capsys):
     assert "19 detections in 19 pictures" in capsys.readouterr().out
 
 
-def test_a_folder_that_fills_up_is_one_error(tmp_path, monkeypatch):
-    def full(path, image):
-        raise InputError(f"{path}: the picture cannot be written: No space left on device")
+@contextlib.contextmanager
+def files_of_at_most(size):
+    """Writes beyond a size fail, as they do where the disk is full."""
+    resource = pytest.importorskip("resource", reason="this system has no such limit")
+    limits, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
 
-    monkeypatch.setattr("yolojax.detection.outputs.write_image", full)
-    picture(tmp_path / "a.png")
-    with pytest.raises(InputError, match="No space left"):
-        detect_files(Whole(), [tmp_path / "a.png"], tmp_path / "out")
-    assert files(tmp_path / "out") == []
+
+def test_what_cannot_be_written_is_named_and_the_rest_is_done(tmp_path, capsys):
+    for name in ("a.png", "b.png", "c.png"):
+        picture(tmp_path / "in" / name)
+    noise = np.random.default_rng(0).integers(0, 256, (300, 300, 3), np.uint8)
+    write_image(tmp_path / "in" / "b.png", noise)
+    (tmp_path / "out" / "labels").mkdir(parents=True)
+    (tmp_path / "out" / "labels" / "c.txt").mkdir()
+    with files_of_at_most(50_000), pytest.raises(InputError) as caught:
+        detect_files(Whole(), [tmp_path / "in"], tmp_path / "out", txt=True)
+    assert str(caught.value) == (
+        f"2 outputs could not be written, the first: {tmp_path}/out/b.png: the picture cannot be written: File too large"
+    )
+    assert files(tmp_path / "out") == ["a.png", "c.png", "detections.json", "labels/a.txt", "labels/b.txt"]
+    assert len(json.loads((tmp_path / "out" / "detections.json").read_text())) == 3
+    assert "3 detections in 3 pictures" in capsys.readouterr().out
+
+
+def test_a_drawn_video_without_frames_is_an_error(tmp_path):
+    path, _ = video_of_tiles(tmp_path / "film.avi", 21)
+    with files_of_at_most(20_000), pytest.raises(InputError, match=r"^\S*out/film\.mp4: the video cannot be written: File too"):
+        detect_files(Whole(), [path, picture(tmp_path / "a.png")], tmp_path / "out")
+    assert files(tmp_path / "out") == ["a.png", "detections.json"]
+    assert len(json.loads((tmp_path / "out" / "detections.json").read_text())) == 22
+
+
+def test_pictures_whose_paths_come_later_on_standard_input_are_not_overwritten(tmp_path):
+    photos = tmp_path / "photos"
+    for name in ("sub/a.png", "sub/b.png", "a.png", "b.png"):
+        picture(photos / name, level=len(name))
+    (photos / "a.txt").write_text("0 .5 .5 .1 .1\n")
+    mine = {path: path.read_bytes() for path in photos.rglob("*.*")}
+    (tmp_path / "list").write_text("".join(f"{photos}/{name}\n" for name in ("sub/a.png", "sub/b.png", "a.png", "b.png")))
+    code = (
+        "import sys\nfrom tests.detection.test_run import Whole\nfrom yolojax.detection.run import detect_files\n"
+        "from yolojax.errors import InputError\n"
+        "try: detect_files(Whole(), ['-'], sys.argv[1])\nexcept InputError as error: print(error)"
+    )
+    with (tmp_path / "list").open() as stdin:
+        done = subprocess.run([sys.executable, "-c", code, photos], stdin=stdin, capture_output=True, text=True, check=True)
+    assert {path: path.read_bytes() for path in mine} == mine
+    assert "2 outputs could not be written, the first: " in done.stdout and "is a source" in done.stdout
+    assert files(photos) == [
+        "a-2.png", "a.png", "a.txt", "b-2.png", "b.png", "detections.json", "sub/a.png", "sub/b.png",
+    ]  # fmt: skip
+    assert len(json.loads((photos / "detections.json").read_text())) == 4
+
+
+def test_a_list_of_pictures_is_not_overwritten_by_labels(tmp_path):
+    picture(tmp_path / "val.png")
+    (tmp_path / "labels").mkdir()
+    (tmp_path / "labels" / "val.txt").write_text("../val.png\n")
+    with pytest.raises(InputError, match=r"labels/val\.txt is a source"):
+        detect_files(Whole(), [tmp_path / "labels" / "val.txt"], tmp_path, draw=False, txt=True)
+    assert (tmp_path / "labels" / "val.txt").read_text() == "../val.png\n"
+
+
+def test_classes_do_not_share_a_folder_of_crops(tmp_path):
+    names = ("a/b", "a:b", "..", "../../x", "A_B", "\x1b[31m", "n" * 300, "\ud800")
+    boxes = [[n, 0, n + 5, 5] for n in range(len(names))]
+    picture(tmp_path / "in" / "p.png")
+    detect_files(fixed(boxes, list(range(len(names))), names), [tmp_path / "in"], tmp_path / "out", crops=True, txt=True)
+    crops = [name for name in files(tmp_path / "out") if name.startswith("crops/")]
+    assert len({os.path.dirname(name).lower() for name in crops}) == len(crops) == len(names)
+    assert len(files(tmp_path)) == len(names) + 4  # nothing is elsewhere
+    (entry,) = json.loads((tmp_path / "out" / "detections.json").read_text())
+    assert [found["name"] for found in entry["detections"]] == list(names)
 
 
 def test_the_last_line_shows_what_bounds_the_run(tmp_path, capsys, monkeypatch):

@@ -68,6 +68,8 @@ def test_pictures_of_a_folder_and_of_globs(folder):
     assert names(find_sources([f"{folder}/*.png"])) == ["b.png"]
     assert names(find_sources([f"{folder}/**/*.png"])) == ["b.png", "e.png"]
     assert names(find_sources([f"{folder}/c d é.PNG", folder / "a.jpg"])) == ["c d é.PNG", "a.jpg"]
+    picture(folder / ".yolojax.0123456789ab.tmp.png")  # left by a program that was killed
+    assert names(find_sources([folder])) == ["a.jpg", "b.png", "c d é.PNG"]
     # An existing file is taken literally; as a glob, its brackets would match one letter.
     literal = picture(folder / "[ab].png")
     picture(folder / "a.png")

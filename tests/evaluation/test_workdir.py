@@ -59,3 +59,28 @@ def test_the_split_test_and_other_data(workdir, tmp_path, capsys):
     (tmp_path / "voc/ImageSets/Main/test.txt").unlink()
     with pytest.raises(InputError, match=r"test\.txt: there is no such split \(there are: list, train, val\)"):
         evaluate_workdir(workdir, split="test")
+
+
+def test_an_evaluation_is_whole_or_not_there(workdir, monkeypatch, capsys):
+    folder = workdir / "eval/val"
+    folder.mkdir(parents=True)
+    (folder / "notes.txt").write_text("mine")
+    (folder / "sample_999.png").write_text("of an earlier evaluation")
+    config = json.loads((workdir / "config.json").read_text())
+    config["data"]["class_names"][0] = "\x1b[31mcat"
+    (workdir / "config.json").write_text(json.dumps(config))
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("yolojax.evaluation.workdir.write_samples", full)
+        with pytest.raises(InputError, match=rf"^{folder}: cannot be written: No space left on device$"):
+            evaluate_workdir(workdir)
+    assert sorted(path.name for path in folder.iterdir()) == ["notes.txt", "sample_999.png"]
+    assert list(folder.parent.iterdir()) == [folder]
+    capsys.readouterr()
+    evaluate_workdir(workdir)
+    assert "\x1b" not in (out := capsys.readouterr().out) and "\\x1b[31mcat" in out
+    files = {path.name for path in folder.iterdir()}
+    assert {"metrics.json", "detections.json", "report.html", "notes.txt"} < files and "sample_999.png" not in files

@@ -100,3 +100,13 @@ def test_blood_cells(real_data, tmp_path, capsys):
     assert "pictures          364, of which 0 cannot be read" in shown
     assert "boxes             4,888, of which 2 cannot be used" in shown
     assert "\n2 problems:\n  box without area (2)\n" in shown
+
+
+def test_a_picture_of_the_data_is_not_overwritten(made, tmp_path, capsys):
+    arguments = made("a.png 1,2,30,40,0")
+    before = (tmp_path / "a.png").read_bytes()
+    (tmp_path / "link.png").symlink_to("a.png")
+    for name in ("a.png", "link.png"):
+        assert main(["check", *arguments, "--out", str(tmp_path / name)]) == 1
+        assert f"{name}: is a picture of the data and would be overwritten" in capsys.readouterr().err
+    assert (tmp_path / "a.png").read_bytes() == before

@@ -189,3 +189,33 @@ def test_a_folder_that_cannot_be_made_ends_the_process_in_seconds(tmp_path):
     """Threads of Orbax wait twenty minutes for the folder, and Python waits for them."""
     done = subprocess.run([sys.executable, "-c", STUCK, str(tmp_path)], capture_output=True, text=True, timeout=120)
     assert done.returncode == 1 and "a checkpoint cannot be written: " in done.stdout and "No space left" in done.stdout
+
+
+@pytest.mark.parametrize("name", ["3", "0", "7", "notes.orbax-checkpoint-tmp"])
+def test_a_folder_that_is_no_checkpoint_is_never_deleted(name, tmp_path):
+    with Checkpoints(tmp_path) as checkpoints:
+        save(checkpoints, 1, 0.5)
+        save(checkpoints, 2, 0.4)
+    stray = tmp_path / "checkpoints" / name
+    stray.mkdir()
+    (stray / "mine.txt").write_text("mine")
+    with pytest.raises(InputError, match=rf"checkpoints/{name}: is called like a checkpoint, but is none"):
+        Checkpoints(tmp_path)
+    assert (stray / "mine.txt").read_text() == "mine"
+    with Checkpoints(tmp_path, read_only=True) as reader:
+        assert reader.steps() == [1, 2] and reader.best_step() == 1
+
+
+def test_a_folder_that_appears_during_the_run_stays(tmp_path):
+    with Checkpoints(tmp_path) as checkpoints:
+        for step in (4, 5):
+            save(checkpoints, step, 0.5)
+        checkpoints.wait()
+        (tmp_path / "checkpoints" / "2").mkdir()
+        (tmp_path / "checkpoints" / "2" / "mine.txt").write_text("mine")
+        checkpoints._manager.reload()
+        for step in (6, 7, 8):
+            save(checkpoints, step, 0.5)
+        checkpoints.wait()
+        assert checkpoints.steps() == [7, 8]
+    assert (tmp_path / "checkpoints" / "2" / "mine.txt").read_text() == "mine"

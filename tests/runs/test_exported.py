@@ -1,5 +1,6 @@
 """Exported files are read back, and others are refused. The programs inside are tested in tests/export/test_stablehlo.py."""
 
+import hashlib
 import json
 import zipfile
 
@@ -118,3 +119,13 @@ def test_what_the_program_cannot_do_is_refused(program, tmp_path):
             getattr(detector, attribute)
     with pytest.raises(InputError, match="this detector has no predictions: an exported file holds one program"):
         detector.predictions(image)
+
+
+def test_a_program_that_is_not_the_one_that_was_written_is_refused(program, tmp_path):
+    whole, checksum = bytes(program), hashlib.sha256(bytes(program)).hexdigest()
+    assert load_exported(write(tmp_path / "a", whole, sha256=checksum)).names == ("cat", "dog")
+    swapped = whole[:200] + whole[300:400] + whole[200:300] + whole[400:]
+    assert swapped != whole
+    for damaged in (swapped, whole[:-1], whole + b"\0", whole[:100] + bytes([whole[100] ^ 1]) + whole[101:]):
+        with pytest.raises(InputError, match=r"damaged \(its program is not the one that was written\)"):
+            load_exported(write(tmp_path / "a", damaged, sha256=checksum))

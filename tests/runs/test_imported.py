@@ -138,3 +138,22 @@ def test_another_network_in_an_imported_workdir_is_refused(face, tmp_path):
     config.model = ModelConfig(num_classes=7)
     with pytest.raises(InputError, match=r"config\.model\.num_classes is 7, but the network in .* has 10"):
         train_and_evaluate(config, tmp_path / "run")
+
+
+def test_an_import_is_whole_or_not_there(face, tmp_path, monkeypatch):
+    cfg, weights = face
+
+    def full(*_):
+        raise InputError("No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Checkpoints, "wait", full)
+        patch.setattr(Checkpoints, "close", full)
+        with pytest.raises(InputError, match="No space left"):
+            import_weights(weights, cfg, tmp_path / "new" / "run")
+    assert not (tmp_path / "new").exists()
+    (tmp_path / "new" / "run").mkdir(parents=True)
+    (tmp_path / "new" / "run" / "notes.txt").write_text("mine")
+    import_weights(weights, cfg, tmp_path / "new" / "run")
+    assert sorted(path.name for path in (tmp_path / "new" / "run").iterdir()) == ["checkpoints", "config.json", "notes.txt"]
+    assert load_run(tmp_path / "new" / "run", "last").step == 0

@@ -43,7 +43,7 @@ def test_where_there_are_no_locks_the_run_goes_on(tmp_path, monkeypatch):
     monkeypatch.setattr(fcntl, "flock", refused)
     with lock_workdir(tmp_path), lock_workdir(tmp_path):
         pass
-    monkeypatch.setattr("yolojax.runs.lock.fcntl", None)
+    monkeypatch.setattr("yolojax.runtime.locks.fcntl", None)
     with lock_workdir(tmp_path / "new"):
         assert (tmp_path / "new").is_dir()
     (tmp_path / "file").touch()

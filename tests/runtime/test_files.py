@@ -1,8 +1,11 @@
 """Files that are written whole or not at all."""
 
+import errno
 import json
 import math
 import os
+import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +13,7 @@ import pytest
 from tests.helpers.hand_made import FOUND, NAMES, TRUTHS
 from yolojax.errors import InputError
 from yolojax.evaluation import summarize
-from yolojax.runtime.files import read_whole, write_json, write_json_entries
+from yolojax.runtime.files import beside, read_whole, whole_set, write_bytes, write_json, write_json_entries, write_text
 
 
 def test_json_is_strict_whole_and_replaces_the_old(tmp_path):
@@ -78,3 +81,132 @@ def test_a_file_that_no_memory_holds_is_refused_before_it_is_read(tmp_path):
         file.truncate(1 << 43)  # sparse: it takes no room on the disk
     with pytest.raises(InputError, match=r"huge: the list cannot be read: its 8,192.0 GiB are more than half of the memory of"):
         read_whole(tmp_path / "huge", "the list")
+
+
+def test_any_name_can_be_written_and_errors_have_it(tmp_path, monkeypatch):
+    path = tmp_path / ("x" * 251 + ".txt")  # as long as a name may be
+    write_text(path, "half a pair: \ud83d")
+    assert path.read_bytes() == b"half a pair: \\ud83d"
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match="No space left") as caught:
+        write_bytes(path, b"")
+    assert caught.value.filename == str(path)
+    assert list(tmp_path.iterdir()) == [path] and path.read_bytes()
+
+
+def write_files(folder, **contents):
+    for name, text in contents.items():
+        (folder / name).write_text(text)
+
+
+def read_files(folder):
+    return {path.name: path.read_text() for path in folder.iterdir()}
+
+
+def test_a_set_appears_at_once(tmp_path, monkeypatch):
+    out, seen = tmp_path / "made" / "set", []
+    rename = os.rename
+    monkeypatch.setattr(os, "rename", lambda *paths: seen.append((out.exists(), read_files(paths[0]))) or rename(*paths))
+    for _ in range(2):  # new, and empty
+        with whole_set(out) as draft:
+            write_files(draft, a="1", b="2")
+            assert draft.parent == out.parent  # so that relative paths are the same
+        assert read_files(out) == {"a": "1", "b": "2"} and list(out.parent.iterdir()) == [out]
+        assert out.stat().st_mode & 0o777 == out.parent.stat().st_mode & 0o777
+        for path in out.iterdir():
+            path.unlink()
+    assert [files for _, files in seen] == [{"a": "1", "b": "2"}] * 2
+
+
+def test_a_set_among_other_files_is_none_without_the_last(tmp_path, monkeypatch):
+    out, steps = tmp_path / "set", []
+    out.mkdir()
+    write_files(out, a="old", z="old", key="old", mine="!")
+    replace = os.replace
+
+    def watched(source, target):
+        steps.append((target.name, "key" in read_files(out)))
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", watched)
+    with whole_set(out, last="key", old=lambda name: name in ("a", "z")) as draft:
+        write_files(draft, key="new", a="new", b="new")
+        assert read_files(out) == {"a": "old", "z": "old", "key": "old", "mine": "!"}
+    assert read_files(out) == {"a": "new", "b": "new", "key": "new", "mine": "!"}
+    assert steps == [("a", False), ("b", False), ("key", False)]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError(errno.ENOSPC, "No space left on device")])
+def test_after_an_error_a_set_is_as_it_was(error, tmp_path):
+    (tmp_path / "set").mkdir()
+    write_files(tmp_path / "set", key="old")
+    for out in (tmp_path / "set", tmp_path / "new" / "deep"):
+        with pytest.raises((KeyboardInterrupt, InputError)) as caught, whole_set(out, last="key") as draft:
+            write_files(draft, key="new")
+            raise error
+        assert not isinstance(error, OSError) or str(caught.value) == f"{out}: cannot be written: No space left on device"
+    assert read_files(tmp_path / "set") == {"key": "old"} and [path.name for path in tmp_path.iterdir()] == ["set"]
+    with pytest.raises(InputError, match=rf"^{out}/x\.png: is full"), whole_set(out) as draft:
+        raise InputError(f"{draft}/x.png: is full")  # the user never saw the draft
+
+
+def test_a_mount_point_is_filled_from_inside(tmp_path, monkeypatch):
+    out = tmp_path / "mounted"
+    out.mkdir()
+    monkeypatch.setattr(os.path, "ismount", lambda path: Path(path) == out)
+    assert not beside(out) and beside(out / "new")
+    with whole_set(out, last="key") as draft:
+        assert draft.parent == out
+        write_files(draft, key="1", a="2")
+    assert read_files(out) == {"key": "1", "a": "2"}
+
+
+def test_two_sets_at_once_do_not_mix(tmp_path):
+    pytest.importorskip("fcntl", reason="this system has no locks on folders")
+    out, begin = tmp_path / "set", threading.Barrier(2)
+    out.mkdir()
+    write_files(out, key="none")
+
+    def work(text):
+        for _ in range(20):
+            with whole_set(out, last="key", old=lambda name: False) as draft:
+                write_files(draft, key=text, **{f"f{n}": text for n in range(10)})
+                begin.wait()
+
+    threads = [threading.Thread(target=work, args=(text,)) for text in "ab"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    files = read_files(out)
+    assert len(files) == 11 and len(set(files.values())) == 1
+
+
+def test_what_a_killed_program_left_behind_goes(tmp_path):
+    fcntl = pytest.importorskip("fcntl", reason="this system has no locks on folders")
+    dead, alive, young = (tmp_path / f".yolojax.{letter * 12}.tmp" for letter in "abc")
+    for folder in (dead, alive, young):
+        folder.mkdir()
+        write_files(folder, a="1")
+    for folder in (dead, alive):
+        os.utime(folder, (0, 0))
+    descriptor = os.open(alive, os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    with whole_set(tmp_path / "set") as draft:
+        write_files(draft, b="2")
+    os.close(descriptor)
+    assert {path.name for path in tmp_path.iterdir()} == {alive.name, young.name, "set"}
+
+
+@pytest.mark.parametrize(("last", "name"), [("", "other"), ("key", "a"), ("key", "key")])
+def test_a_set_replaces_nothing_that_came_meanwhile(last, name, tmp_path):
+    out = tmp_path / "set"
+    with pytest.raises(InputError, match="set: another program has written there meanwhile"), whole_set(out, last) as draft:
+        write_files(draft, a="1", key="2")
+        out.mkdir()
+        write_files(out, **{name: "first"})
+    assert read_files(out) == {name: "first"} and list(tmp_path.iterdir()) == [out]

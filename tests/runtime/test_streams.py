@@ -1,8 +1,11 @@
 """Standard streams that cannot end a program; test_environment.py runs the programs with them."""
 
+import ast
 import os
 import subprocess
 import sys
+
+from yolojax.runtime.streams import say
 
 CODE = """
 import os, sys
@@ -51,3 +54,20 @@ def test_streams_that_were_replaced_are_left_alone():
 def test_dropped_output_is_no_error_at_the_end():
     code = "try:\n  for n in range(100_000): print(n, flush=True)\nexcept BrokenPipeError: drop_stdout()\nprint('more')"
     assert run(code, '"$@" | head -n 1') == ("0\n", "")
+
+
+def test_what_a_terminal_would_obey_is_escaped(capsys):
+    say("class \x1b]0;title\x07\x1b[2J\x9b1m \u202e größe 日本 \ud800\tend\nnext")
+    assert capsys.readouterr().out == ("class \\x1b]0;title\\x07\\x1b[2J\\x9b1m \\u202e größe 日本 \\ud800\tend\nnext\n")
+
+
+def test_nothing_else_prints(repository):
+    printing = set()
+    for path in (repository / "yolojax").rglob("*.py"):
+        calls = (node.func for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Call))
+        if any(isinstance(function, ast.Name) and function.id == "print" for function in calls):
+            printing.add(str(path.relative_to(repository / "yolojax")))
+    # Errors, which are escaped as well, help texts, and the number of a picture.
+    assert printing == {
+        "runtime/streams.py", "runtime/console.py", "programs/main.py", "programs/cli.py", "data/digits.py",
+    }  # fmt: skip

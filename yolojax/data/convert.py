@@ -13,10 +13,14 @@ from yolojax.data.formats.read import FORMATS, has_splits, read_annotations, spl
 from yolojax.data.image_size import picture_sizes
 from yolojax.data.problems import Problem, summarise
 from yolojax.errors import InputError
+from yolojax.runtime.file_names import file_names
+from yolojax.runtime.files import beside, whole_set
 
 _Parts = dict[str, list[Record]]
 WRITTEN = tuple(name for name, form in FORMATS.items() if form.write is not None)
 """The names of the formats that can be written."""
+_KEYS = "names", "nc", "path", "download"
+"""What a split cannot be called, since they mean something else in a data.yaml."""
 
 
 def convert(
@@ -63,12 +67,13 @@ def convert(
 
     form = FORMATS[to]
     lines += losses(records.values(), form)
+    safe = dict(zip(parts, file_names([*_KEYS, *parts])[len(_KEYS) :], strict=True))
+    lines += [f"the split {name!r} is called {safe[name]!r}: files are named after it" for name in parts if safe[name] != name]
+    parts = {safe[name]: part for name, part in parts.items()}
     if not form.marks_crowd:
         parts = {name: [without_crowd(record) for record in part] for name, part in parts.items()}
-    try:
-        return lines + write(out, class_names, parts, sizes)
-    except OSError as error:
-        raise InputError(f"{error.filename or out}: cannot be written: {error.strerror}") from error
+    with whole_set(out) as draft:
+        return lines + write(draft, class_names, parts, sizes)
 
 
 def _read(
@@ -131,11 +136,13 @@ def _describe(part: str, records: Sequence[Record]) -> str:
 
 
 def check_new(out: Path) -> None:
-    """Refuse an output that exists, unless it is an empty folder.
+    """Refuse an output that exists, unless it is an empty folder that can be replaced.
 
     Raises:
-        InputError: it is a file, or a folder that holds something.
+        InputError: it is a file, or a folder that holds something, is a mount point, or lies where nothing may be written.
     """
+    if not beside(out):
+        raise InputError(f"{out}: is a mount point, or its parent may not be written; give a new folder inside it")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"{out}: exists and is not an empty folder; give a new one")
 

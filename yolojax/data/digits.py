@@ -6,7 +6,6 @@ import os
 import sys
 import time
 from importlib import resources
-from pathlib import Path
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from yolojax.data.formats.names import write_names
 from yolojax.data.images import write_image
 from yolojax.data.mnist import TILE, read_mnist
 from yolojax.errors import InputError
+from yolojax.runtime.files import whole_set
 from yolojax.runtime.opencv import cv2
 
 DIGIT_NAMES = ("0", "1", "2", "3", "4", "5", "6", "7", "8", "9")
@@ -136,32 +136,26 @@ def write_mnist_detection(
     if seed < 0:
         raise InputError(f"--seed {seed}: give 0 or more")
     digits = read_mnist(mnist) if mnist is not None else [(_to_tiles(glyphs), ys) for glyphs, ys in split_digits()]
-    out = Path(out)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        if any(out.iterdir()):
-            raise InputError(f"{out}: the folder is not empty; name a new one")
-        lists = {"train": train, "val": val}
-        for name in lists:
-            (out / name).mkdir()
-        written = {}
-        show = _progress(train + val)
+    if os.path.isdir(out) and os.listdir(out):
+        raise InputError(f"{out}: the folder is not empty; name a new one")
+    lists, written = {"train": train, "val": val}, {}
+    show = _progress(train + val)
+    with whole_set(out) as draft:
         for part, (name, count) in enumerate(lists.items()):
+            (draft / name).mkdir()
             lines, written[name] = [], 0
             for number in range(count):
                 # A generator for each picture: a longer list begins with the pictures of a shorter one.
                 rng = np.random.default_rng((seed, part, number))
                 image, boxes, classes = _mnist_picture(rng, *digits[part], size)
                 file = f"{name}/{number:06d}.png"
-                write_image(out / file, image)
+                write_image(draft / file, image)
                 tokens = (f"{x1},{y1},{x2},{y2},{c}" for (x1, y1, x2, y2), c in zip(boxes, classes, strict=True))
                 lines.append(" ".join([file, *tokens]) + "\n")
                 written[name] += len(classes)
                 show(number + 1 + part * train)
-            (out / f"{name}.txt").write_text("".join(lines), encoding="utf-8")
-        write_names(out / "digits.names", DIGIT_NAMES)
-    except OSError as error:
-        raise InputError(f"{error.filename or out}: cannot be written: {error.strerror}") from error
+            (draft / f"{name}.txt").write_text("".join(lines), encoding="utf-8")
+        write_names(draft / "digits.names", DIGIT_NAMES)
     return written
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from yolojax import moved
 from yolojax.data.headers import JPEG, is_cut_jpeg, stored_size, tiff_samples
 from yolojax.errors import InputError
-from yolojax.runtime.files import read_whole
+from yolojax.runtime.files import read_whole, write_bytes
 from yolojax.runtime.opencv import MOST_PIXELS, cv2
 
 GREY = 128
@@ -167,7 +167,7 @@ def check_pixels(path: str | os.PathLike, height: int, width: int) -> None:
 
 
 def write_image(path: str | os.PathLike, image_rgb: np.ndarray) -> None:
-    """Write a picture in the format given by the extension of its file name.
+    """Write a picture in the format given by the extension of its file name, whole or not at all.
 
     Args:
         path: the file.
@@ -184,8 +184,7 @@ def write_image(path: str | os.PathLike, image_rgb: np.ndarray) -> None:
     if not encoded or content is None:
         raise InputError(f"{path}: OpenCV cannot write a picture as {ending or 'a file without an extension'!r}; use .png")
     try:
-        with open(path, "wb") as file:
-            file.write(content.tobytes())
+        write_bytes(path, content.data)
     except OSError as error:
         raise InputError(f"{path}: the picture cannot be written: {error.strerror}") from error
 

@@ -10,6 +10,7 @@ from yolojax.data.images import ENDINGS
 from yolojax.data.lines import read_lines
 from yolojax.data.video import ENDINGS as VIDEO_ENDINGS
 from yolojax.errors import InputError
+from yolojax.runtime.files import is_draft
 
 STANDARD_INPUT = "-"
 
@@ -66,7 +67,8 @@ def _entries(source: str | os.PathLike[str]) -> Sequence[Entry]:
         return [STANDARD_INPUT]
     if os.path.isdir(text):
         known = sorted(ENDINGS) + sorted(VIDEO_ENDINGS)
-        entries = sorted(p for p in Path(text).iterdir() if p.suffix.lower() in known and p.is_file())
+        files = (p for p in Path(text).iterdir() if p.suffix.lower() in known and not is_draft(p))
+        entries = sorted(p for p in files if p.is_file())
         problem = f"{text}: no pictures or videos in this folder ({', '.join(known)})"
     elif os.path.exists(text) and text.lower().endswith(".txt"):
         # Lists of training data have boxes behind the path.

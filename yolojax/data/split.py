@@ -17,6 +17,7 @@ from yolojax.data.formats.read import FORMATS, read_annotations
 from yolojax.data.formats.text import write_text_list
 from yolojax.data.problems import summarise
 from yolojax.errors import InputError
+from yolojax.runtime.files import whole_set
 
 TRAIN = 0
 
@@ -90,13 +91,10 @@ def split_data(
         raise InputError(
             f"{data}: {len(records)} pictures{kept} are too few: none is left for {empty[0]}; change --val or --test"
         )
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        write_names(out / "classes.names", class_names)
+    with whole_set(out) as draft:
+        write_names(draft / "classes.names", class_names)
         for name, part in parts.items():
-            write_text_list(out / f"{name}.txt", part, [relative_path(record.path, out) for record in part])
-    except OSError as error:
-        raise InputError(f"{error.filename or out}: cannot be written: {error.strerror}") from error
+            write_text_list(draft / f"{name}.txt", part, [relative_path(record.path, draft) for record in part])
     lost = losses(annotations.records, FORMATS["text"])
     return Split(class_names, parts, lost + summarise(annotations.problems), lines)
 

@@ -1,12 +1,15 @@
 """Videos and cameras as RGB frames, and frames as a video, by OpenCV."""
 
+import contextlib
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from yolojax.errors import InputError
+from yolojax.runtime.files import draft_of, open_regular
 from yolojax.runtime.opencv import cv2
 
 # FFmpeg's own messages about a broken file do not name it. The variable is read when the first video is opened.
@@ -34,7 +37,8 @@ def open_video(source: str | os.PathLike[str] | int) -> cv2.VideoCapture:
     else:
         if not os.path.isfile(source):
             raise InputError(f"{source}: there is no such video")
-        capture = cv2.VideoCapture(os.fspath(source))
+        with _in_utf8(Path(source)) as path:
+            capture = cv2.VideoCapture(os.fspath(path))
         problem = f"{source}: not a video that OpenCV can read, or damaged; convert it to H.264 in .mp4"
     if not capture.isOpened():
         capture.release()
@@ -53,9 +57,9 @@ def frames(capture: cv2.VideoCapture, source: object) -> Iterator[tuple[int, np.
         (index from 0, (H, W, 3) uint8 RGB).
 
     Raises:
-        InputError: the video has no frames.
+        InputError: the video has no frames, or its file ends before them.
     """
-    index = 0
+    index, count = 0, properties(capture)[1]
     try:
         while True:
             is_frame, frame = capture.read()
@@ -67,12 +71,48 @@ def frames(capture: cv2.VideoCapture, source: object) -> Iterator[tuple[int, np.
         capture.release()
     if not index:
         raise InputError(f"{source}: no frame could be read")
+    if count and index < count and isinstance(source, str | os.PathLike) and _is_cut(source):
+        raise InputError(f"{source}: only {index} of {count} frames could be read, since the file is cut short")
 
 
 def properties(capture: cv2.VideoCapture) -> tuple[float, int | None]:
     """The frames per second and the number of frames of an open video; 25 and None if it does not state them."""
     rate, count = capture.get(cv2.CAP_PROP_FPS), capture.get(cv2.CAP_PROP_FRAME_COUNT)
-    return rate if 0 < rate <= 1000 else USUAL_FPS, int(count) if 0 < count < 2**31 else None
+    return rate if 0.01 <= rate <= 1000 else USUAL_FPS, int(count) if 0 < count < 2**31 else None
+
+
+def _is_cut(path: str | os.PathLike[str]) -> bool:
+    """Whether an AVI or MP4 file is shorter than its parts say; False for other files, whose parts say nothing."""
+    end, size = 0, os.path.getsize(path)
+    with open_regular(path) as file:
+        for _ in range(10_000):
+            if end >= size:
+                break
+            file.seek(end)
+            head = file.read(16)
+            if head[:4] == b"RIFF" and len(head) >= 8:
+                length = 8 + int.from_bytes(head[4:8], "little")
+            elif end or head[4:8] == b"ftyp":
+                length = int.from_bytes(head[8:16] if head[:4] == b"\0\0\0\1" else head[:4], "big")
+                length = length or size - end  # 0: up to the end of the file
+            else:
+                return False
+            end += max(8, length)
+    return end > size
+
+
+@contextlib.contextmanager
+def _in_utf8(path: Path) -> Iterator[Path]:
+    """The path of a file or folder, or a link to it if its name is not UTF-8: OpenCV would crash."""
+    try:
+        os.fspath(path).encode()
+    except UnicodeEncodeError:
+        with tempfile.TemporaryDirectory() as folder:
+            link = Path(folder) / f"link{path.suffix if path.suffix.isascii() else ''}"
+            link.symlink_to(path.absolute())
+            yield link
+    else:
+        yield path
 
 
 class VideoFile:
@@ -86,36 +126,74 @@ class VideoFile:
         """Choose the file and its frames per second; nothing is written yet."""
         self.path, self._fps = Path(path), fps
         self._writer: cv2.VideoWriter | None = None
-        self._draft = self.path.with_name(f".{self.path.stem}.{os.getpid()}.tmp.mp4")
+        self._draft = draft_of(self.path.with_suffix(".mp4"))
+        self._size, self._count, self._failed = (0, 0), 0, False
 
     def write(self, image_rgb: np.ndarray) -> None:
         """Add a frame.
 
         Args:
-            image_rgb: (H, W, 3) uint8 RGB, of the size of the first frame.
+            image_rgb: (H, W, 3) uint8 RGB; resized if the first frame had another size.
 
         Raises:
-            InputError: this OpenCV cannot encode the video, or the file cannot be written.
+            InputError: this OpenCV cannot encode the video, or the file cannot be written. Further frames are left out.
         """
+        if self._failed:
+            return
         if self._writer is None:
-            height, width = image_rgb.shape[:2]
+            self._size = image_rgb.shape[1], image_rgb.shape[0]
             codec = cv2.VideoWriter_fourcc(*"mp4v")  # pyright: ignore[reportAttributeAccessIssue]  # OpenCV's stubs lack it
-            self._writer = cv2.VideoWriter(os.fspath(self._draft), codec, self._fps, (width, height))
+            with _in_utf8(self._draft.parent) as folder:
+                self._writer = cv2.VideoWriter(os.fspath(folder / self._draft.name), codec, self._fps, self._size)
             if not self._writer.isOpened():
+                self._failed, reason = True, self._reason()
                 self._draft.unlink(missing_ok=True)
                 raise InputError(
-                    f"{self.path}: the video cannot be written: no MPEG-4 encoder in this OpenCV, or the folder is read-only; "
-                    "--nodraw writes no video"
+                    f"{self.path}: the video cannot be written: {reason or 'no MPEG-4 encoder in this OpenCV'}; --nodraw "
+                    "writes no video"
                 )
+        if (image_rgb.shape[1], image_rgb.shape[0]) != self._size:
+            image_rgb = cv2.resize(image_rgb, self._size)
         self._writer.write(cv2.cvtColor(image_rgb, cv2.COLOR_RGB2BGR))
+        self._count += 1
 
     def close(self, keep: bool = True) -> None:
-        """Finish the file and give it its name, or remove it."""
-        if self._writer is None:
+        """Finish the file and give it its name, or remove it.
+
+        Raises:
+            InputError: the file cannot be written, or lacks frames, about which OpenCV says nothing; then it is removed.
+        """
+        if self._writer is None or self._failed:
             return
         self._writer.release()
         self._writer = None
-        if keep:
-            os.replace(self._draft, self.path)
-        else:
+        try:
+            if keep:
+                written = self._frames_written()
+                if written != self._count:
+                    reason = self._reason() or f"it has {written} of {self._count} frames"
+                    raise InputError(f"{self.path}: the video cannot be written: {reason}; --nodraw writes no video")
+                os.replace(self._draft, self.path)
+        except OSError as error:
+            raise InputError(f"{self.path}: the video cannot be written: {error.strerror}") from error
+        finally:
             self._draft.unlink(missing_ok=True)
+
+    def _frames_written(self) -> int:
+        with _in_utf8(self._draft.parent) as folder:
+            capture = cv2.VideoCapture(os.fspath(folder / self._draft.name))
+        count = properties(capture)[1] or 0
+        capture.release()
+        return count
+
+    def _reason(self) -> str | None:
+        """Why nothing can be written into the folder, in the system's words; OpenCV does not say."""
+        probe = draft_of(self.path)
+        try:
+            probe.write_bytes(bytes(1 << 16))
+        except OSError as error:
+            return error.strerror
+        finally:
+            with contextlib.suppress(OSError):
+                probe.unlink(missing_ok=True)
+        return None

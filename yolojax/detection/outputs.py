@@ -3,9 +3,9 @@
 import collections
 import concurrent.futures
 import contextlib
+import functools
 import json
 import os
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -13,16 +13,20 @@ from typing import Self
 
 import numpy as np
 
-from yolojax.data.formats.yolo import label_path
-from yolojax.data.images import WRITTEN_ENDINGS, write_image
+from yolojax.data.images import write_image
 from yolojax.data.video import VideoFile
+from yolojax.detection.places import Places
 from yolojax.draw import draw_detections
 from yolojax.errors import InputError
 from yolojax.predict import Detection
+from yolojax.runtime.file_names import file_names
+from yolojax.runtime.files import draft_of, write_text
+from yolojax.runtime.streams import say
 from yolojax.runtime.threads import thread_pool, worker_count
 
 WAITING = 8  # how many pictures may wait to be drawn and written
 BYTES_WAITING = 1 << 28  # how many bytes of decoded pictures may; one more always may
+NAMED = 10  # how many of the outputs that could not be written are named while the run goes on
 
 
 class Outputs:
@@ -34,30 +38,38 @@ class Outputs:
         json: whether to write detections.json.
         txt: whether to write YOLO labels.
         crops: whether to write crops.
+        more_to_come: whether sources may come that are not known when the run begins.
 
     Attributes:
         out: the folder.
         pictures: how many pictures and frames were added so far.
         detections: how many detections they had.
-        complete: whether everything is written.
+        unwritten: how many outputs could not be written; the others are.
+        first_unwritten: which was the first of them, and why.
+        complete: whether everything else is written.
     """
 
     def __init__(
-        self, out: str | os.PathLike[str], *, draw: bool = True, json: bool = True, txt: bool = False, crops: bool = False
+        self,
+        out: str | os.PathLike[str],
+        *,
+        draw: bool = True,
+        json: bool = True,
+        txt: bool = False,
+        crops: bool = False,
+        more_to_come: bool = False,
     ) -> None:
         self.out, self.pictures, self.detections, self.complete = Path(out), 0, 0, False
         self._draw, self._json, self._txt, self._crops = draw, json, txt, crops
-        self._taken: set[tuple[Path, str]] = set()
-        self._originals: set[tuple[int, int]] = set()
-        self._names: dict[Path, tuple[Path | None, Path | None]] = {}
+        self.unwritten, self.first_unwritten = 0, ""
+        self._places = Places(self.out, more_to_come=more_to_come)
+        self._names: dict[Path, tuple[Path | None, str | None]] = {}
 
-    def protect(self, path: Path) -> None:
-        """Registers a source and its YOLO labels, which no output may overwrite."""
-        for original in (path, Path(label_path(path))):
-            with contextlib.suppress(OSError):
-                self._originals.add(_identity(original))
+    def protect(self, path: str | os.PathLike[str] | int) -> None:
+        """Registers a source, and its YOLO labels, which no output may overwrite; an open file by its number."""
+        self._places.protect(path)
 
-    def name(self, path: Path, ending: str | None = None) -> tuple[Path | None, Path | None]:
+    def name(self, path: Path, ending: str | None = None) -> tuple[Path | None, str | None]:
         """Chooses the names of a source's outputs: its own, with a number if two sources have the same name.
 
         Args:
@@ -65,26 +77,24 @@ class Outputs:
             ending: the extension of its drawing; by default the picture's own, or .png for formats that cannot be written.
 
         Returns:
-            (path of the drawing, path of the labels); the stem of the latter also names crops. None for what is not written.
+            (path of the drawing, name of labels and crops without extension). None for what is not written.
 
         Raises:
             InputError: an output would overwrite one of the sources.
         """
         if path not in self._names:
-            writable = ending or path.suffix.lower() in WRITTEN_ENDINGS
-            stem, suffix = (path.stem, ending or path.suffix) if writable else (path.name, ".png")
-            drawn = self._free(self.out, stem, suffix) if self._draw else None
-            # a.jpg and a.png would both have their labels in a.txt: one gets another name.
-            labels = self._free(self.out / "labels", stem, ".txt") if self._txt or self._crops else None
-            self._names[path] = drawn, labels
+            self._names[path] = None, None  # after an error nothing is written for any frame
+            drawn = self._places.drawing(path, ending) if self._draw else None
+            stem = self._places.stem(path, video=ending is not None) if self._txt or self._crops else None
+            self._names[path] = drawn, stem
         return self._names[path]
 
     def __enter__(self) -> Self:
         try:
             self.out.mkdir(parents=True, exist_ok=True)
-            self._file, self._draft = None, self.out / f".detections.json.{os.getpid()}.tmp"
+            self._file, self._draft = None, draft_of(self.out / "detections.json")
             if self._json:
-                self._file = self._draft.open("w", encoding="utf-8")
+                self._file = self._draft.open("w", encoding="utf-8", errors="backslashreplace")
                 self._file.write("[\n")
         except OSError as error:
             raise InputError(f"{self.out}: the folder cannot be made: {error.strerror}") from error
@@ -98,16 +108,19 @@ class Outputs:
             # Ctrl-C is how a camera is ended.
             if kind is None or issubclass(kind, KeyboardInterrupt):
                 self.wait(0)
+                for problem in self._places.release():
+                    self._note_unwritten(problem)
                 if self._file:
                     self._file.write("\n]\n")
                     self._file.close()
-                    os.replace(self._draft, self.out / "detections.json")
+                    os.replace(self._draft, self._places.place(self.out / "detections.json"))
                 self.complete = True
         except OSError as error:
             raise InputError(f"{self.out / 'detections.json'}: the file cannot be written: {error.strerror}") from error
         finally:
             self._pool.shutdown(cancel_futures=True)
             self._encoder.shutdown(cancel_futures=True)
+            self._places.discard()
             if self._file:
                 with contextlib.suppress(OSError):  # a full disk raises again
                     self._file.close()
@@ -131,7 +144,7 @@ class Outputs:
         Yields:
             The video to pass to `add`; None if nothing is drawn.
         """
-        drawn, _ = self.name(path, ".mp4")
+        drawn = self._try(lambda: self.name(path, ".mp4")[0])
         video, keep = VideoFile(drawn, fps) if drawn else None, False
         try:
             yield video
@@ -152,7 +165,7 @@ class Outputs:
                     write.cancel()
                 concurrent.futures.wait(self._waiting)
                 if video:
-                    video.close(keep)
+                    self._try(lambda: video.close(keep))
 
     def add(
         self,
@@ -173,69 +186,73 @@ class Outputs:
             video: the result of `video`, in which the frame is drawn.
 
         Raises:
-            InputError: an earlier output could not be written.
+            InputError: detections.json cannot be written.
         """
         self.pictures += 1
         self.detections += len(detection.boxes)
-        drawn, labels = self.name(path, None if frame is None else ".mp4")
         if self._file:
             try:
                 self._file.write(",\n" * (self.pictures > 1) + _as_json(path, image, detection, frame))
             except OSError as error:
                 raise InputError(f"{self.out / 'detections.json'}: the file cannot be written: {error.strerror}") from error
+        drawn, stem = self._try(lambda: self.name(path, None if frame is None else ".mp4")) or (None, None)
         if video:
             self._waiting.append(self._encoder.submit(_draw, video.write, image, detection))
         elif drawn and frame is None:
             self._waiting.append(self._pool.submit(_draw, lambda picture: write_image(drawn, picture), image, detection))
-        if labels:
-            stem = labels.stem if frame is None else f"{labels.stem}-{frame:06}"
+        if stem:
+            stem = stem if frame is None else f"{stem}-{frame:06}"
             if self._txt:
-                self._waiting.append(self._pool.submit(_write_labels, labels.with_name(f"{stem}.txt"), image, detection))
+                self._waiting.append(self._pool.submit(self._write_labels, stem, image, detection))
             if self._crops:
                 self._waiting.append(self._pool.submit(self._write_crops, stem, image, detection))
         self.wait(min(WAITING, max(1, BYTES_WAITING // image.nbytes)))
 
     def wait(self, allowed: int) -> None:
-        """Waits until at most `allowed` outputs are queued.
-
-        Raises:
-            InputError: an output could not be written.
-        """
+        """Waits until at most `allowed` outputs are queued; those that could not be written are counted."""
         while len(self._waiting) > allowed:
-            self._waiting.popleft().result()
+            self._try(self._waiting.popleft().result)
+
+    def _try(self, write):
+        """What a function returns, or None if an output cannot be written, which must not lose the others."""
+        try:
+            return write()
+        except InputError as error:
+            self._note_unwritten(error)
+
+    def _note_unwritten(self, error):
+        self.unwritten += 1
+        self.first_unwritten = self.first_unwritten or text_of(error)
+        if self.unwritten <= NAMED:
+            say(f"not written: {text_of(error)}")
+
+    def _write_labels(self, stem, image, detection):
+        """Writes one line per detection: class, and the box as cx cy w h in fractions of the picture's width and height."""
+        height, width = image.shape[:2]
+        low, high = np.split(detection.boxes.astype(np.float64) / (width, height, width, height), 2, axis=1)
+        rows = np.concatenate([(low + high) / 2, high - low], axis=1)
+        lines = [f"{c} " + " ".join(f"{v:.6f}" for v in row) + "\n" for c, row in zip(detection.classes, rows, strict=True)]
+        path = self.out / "labels" / f"{stem}.txt"
+        try:
+            write_text(self._places.place(path), "".join(lines))
+        except OSError as error:
+            raise InputError(f"{path}: the labels cannot be written: {error.strerror}") from error
 
     def _write_crops(self, stem, image, detection):
         """Writes CLASS/STEM-NUMBER.png for each detection: the pixels that its box touches."""
+        folders = _class_folders(tuple(detection.names))
         for number, (box, class_id) in enumerate(zip(detection.boxes, detection.classes, strict=True)):
-            # Class names may contain characters that are not allowed in a folder's name.
-            target = self.out / "crops" / (re.sub(r"[^\w .+-]", "_", detection.names[class_id]).strip(" .") or str(class_id))
             left, top = np.floor(box[:2]).astype(int)
             right, bottom = np.ceil(box[2:]).astype(int)
+            target = self.out / "crops" / folders[class_id] / f"{stem}-{number}.png"
             try:
-                target.mkdir(parents=True, exist_ok=True)
+                target.parent.mkdir(parents=True, exist_ok=True)
             except OSError as error:
-                raise InputError(f"{target}: the folder cannot be made: {error.strerror}") from error
-            write_image(self._allowed(target / f"{stem}-{number}.png"), image[top:bottom, left:right])
-
-    def _free(self, folder, stem, ending):
-        name, number = stem + ending, 1
-        while (folder, name.lower()) in self._taken:
-            number += 1
-            name = f"{stem}-{number}{ending}"
-        self._taken.add((folder, name.lower()))
-        return self._allowed(folder / name)
-
-    def _allowed(self, target):
-        """The path of an output, if it does not overwrite a source or its labels."""
-        if target.exists() and _identity(target) in self._originals:
-            raise InputError(f"{target} is a source, or the labels of one, and would be overwritten; name another --out")
-        return target
+                raise InputError(f"{target.parent}: the folder cannot be made: {error.strerror}") from error
+            write_image(self._places.place(target), image[top:bottom, left:right])
 
 
-def _identity(path):
-    """Tells files apart even if links or letter case give one file several names."""
-    status = path.stat()
-    return status.st_dev, status.st_ino
+_class_folders = functools.lru_cache(maxsize=1)(file_names)
 
 
 def text_of(value: object) -> str:
@@ -255,16 +272,3 @@ def _as_json(path, image, detection, frame):
 
 def _draw(write, image, detection):
     write(draw_detections(image, detection.boxes, detection.classes, detection.names, detection.scores))
-
-
-def _write_labels(path, image, detection):
-    """Writes one line per detection: class, and the box as cx cy w h in fractions of the picture's width and height."""
-    height, width = image.shape[:2]
-    low, high = np.split(detection.boxes.astype(np.float64) / (width, height, width, height), 2, axis=1)
-    rows = np.concatenate([(low + high) / 2, high - low], axis=1)
-    lines = [f"{c} " + " ".join(f"{v:.6f}" for v in row) + "\n" for c, row in zip(detection.classes, rows, strict=True)]
-    try:
-        path.parent.mkdir(exist_ok=True)
-        path.write_text("".join(lines))
-    except OSError as error:
-        raise InputError(f"{path}: the labels cannot be written: {error.strerror}") from error

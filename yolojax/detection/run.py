@@ -19,6 +19,7 @@ from yolojax.errors import InputError
 from yolojax.predict import MAX_BATCH, Detector
 from yolojax.runtime.console import Progress
 from yolojax.runtime.prefetch import detect_prefetched
+from yolojax.runtime.streams import say
 from yolojax.runtime.timing import timed
 
 
@@ -39,8 +40,8 @@ def detect_files(
 
     detections.json is a list with an entry {"file", "width", "height", "detections": [{"class", "name", "score", "box"}]} per
     picture; box is [left, top, right, bottom] in pixels of the original. A video has an entry per frame, with its number from
-    0 as "frame". Pictures and videos that cannot be read are named and left out. Memory does not grow with the number of
-    pictures or frames.
+    0 as "frame". Pictures and videos that cannot be read are named and left out, and outputs that cannot be written do not
+    keep the others from being written. Each file is whole or not there. Memory does not grow with the number of frames.
 
     Args:
         detector: finds the objects.
@@ -57,11 +58,16 @@ def detect_files(
             many.
 
     Raises:
-        InputError: a source without pictures, a folder that cannot be written, or, after everything else is done, pictures
-            and videos that cannot be read.
+        InputError: a source without pictures, an output that would overwrite a source, a folder or detections.json that cannot
+            be written, or, after everything else is done, pictures and videos that cannot be read and outputs that cannot be
+            written.
     """
+    sources = list(sources)
     entries = find_sources(sources)
-    outputs = Outputs(out, draw=draw, json=json, txt=txt, crops=crops)
+    from_stdin = STANDARD_INPUT in entries
+    outputs = Outputs(out, draw=draw, json=json, txt=txt, crops=crops, more_to_come=from_stdin)
+    for source in [*sources, *([0] if from_stdin else [])]:  # lists of paths are the user's files too
+        outputs.protect(source)
     files = [source for source in entries if isinstance(source, Path)]
     for path in files:
         outputs.protect(path)
@@ -81,14 +87,20 @@ def detect_files(
                 outputs.wait(0)
     finally:
         if outputs.complete:
-            print(outputs.summary())
+            say(outputs.summary())
             if run.full:
-                print(run.note_of_full_pictures())
-            print(run.summary())
+                say(run.note_of_full_pictures())
+            say(run.summary())
+    problems = []
     if run.unreadable:
         kind = "sources" if any(map(is_video, entries)) else "pictures"
         names = ", ".join(run.unreadable)
-        raise InputError(f"{len(run.unreadable)} of {run.inputs} {kind} could not be read: {names}")
+        problems.append(f"{len(run.unreadable)} of {run.inputs} {kind} could not be read: {names}")
+    if outputs.unwritten:
+        count, first = outputs.unwritten, outputs.first_unwritten
+        problems.append(first if count == 1 else f"{count} outputs could not be written, the first: {first}")
+    if problems:
+        raise InputError("; ".join(problems))
 
 
 class _Run:
@@ -212,7 +224,7 @@ def _detect(run, label, read, items, total, add, *, batch=MAX_BATCH, eager=False
         for item, image, detection in results:
             run.note_first_result()
             if detection is None:  # then the image is an InputError
-                run.leave_out(item, image, progress)
+                run.leave_out(item[0] if isinstance(item, tuple) else item, image, progress)
             else:
                 run.note_if_full(detection)
                 with timed(run.waited, "drawing and writing"):

@@ -1,6 +1,7 @@
 """The evaluation of a trained run, and the files it leaves in the workdir."""
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -25,10 +26,13 @@ from yolojax.runs.workdir import load_run
 from yolojax.runtime.collector import paused_collector
 from yolojax.runtime.console import NullOutput, Progress
 from yolojax.runtime.devices import make_mesh, shardings
-from yolojax.runtime.files import write_json, write_json_entries
+from yolojax.runtime.file_names import file_names
+from yolojax.runtime.files import whole_set, write_json, write_json_entries
 from yolojax.runtime.hosts import check_same_on_all_hosts, is_first
+from yolojax.runtime.streams import say
 
 SAMPLES = 2  # PNG files of each kind of image: the report holds all of them, in a tenth of the bytes
+_MAY_BE_MISSING = r"sample_\d{3,}\.png|(loss|ap)\.png"  # files that not every evaluation has
 SAMPLE_SIDE = 960  # pixels of such a file, at most
 
 
@@ -143,7 +147,7 @@ def write_evaluation(
 
     metrics.json (the numbers), detections.json (COCO results; image_id is the image's number in the split, from 0),
     report.html (`write_report`), its plots, and sample_*.png (truth and detections side by side of some of the images that
-    the report shows).
+    the report shows). They appear together, metrics.json last, and never with those of another evaluation.
 
     Args:
         workdir: folder of the run.
@@ -162,16 +166,13 @@ def write_evaluation(
     from yolojax.evaluation.report.compare import format_comparison, write_comparison
     from yolojax.evaluation.report.html import write_report
 
-    folder = Path(workdir) / "eval" / split
+    folder = Path(workdir) / "eval" / file_names([split])[0]
     names = config.data.class_names
     summary = analyse(outcome.summary, outcome.detections, outcome.truths, names)
     best_score = summary["best_f1"]["score_threshold"]
     pictures = pictures_to_show(outcome.detections, outcome.truths, outcome.indices, source.title, best_score)
     run = Path(workdir).resolve().name
     metrics = {"run": run, "step": step, "split": split, **summary, **measured, "pictures": pictures, "config": to_dict(config)}
-    write_json(folder / "metrics.json", metrics)
-    with paused_collector():
-        write_json_entries(folder / "detections.json", each_coco_result(outcome.detections, outcome.indices))
     place_of = {image_id: place for place, image_id in enumerate(outcome.indices)}
     examples = {}
     for entry in (entry for kind in KINDS for entry in pictures[kind]):
@@ -179,22 +180,26 @@ def write_evaluation(
         image = source.example(0, entry["image_id"]).image
         examples[entry["image_id"]] = image, outcome.detections[place], outcome.truths[place]
     history = read_history(Path(workdir) / "metrics.jsonl")
-    report = write_report(folder, metrics, examples, history)
     sampled = [examples[entry["image_id"]] for kind in KINDS for entry in pictures[kind][:SAMPLES]]
-    if sampled:
-        images, detections, truths = zip(*sampled, strict=True)
-        write_samples(
-            folder, images, detections, truths, names, score_threshold=pictures["score_threshold"], longest_side=SAMPLE_SIDE
-        )
-    print(format_table(metrics))
+    with whole_set(folder, last="metrics.json", old=lambda name: bool(re.fullmatch(_MAY_BE_MISSING, name))) as draft:
+        write_json(draft / "metrics.json", metrics)
+        with paused_collector():
+            write_json_entries(draft / "detections.json", each_coco_result(outcome.detections, outcome.indices))
+        report = folder / write_report(draft, metrics, examples, history).name
+        if sampled:
+            images, detections, truths = zip(*sampled, strict=True)
+            write_samples(
+                draft, images, detections, truths, names, score_threshold=pictures["score_threshold"], longest_side=SAMPLE_SIDE
+            )
+    say(format_table(metrics))
     if any(metrics["absent"].values()):
-        print(format_absent(metrics["absent"]))
+        say(format_absent(metrics["absent"]))
     if metrics["unreadable"]:
-        print(f"{metrics['unreadable']} unreadable pictures were left out")
-    print(f"numbers, detections, plots and sample pictures: {folder}")
-    print(f"report: {report}", flush=True)
+        say(f"{metrics['unreadable']} unreadable pictures were left out")
+    say(f"numbers, detections, plots and sample pictures: {folder}")
+    say(f"report: {report}")
     if other:
         comparison = write_comparison(folder, metrics, outcome, source, history, other)
-        print(format_comparison(metrics, other))
-        print(f"comparison: {comparison}", flush=True)
+        say(format_comparison(metrics, other))
+        say(f"comparison: {comparison}")
     return metrics

@@ -4,6 +4,7 @@ The file is a zip archive of `about.json` and `detect.jax`, a serialized `jax.ex
 runs on a CPU, a CUDA GPU and a TPU, for any number and size of pictures, without yolojax.
 """
 
+import hashlib
 import json
 import os
 import zipfile
@@ -24,7 +25,7 @@ from yolojax.export.agreement import THRESHOLDS, agree
 from yolojax.export.letterbox import FITS, aspect, unfit
 from yolojax.inference import raw_heads
 from yolojax.predict import Detector
-from yolojax.runs.exported import ABOUT, PROGRAM, Artefact, load_exported
+from yolojax.runs.exported import ABOUT, CHECKSUM, PROGRAM, Artefact, load_exported
 from yolojax.runs.workdir import Run
 
 PLATFORMS = ("cpu", "cuda", "tpu")
@@ -61,16 +62,18 @@ def export_stablehlo(run: Run, path: str | os.PathLike[str], images: Sequence[np
     pictures = jax.ShapeDtypeStruct((*export.symbolic_shape("batch, height, width"), 3), jnp.uint8)
     threshold = jax.ShapeDtypeStruct((), jnp.float32)
     exported = export.export(detect, platforms=PLATFORMS)(pictures, threshold, threshold)
+    program = bytes(exported.serialize())
     about = describe(run) | {
         "max_detections": MAX_DETECTIONS,
         "inputs": INPUTS,
         "outputs": OUTPUTS,
         "platforms": PLATFORMS,
         "jax": jax.__version__,
+        CHECKSUM: hashlib.sha256(program).hexdigest(),
     }
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr(ABOUT, json.dumps(about, indent=2, ensure_ascii=False))
-        archive.writestr(PROGRAM, bytes(exported.serialize()))
+        archive.writestr(PROGRAM, program)
     check(load_exported(path), run, images)
     return (
         f"{os.path.getsize(path) / 1e6:.1f} MB for JAX on {', '.join(PLATFORMS)}; on {jax.default_backend()} it gives the same "

@@ -13,7 +13,7 @@ from yolojax.data.pictures import find_sources, is_video
 from yolojax.data.sources import open_split
 from yolojax.errors import InputError
 from yolojax.parts import NO_PARTS, Parts
-from yolojax.runtime.files import whole_or_not_at_all
+from yolojax.runtime.files import whole_or_not_at_all, whole_set
 
 if TYPE_CHECKING:
     from yolojax.config import Config
@@ -69,9 +69,11 @@ def export_workdir(
         for name in DARKNET_FILES:
             if (Path(out) / name).exists():
                 raise InputError(f"{Path(out) / name} exists; name another folder with --out")
-        out = Path(out) / DARKNET_FILES[0]
     run = load_run(workdir, checkpoint, parts=parts)
     images = _given_pictures(pictures) if pictures else _validation_pictures(run.config, parts)
+    if to == "darknet":
+        with whole_set(out, last=DARKNET_FILES[0]) as draft:
+            return write(run, draft / DARKNET_FILES[0], images)
     with whole_or_not_at_all(out) as path:
         return write(run, path, images)
 

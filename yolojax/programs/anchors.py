@@ -5,6 +5,7 @@ import shlex
 
 from yolojax.errors import InputError
 from yolojax.programs.data_arguments import add_data_argument, add_grid_arguments, add_seed_argument, make_grid
+from yolojax.runtime.streams import say
 
 
 def define(parser: argparse.ArgumentParser) -> None:
@@ -40,15 +41,15 @@ def main(options: argparse.Namespace) -> int:
     fitted = find_anchors(boxes, default, options.seed)
     grids = {"default": default, "found": fitted}
     height, width = default.size
-    print(f"{len(boxes):,} boxes of {len(records):,} pictures at {height} x {width}\n")
-    print("anchors    mean IoU  best possible recall  shape IoU > 0.5")
+    say(f"{len(boxes):,} boxes of {len(records):,} pictures at {height} x {width}\n")
+    say("anchors    mean IoU  best possible recall  shape IoU > 0.5")
     for name, grid in grids.items():
         fit = anchor_fit(boxes, grid, ratio=options.ratio)
-        print(f"{name:9}  {fit.mean_iou:8.3f}  {fit.recall:20.1%}  {fit.close:15.1%}")
+        say(f"{name:9}  {fit.mean_iou:8.3f}  {fit.recall:20.1%}  {fit.close:15.1%}")
     for name, grid in grids.items():
-        print(f"\n{name}:")
+        say(f"\n{name}:")
         for stride, anchors in zip(grid.strides, grid.anchors, strict=True):
-            print(f"  stride {stride:2}  " + "  ".join(f"{f'{w:g} x {h:g}':14}" for w, h in anchors).rstrip())
+            say(f"  stride {stride:2}  " + "  ".join(f"{f'{w:g} x {h:g}':14}" for w, h in anchors).rstrip())
     flag = f"--config.model.anchors={fitted.anchors}".replace(" ", "")
-    print(f"\nTo train {options.cfg or options.network or 'yolov3'} with them:\n{shlex.quote(flag)}")
+    say(f"\nTo train {options.cfg or options.network or 'yolov3'} with them:\n{shlex.quote(flag)}")
     return 0

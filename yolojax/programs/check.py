@@ -1,9 +1,11 @@
 """`yolojax check`: examines a data set before training."""
 
 import argparse
+import os
 
 from yolojax.errors import InputError
 from yolojax.programs.data_arguments import add_data_argument, add_grid_arguments, make_grid
+from yolojax.runtime.streams import say
 
 _SHEET_PICTURES = 6
 
@@ -40,10 +42,10 @@ def main(options: argparse.Namespace) -> int:
     stops = FORMATS[recognise(split_of(options.data)[0])].stops
     sizes = try_pictures(records, report)
     problems += find_problems(records, sizes, names)
-    print(describe(records, sizes, names, grid, problems, stops))
+    say(describe(records, sizes, names, grid, problems, stops))
     if options.out:
         count = _write_sheet(options.out, records, sizes, names, grid)
-        print(f"\n{options.out}: {count} pictures with their boxes and slots")
+        say(f"\n{options.out}: {count} pictures with their boxes and slots")
     return 0 if all(is_remark(problem.kind, stops) for problem in problems) else 1
 
 
@@ -55,6 +57,8 @@ def _write_sheet(path, records, sizes, names, grid):
     shown = [record for record, size in zip(records, sizes, strict=True) if isinstance(size, tuple) and len(record.boxes)]
     if not shown:
         raise InputError(f"{path}: not written, because no readable picture has boxes")
+    if os.path.exists(path) and any(os.path.exists(r.path) and os.path.samefile(path, r.path) for r in records):
+        raise InputError(f"{path}: is a picture of the data and would be overwritten; name another --out")
     if len(shown) > _SHEET_PICTURES:
         # Evenly through the list, because neighbours are often alike.
         shown = [shown[i * len(shown) // _SHEET_PICTURES] for i in range(_SHEET_PICTURES)]

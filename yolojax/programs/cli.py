@@ -1,6 +1,7 @@
 """What train, eval and detect share: flags, help, and errors as one line."""
 
 import asyncio
+import functools
 import logging
 import re
 import sys
@@ -36,7 +37,7 @@ def run(main: Callable[[list[str]], object], define: Callable[[], object], doc: 
         doc: what the program does, for --help; each "yolojax COMMAND" in it is shown as the user can type it.
     """
     prepare_streams()
-    _report_failed_writes_once()
+    report_failed_writes_once()
     try:
         check_limits()
     except InputError as error:
@@ -102,7 +103,9 @@ def _default_as_text(flag: Any) -> str:
     return Path(flag.default_as_str.strip("'")).stem if flag.name == "config" else flag.default_as_str
 
 
-def _report_failed_writes_once() -> None:
+@functools.cache
+def report_failed_writes_once() -> None:
+    """Keeps libraries from printing what becomes one line of an error: a checkpoint that cannot be written."""
     # When an array of a checkpoint cannot be written, Orbax raises an error, which becomes our one line. It also logs it from
     # its own threads, asyncio logs and warns of the arrays beside it, and tensorstore prints a traceback for each array that
     # finds its loop closed.

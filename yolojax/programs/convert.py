@@ -3,6 +3,7 @@
 import argparse
 
 from yolojax.programs.data_arguments import add_names_argument
+from yolojax.runtime.streams import say
 
 
 def define(parser: argparse.ArgumentParser) -> None:
@@ -33,6 +34,6 @@ def main(options: argparse.Namespace) -> int:
 
     names = read_names(options.names) if options.names else None
     for line in convert(options.data, options.to, options.out, split=options.split, names=names):
-        print(line)
-    print(f"written to {options.out}")
+        say(line)
+    say(f"written to {options.out}")
     return 0

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from yolojax.programs.data_arguments import add_seed_argument
 from yolojax.runtime.command import command
+from yolojax.runtime.streams import say
 
 
 def define(parser: argparse.ArgumentParser) -> None:
@@ -43,10 +44,10 @@ def main(options: argparse.Namespace) -> int:
         options.out, mnist=options.mnist, train=options.train, val=options.val, size=options.size, seed=options.seed
     )
     out = Path(options.out)
-    print(f"{out}: {options.train} training pictures with {written['train']} digits (train.txt),")
-    print(f"{out}: {options.val} validation pictures with {written['val']} digits (val.txt), and digits.names")
+    say(f"{out}: {options.train} training pictures with {written['train']} digits (train.txt),")
+    say(f"{out}: {options.val} validation pictures with {written['val']} digits (val.txt), and digits.names")
     lists = {"train": out / "train.txt", "val": out / "val.txt", "names": out / "digits.names"}
     flags = " ".join(f"--config.data.{field}={shlex.quote(str(path))}" for field, path in lists.items())
-    print("To train on them:")
-    print(f"{command('train')} --workdir runs/mnist --config mnist {flags}")
+    say("To train on them:")
+    say(f"{command('train')} --workdir runs/mnist --config mnist {flags}")
     return 0

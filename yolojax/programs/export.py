@@ -3,6 +3,7 @@
 import argparse
 
 from yolojax.export.workdir import FORMATS, export_workdir
+from yolojax.runtime.streams import say
 
 
 def define(parser: argparse.ArgumentParser) -> None:
@@ -30,5 +31,5 @@ def define(parser: argparse.ArgumentParser) -> None:
 def main(options: argparse.Namespace) -> int:
     """Exports, and prints what was written; returns the exit status."""
     line = export_workdir(options.workdir, options.to, options.out, checkpoint=options.checkpoint, pictures=options.pictures)
-    print(f"{options.out}: {line}")
+    say(f"{options.out}: {line}")
     return 0

@@ -4,6 +4,7 @@ import argparse
 import shlex
 
 from yolojax.runtime.command import command
+from yolojax.runtime.streams import say
 
 
 def define(parser: argparse.ArgumentParser) -> None:
@@ -34,10 +35,10 @@ def main(options: argparse.Namespace) -> int:
 
     config = import_weights(options.weights, options.cfg, options.workdir, options.names, options.fit)
     height, width = config.data.size
-    print(f"{options.workdir}: {config.model.name}, {config.model.num_classes} classes, {height} x {width} pixels")
+    say(f"{options.workdir}: {config.model.name}, {config.model.num_classes} classes, {height} x {width} pixels")
     workdir = f"--workdir {shlex.quote(options.workdir)}"
-    print("To detect with it, to evaluate it, and to fine-tune it on data of the same classes or of others:")
-    print(f"{command('detect')} {workdir} PICTURE...")
-    print(f"{command('eval')} {workdir} --data DATA")
-    print(f"{command('train')} --workdir NEW_DIR --data DATA --weights {shlex.quote(options.workdir)}")
+    say("To detect with it, to evaluate it, and to fine-tune it on data of the same classes or of others:")
+    say(f"{command('detect')} {workdir} PICTURE...")
+    say(f"{command('eval')} {workdir} --data DATA")
+    say(f"{command('train')} --workdir NEW_DIR --data DATA --weights {shlex.quote(options.workdir)}")
     return 0

@@ -6,7 +6,7 @@ import sys
 from types import ModuleType
 from typing import NamedTuple
 
-from yolojax.errors import InputError
+from yolojax.errors import InputError, printable
 from yolojax.runtime.command import COMMANDS, program
 from yolojax.runtime.limits import check_limits, shortage_of
 from yolojax.runtime.streams import drop_stdout, prepare_streams
@@ -55,8 +55,10 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         if _ARGPARSE[arguments[0]].uses_devices:
+            from yolojax.programs.cli import report_failed_writes_once
             from yolojax.runtime.devices import check_devices
 
+            report_failed_writes_once()
             check_limits()
             check_devices()
         status = options.run(options)
@@ -66,7 +68,7 @@ def main(arguments: list[str] | None = None) -> int:
         drop_stdout()
         return 1
     except (InputError, OSError) as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        print(printable(f"error: {' '.join(str(error).split())}"), file=sys.stderr)
         return 1
     except (MemoryError, RuntimeError) as error:
         shortage = shortage_of(error)

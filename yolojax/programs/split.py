@@ -8,6 +8,7 @@ import numpy as np
 
 from yolojax.programs.data_arguments import add_data_argument, add_seed_argument
 from yolojax.runtime.command import command
+from yolojax.runtime.streams import say
 
 
 def define(parser: argparse.ArgumentParser) -> None:
@@ -56,12 +57,12 @@ def main(options: argparse.Namespace) -> int:
         options.data, options.out, val=options.val, test=options.test, seed=options.seed, names=names, groups=options.groups
     )
     for line in [*split.losses, *split.groups, *_table(split.parts, split.names), *_absent(split.parts, split.names)]:
-        print(line)
-    print(f"written to {options.out}\nTo train on them:")
+        say(line)
+    say(f"written to {options.out}\nTo train on them:")
     out = Path(options.out)
     fields = {name: f"{name}.txt" for name in split.parts} | {"names": "classes.names"}
     flags = " ".join(f"--config.data.{field}={shlex.quote(str(out / file))}" for field, file in fields.items())
-    print(f"{command('train')} --workdir runs/mine --config data_set {flags}")
+    say(f"{command('train')} --workdir runs/mine --config data_set {flags}")
     return 0
 
 

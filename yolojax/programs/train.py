@@ -18,6 +18,7 @@ from yolojax.programs import cli
 from yolojax.programs.config_flag import continued_run, default_config, overridden_fields
 from yolojax.programs.flags import define_distributed_flags, distributed_options, refuse_arguments
 from yolojax.runtime.distributed import distributed_run
+from yolojax.runtime.streams import say
 
 
 def define() -> None:
@@ -82,7 +83,7 @@ def main(arguments: list[str]) -> None:
                     config, chosen.data, chosen.names, overridden=overridden, workdir=chosen.workdir, adopted=adopted
                 )
         if is_first():
-            print("\n".join(lines), end="\n" * bool(lines), flush=True)
+            say("\n".join(lines), end="\n" * bool(lines))
         train_and_evaluate(config, chosen.workdir, chosen.profile)
 
 

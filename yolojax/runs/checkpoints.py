@@ -25,6 +25,9 @@ from yolojax.runs.selection import score
 from yolojax.runs.store_path import store_folder
 from yolojax.runtime.threads import end_anyway
 
+_UNFINISHED = ".orbax-checkpoint-tmp"
+"""In the names of folders in which checkpoints are being written."""
+
 
 class Checkpoints:
     """The folder WORKDIR/checkpoints: the last two checkpoints, the best one by a validation metric, and any to be kept.
@@ -44,7 +47,8 @@ class Checkpoints:
         folder: the absolute path.
 
     Raises:
-        InputError: this user may not read the checkpoints, or, unless `read_only`, not write them.
+        InputError: this user may not read the checkpoints, or, unless `read_only`, not write them, or there is a folder which
+            is not a checkpoint, but would be taken for an old or unfinished one and be deleted.
     """
 
     def __init__(
@@ -52,6 +56,8 @@ class Checkpoints:
     ) -> None:
         self.folder = Path(workdir).absolute() / "checkpoints"
         _check_permissions(self.folder, write=not read_only)
+        if not read_only:
+            _check_nothing_foreign(self.folder)
         self._place, self._release = store_folder(self.folder.parent, make=not read_only)
         self._best_by = best_by
         self._scores: dict[int, float | None] = {}
@@ -73,8 +79,8 @@ class Checkpoints:
         self._identity = _identity(self.folder)
 
     def steps(self) -> list[int]:
-        """The steps that have a checkpoint, in ascending order."""
-        return sorted(self._manager.all_steps())
+        """The steps that have a checkpoint, in ascending order; other folders that are called like one are none."""
+        return sorted(step for step in self._manager.all_steps() if not _is_foreign(self.folder / str(step)))
 
     def best_step(self) -> int | None:
         """The step with the best metric, the latest among equals, or None if no checkpoint has been evaluated.
@@ -244,6 +250,22 @@ def _identity(folder):
     return status.st_dev, status.st_ino
 
 
+def _is_foreign(path):
+    """Whether a folder has the name of a checkpoint, or of one that was being written, but nothing of its content."""
+    if not path.is_dir() or not re.fullmatch(rf"\d+|.*{re.escape(_UNFINISHED)}.*", path.name):
+        return False
+    if re.fullmatch(rf"\d+{re.escape(_UNFINISHED)}.*", path.name):
+        return False  # may have been ended before anything was in it
+    return not any((path / part).exists() for part in ("state", "meta", "_CHECKPOINT_METADATA"))
+
+
+def _check_nothing_foreign(folder):
+    """Refuses folders which Orbax would delete, since they are called like a checkpoint."""
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if _is_foreign(path):
+            raise InputError(f"{path}: is called like a checkpoint, but is none, and would be deleted; move it elsewhere")
+
+
 def _state_handler():
     """A handler whose arrays are written by the first device that holds them.
 
@@ -258,14 +280,16 @@ def _state_handler():
 
 
 class _KeepBest:
-    """A preservation policy of Orbax: the best checkpoint is kept."""
+    """A preservation policy of Orbax: the best checkpoint is kept, and what is none."""
 
     def __init__(self, checkpoints):
         self._checkpoints = checkpoints
 
     def should_preserve(self, checkpoints, *, context):
-        best = self._checkpoints.best_of([checkpoint.step for checkpoint in checkpoints])
-        return [checkpoint.step == best for checkpoint in checkpoints]
+        foreign = [_is_foreign(self._checkpoints.folder / str(checkpoint.step)) for checkpoint in checkpoints]
+        own = [checkpoint.step for checkpoint, other in zip(checkpoints, foreign, strict=True) if not other]
+        best = self._checkpoints.best_of(own)
+        return [other or checkpoint.step == best for checkpoint, other in zip(checkpoints, foreign, strict=True)]
 
 
 def _ignore_late_reads():

@@ -1,5 +1,6 @@
 """Reading an exported file: a detector as one StableHLO program, and its recipe."""
 
+import hashlib
 import json
 import os
 import zipfile
@@ -22,6 +23,8 @@ VERSION = 1
 """Version of the exported files' layout: inputs, outputs and the keys of about.json."""
 
 ABOUT, PROGRAM = "about.json", "detect.jax"
+CHECKSUM = "sha256"
+"""Key of about.json: the SHA-256 of the program, in hexadecimal digits. Files of older versions have none."""
 UNCHANGED = ImageTransform(1.0, 0, 0)
 
 
@@ -88,6 +91,8 @@ def load_exported(path: str | os.PathLike[str]) -> Artefact:
             raise ValueError("its names are not a list of names")
         if not (isinstance(size, list) and len(size) == 2 and all(type(side) is int and side > 0 for side in size)):
             raise ValueError("its size is not (height, width)")
+        if CHECKSUM in about and about[CHECKSUM] != hashlib.sha256(program).hexdigest():
+            raise ValueError("its program is not the one that was written")
         recipe = Recipe.from_dict(about) if (kind, version) == (KIND, VERSION) else None
     except FileNotFoundError:
         raise InputError(f"{path}: there is no such file") from None

@@ -16,7 +16,7 @@ from yolojax.darknet.weights import read_weights
 from yolojax.errors import InputError
 from yolojax.models import build_model
 from yolojax.runs.workdir import IMPORTED, is_imported, make_meta, read_config, restore_variables
-from yolojax.runtime.files import write_json
+from yolojax.runtime.files import whole_set, write_json
 
 if TYPE_CHECKING:
     from yolojax.runs.checkpoints import Checkpoints
@@ -38,13 +38,10 @@ def save_import(workdir: str | os.PathLike[str], config: Config, variables: Mapp
     folder = Path(workdir)
     if (folder / "config.json").exists() or (folder / "checkpoints").exists():
         raise InputError(f"{workdir} holds a run already; name another --workdir")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_json(folder / "config.json", to_dict(config))
-    except OSError as error:
-        raise InputError(f"{workdir} cannot be written: {error.strerror or error}") from error
-    with Checkpoints(workdir) as checkpoints:
-        checkpoints.save(IMPORTED, jax.tree.map(jax.numpy.asarray, variables), make_meta(config, {}, []))
+    with whole_set(folder, last="config.json") as draft:
+        write_json(draft / "config.json", to_dict(config))
+        with Checkpoints(draft) as checkpoints:
+            checkpoints.save(IMPORTED, jax.tree.map(jax.numpy.asarray, variables), make_meta(config, {}, []))
 
 
 def adopt_model(config: Config, workdir: str | os.PathLike[str]) -> Config:

@@ -3,15 +3,9 @@
 import contextlib
 import os
 from collections.abc import Iterator
-from typing import Any
 
 from yolojax.errors import InputError
-
-fcntl: Any
-try:
-    import fcntl
-except ImportError:  # on Windows
-    fcntl = None
+from yolojax.runtime.locks import folder_lock
 
 
 @contextlib.contextmanager
@@ -27,22 +21,14 @@ def lock_workdir(workdir: str | os.PathLike[str]) -> Iterator[None]:
     Raises:
         InputError: another run holds the lock, or the folder cannot be made.
     """
-    try:
-        os.makedirs(workdir, exist_ok=True)
-        descriptor = os.open(workdir, os.O_RDONLY) if fcntl else -1
-    except OSError as error:
-        raise InputError(f"{workdir} cannot be written: {error.strerror or error}") from error
-    try:
-        if fcntl:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise InputError(
-                    f"{workdir}: another run is training there; wait until it ends, stop it, or name another --workdir"
-                ) from None
-            except OSError:
-                pass  # some network file systems have no locks
+    with contextlib.ExitStack() as stack:
+        try:
+            os.makedirs(workdir, exist_ok=True)
+            held = stack.enter_context(folder_lock(workdir, wait=False))
+        except OSError as error:
+            raise InputError(f"{workdir} cannot be written: {error.strerror or error}") from error
+        if held is False:
+            raise InputError(
+                f"{workdir}: another run is training there; wait until it ends, stop it, or name another --workdir"
+            )
         yield
-    finally:
-        if fcntl:
-            os.close(descriptor)

@@ -10,6 +10,9 @@ import rich.console
 import rich.progress
 from rich.table import Column
 
+from yolojax.errors import printable
+from yolojax.runtime.streams import say
+
 TERMS = {"box": "box", "objectness": "obj", "classification": "class"}
 """The usual terms of the loss, and what they are called beside a bar."""
 
@@ -17,7 +20,7 @@ TERMS = {"box": "box", "objectness": "obj", "classification": "class"}
 def report_error(error: object) -> None:
     """Prints an exception or a message as one line on stderr."""
     program = os.path.basename(sys.argv[0])
-    print(f"{program}: error: {' '.join(str(error).split())}", file=sys.stderr)
+    print(printable(f"{program}: error: {' '.join(str(error).split())}"), file=sys.stderr)
 
 
 class NullOutput:
@@ -38,21 +41,21 @@ class Progress:
             start: the amount that is done already.
             total: the amount that is done at the end; None or 0 if it is not known.
         """
-        self.label, self.total, self.start, self.began = label, total, start, time.monotonic()
+        self.label, self.total, self.start, self.began = printable(label), total, start, time.monotonic()
         self._last_note = self.began
         console = rich.console.Console(stderr=True, highlight=False)
         self._bar = None
         if console.is_terminal:
             self._bar = rich.progress.Progress(
                 # On a narrow terminal only the note wraps.
-                rich.progress.TextColumn("{task.description}", table_column=Column(no_wrap=True, min_width=5)),
+                rich.progress.TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, min_width=5)),
                 rich.progress.BarColumn(bar_width=12),
                 rich.progress.MofNCompleteColumn(table_column=Column(no_wrap=True, min_width=2 * len(str(total)) + 1)),
                 rich.progress.TimeRemainingColumn(compact=True, table_column=Column(no_wrap=True, min_width=5)),
                 rich.progress.TextColumn("{task.fields[note]}", markup=False, table_column=Column(no_wrap=False)),
                 console=console,
             )
-            self._task = self._bar.add_task(label, total=total, completed=start, note="")
+            self._task = self._bar.add_task(self.label, total=total, completed=start, note="")
             self._bar.start()
 
     def advance(self, done: int, note: str = "") -> None:
@@ -84,9 +87,9 @@ class Progress:
     def say(self, text: str) -> None:
         """Prints a line, above the bar if there is one."""
         if self._bar:
-            self._bar.console.print(text, markup=False, soft_wrap=True)
+            self._bar.console.print(printable(text), markup=False, soft_wrap=True)
         else:
-            print(text, flush=True)
+            say(text)
 
     def close(self) -> None:
         """Ends the bar."""

@@ -6,18 +6,23 @@ import json
 import math
 import os
 import re
+import secrets
+import shutil
 import stat
-import tempfile
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
 from yolojax.errors import InputError
+from yolojax.runtime.locks import folder_lock
 from yolojax.runtime.memory import gib, host_memory
 
 SMALL_FILE = 1 << 28  # bytes that any machine has
+LEFT_BEHIND_SECONDS = 60
+"""A temporary folder without a lock that is younger may be one whose program has not locked it yet."""
 
 _ENCODER = json.JSONEncoder(allow_nan=False, ensure_ascii=False)
 
@@ -79,30 +84,70 @@ def write_json_entries(path: str | os.PathLike[str], entries: Iterable[Any]) -> 
         path: the file; its folder is made if it is missing.
         entries: what `write_json` takes, one after the other.
     """
-    with _draft(path) as draft, draft.open("w", encoding="utf-8") as file:
+    with _draft(Path(path)) as draft, draft.open("w", encoding="utf-8", errors="backslashreplace") as file:
         for number, entry in enumerate(entries):
-            file.write(("[\n" if number == 0 else ",\n") + json.dumps(_plain(entry), allow_nan=False, ensure_ascii=False))
+            file.write(("[\n" if number == 0 else ",\n") + _one_line(entry))
         file.write("\n]\n" if file.tell() else "[\n\n]\n")
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
-    """Writes a text file, whole or not at all; its folder is made if it is missing."""
-    with _draft(path) as draft:
-        draft.write_text(text, encoding="utf-8")
+    """Writes a text file, whole or not at all; its folder is made if it is missing.
+
+    Half of a surrogate pair, which a name in a JSON file may have, is written as its escape.
+    """
+    write_bytes(path, text.encode("utf-8", "backslashreplace"))
+
+
+def write_bytes(path: str | os.PathLike[str], content: bytes | memoryview) -> None:
+    """Writes a file, whole or not at all.
+
+    Raises:
+        OSError: it cannot be written; its `filename` is the path.
+    """
+    with _draft(Path(path)) as draft:
+        draft.write_bytes(content)
 
 
 @contextlib.contextmanager
-def _draft(path: str | os.PathLike[str]) -> Iterator[Path]:
+def _draft(path: Path) -> Iterator[Path]:
     """A file beside another one, which it replaces at the end of a block without an exception."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # In the same folder: a rename across file systems is not atomic.
-    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with naming(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_name(_unique())  # without an extension: it must not be taken for a picture
+        try:
+            yield draft
+            os.replace(draft, path)
+        finally:
+            draft.unlink(missing_ok=True)
+
+
+def draft_of(path: Path) -> Path:
+    """Another name in the folder of a file, under which it can be written before it gets its own by a rename.
+
+    A rename is atomic in one file system only. The name is unlike any other, and short and ASCII whatever the file's is; it
+    has the file's extension.
+    """
+    return path.with_name(f"{_unique()}{path.suffix if len(path.suffix) < 9 and path.suffix.isascii() else ''}")
+
+
+def is_draft(path: Path) -> bool:
+    """Whether a file is one that is being written, or was when its program was killed."""
+    return re.match(r"\.yolojax\.[0-9a-f]{12}\.tmp", path.name) is not None
+
+
+def _unique() -> str:
+    return f".yolojax.{secrets.token_hex(6)}.tmp"
+
+
+@contextlib.contextmanager
+def naming(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Has an OSError from its block name this path: a write to a full disk names none, and one to a draft names the draft."""
     try:
-        yield draft
-        os.replace(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
+        yield
+    except OSError as error:
+        if error.errno is None:
+            raise
+        raise OSError(error.errno, error.strerror, os.fspath(path)) from error
 
 
 def _one_line(value: Any) -> str:
@@ -138,17 +183,106 @@ def whole_or_not_at_all(out: str | os.PathLike[str]) -> Iterator[Path]:
     out = Path(out)
     if out.is_dir():
         raise InputError(f"{out} is a folder; give the name of a file")
-    made = [folder for folder in out.parents if not folder.exists()]
+    with _aside(out, out.parent) as draft:
+        yield draft / out.name
+        for path in sorted(draft.iterdir()):
+            os.replace(path, out.parent / path.name)
+
+
+@contextlib.contextmanager
+def whole_set(folder: str | os.PathLike[str], last: str = "", old: Callable[[str], bool] | None = None) -> Iterator[Path]:
+    """Lets its block write the files of a set in a temporary folder beside `folder`, and makes them visible at the end.
+
+    A folder that is new or empty appears by one rename. In any other, the file `last`, without which the set is none, comes
+    last; one of an earlier set is removed first. Until then other processes that move a set there wait. After an exception
+    nothing has changed, and nothing is left.
+
+    Args:
+        folder: where the set belongs; files of other names stay there.
+        last: the name of the file that makes the set one; "" where the folder must be new or empty.
+        old: tells by their names which files of an earlier set go if the new one lacks them; None where nothing that is there
+            may be replaced.
+
+    Yields:
+        The temporary folder. Relative paths lead to the same places from there and from `folder` if it is `beside` it.
+
+    Raises:
+        InputError: the folder cannot be written, or holds by now what may not be replaced.
+    """
+    given, folder = Path(folder), Path(os.path.realpath(folder))
+    with _aside(given, folder.parent if beside(folder) else folder) as draft:
+        yield draft
+        while not _moved(draft, folder, last, old):
+            pass  # another process has made or replaced the folder meanwhile
+
+
+def _moved(draft: Path, folder: Path, last: str, old: Callable[[str], bool] | None) -> bool:
+    """Moves a set to its folder; returns whether the folder stayed the same meanwhile, else nothing was done."""
+    if not folder.exists():
+        try:
+            os.rename(draft, folder)
+        except FileExistsError:
+            return False
+        except OSError as error:
+            if error.errno != errno.ENOTEMPTY:
+                raise
+            return False
+        return True
+    before = folder.stat()
+    with folder_lock(folder, wait=True):
+        if not folder.exists() or not os.path.samestat(before, folder.stat()):
+            return False
+        there = os.listdir(folder)
+        if beside(folder) and not there:
+            os.rename(draft, folder)
+            return True
+        names = sorted(os.listdir(draft), key=lambda name: (name == last, name))
+        own = [name for name in there if not is_draft(Path(name))]
+        if old is None and (set(names) & set(own) or (own and not last)):
+            raise InputError(f"{folder}: another program has written there meanwhile; name another folder")
+        gone = [name for name in own if name == last or (old and old(name) and name not in names)]
+        for name in sorted(gone, key=lambda name: name != last):
+            (folder / name).unlink()
+        for name in names:
+            os.replace(draft / name, folder / name)
+    return True
+
+
+def beside(folder: str | os.PathLike[str]) -> bool:
+    """Whether a folder can be written beside this one and be renamed to it: not if it is a mount point, or its parent fixed."""
+    folder = os.path.realpath(folder)
+    return not os.path.ismount(folder) and (not os.path.exists(folder) or os.access(os.path.dirname(folder), os.W_OK))
+
+
+@contextlib.contextmanager
+def _aside(out: Path, place: Path) -> Iterator[Path]:
+    """A temporary folder in `place` for what becomes `out`; both are named `out` in errors, and removed with what was made."""
+    made = [folder for folder in (place, *place.parents) if not folder.exists()]
+    draft = place / _unique()
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as folder:
-            yield Path(folder) / out.name
-            for path in sorted(Path(folder).iterdir()):
-                os.replace(path, out.parent / path.name)
-    except BaseException as error:
+        if place.exists() and not place.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        place.mkdir(parents=True, exist_ok=True)
+        _remove_left_behind(place)
+        draft.mkdir()
+        with folder_lock(draft, wait=False):
+            yield draft
+    except InputError as error:
+        raise InputError(str(error).replace(str(draft), str(out))) from error
+    except OSError as error:
+        raise InputError(f"{out}: cannot be written: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
         with contextlib.suppress(OSError):
             for folder in made:
                 folder.rmdir()  # refuses folders that are not empty
-        if isinstance(error, OSError):
-            raise InputError(f"{out} cannot be written: {error.strerror or error}") from error
-        raise
+
+
+def _remove_left_behind(place: Path) -> None:
+    """Removes temporary folders of programs that were killed: nobody holds their lock."""
+    with contextlib.suppress(OSError):
+        for folder in filter(is_draft, place.iterdir()):
+            if folder.is_dir() and time.time() - folder.stat().st_mtime > LEFT_BEHIND_SECONDS:
+                with folder_lock(folder, wait=False) as held:
+                    if held:
+                        shutil.rmtree(folder, ignore_errors=True)

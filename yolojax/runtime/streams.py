@@ -6,6 +6,13 @@ import os
 import sys
 from typing import Any
 
+from yolojax.errors import printable
+
+
+def say(text: str, end: str = "\n") -> None:
+    """Prints a text on stdout at once, without anything that a terminal would obey: names in it may come from a stranger."""
+    print(printable(text), end=end, flush=True)
+
 
 def prepare_streams() -> None:
     """Makes stdout and stderr usable, whatever the program was started with.

@@ -22,6 +22,7 @@ from yolojax.runtime.console import NullOutput, Progress
 from yolojax.runtime.devices import local_rows
 from yolojax.runtime.hosts import is_first
 from yolojax.runtime.prefetch import prefetch_to_devices
+from yolojax.runtime.streams import say
 from yolojax.training.events import Notifier
 from yolojax.training.metrics_log import MetricsLog
 from yolojax.training.plan import Plan, plan_run, resolve
@@ -80,9 +81,9 @@ def train_and_evaluate(
                 best_step, outcome = training.evaluate_best()
         if not is_first():
             return None
-        print(f"the best checkpoint by {plan.config.train.save_best_by} is from step {best_step}:")
+        say(f"the best checkpoint by {plan.config.train.save_best_by} is from step {best_step}:")
         if best_step == 0:
-            print("it is the network that the run started from, and none that training made of it is better")
+            say("it is the network that the run started from, and none that training made of it is better")
         metrics = write_evaluation(workdir, "val", best_step, outcome, plan.sources["val"], plan.config)
         notify("end", best_step, _numbers(outcome))
         return metrics

@@ -3,7 +3,6 @@
 import functools
 import json
 import operator
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,6 +32,7 @@ from yolojax.evaluation.report.page import (
 from yolojax.evaluation.report.plots import NAMED, Line, line_figure
 from yolojax.evaluation.report.saved import SavedEvaluation
 from yolojax.evaluation.report.tables import plain_text
+from yolojax.runtime.file_names import file_names
 from yolojax.runtime.files import write_text
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def write_comparison(
         section("Configuration", _configuration(labels, metrics["config"], other.metrics["config"])),
         section("Images where they differ most", *compare_pictures(labels, metrics, outcome, source, other)),
     ]
-    path = folder / f"compare_{re.sub(r'[^A-Za-z0-9._-]', '_', other.name)}.html"
+    path = folder / f"compare_{file_names([other.name])[0].replace(' ', '_')}.html"
     write_text(path, page(title, parts))
     return path
 

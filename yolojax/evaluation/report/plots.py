@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from yolojax.errors import printable
 from yolojax.runtime.plotting import Figure, Line2D, LinearSegmentedColormap, Normal, Stroke, matplotlib, to_rgb
 
 INK, MUTED, RULE, ACCENT = "#1f2328", "#59636e", "#d8dee4", "#2a5d84"
@@ -116,7 +117,7 @@ def confusion_figure(names: Sequence[str], matrix: ArrayLike) -> Figure:
         axes.imshow(row_shares(counts), cmap=tints, vmin=0, vmax=1)
         axes.grid(False)
         if len(names) <= NAMED + 1:
-            places, labels = range(len(names)), [str(name)[:20] for name in names]
+            places, labels = range(len(names)), [printable(str(name)[:20], keep="") for name in names]
             axes.set_xticks(places, labels, rotation=45, ha="right", rotation_mode="anchor")
             axes.set_yticks(places, labels)
             for row, share in enumerate(row_shares(counts)):
@@ -161,7 +162,7 @@ def save_png(figure: Figure, path: str | os.PathLike[str], lines: Sequence[Line]
             # Named afterwards: matplotlib leaves names that begin with an underscore out of a legend.
             legend = figure.legend(handles, ["."] * len(lines), loc="outside lower center", ncols=4)
             for text, line in zip(legend.get_texts(), lines, strict=True):
-                text.set_text(str(line.name)[:20])
+                text.set_text(printable(str(line.name)[:20], keep=""))
         figure.savefig(path, format="png", dpi=150)
 
 
