@@ -1,6 +1,5 @@
 """Exported files are read back, and others are refused. The programs inside are tested in tests/export/test_stablehlo.py."""
 
-import hashlib
 import json
 import zipfile
 
@@ -14,7 +13,7 @@ from yolojax.errors import InputError
 from yolojax.grid import AnchorGrid
 from yolojax.inference import Recipe
 from yolojax.predict import Detector
-from yolojax.runs.exported import ABOUT, KIND, PROGRAM, VERSION, ExportedBackend, load_exported
+from yolojax.runs.exported import ABOUT, KIND, PROGRAM, VERSION, ExportedBackend, checksum, load_exported
 
 RECIPE = Recipe(AnchorGrid((32, 64)), ("cat", "dog"))
 ABOUT_VALUES = {"format": KIND, "version": VERSION, **RECIPE.to_dict(), "jax": jax.__version__}
@@ -121,11 +120,25 @@ def test_what_the_program_cannot_do_is_refused(program, tmp_path):
         detector.predictions(image)
 
 
-def test_a_program_that_is_not_the_one_that_was_written_is_refused(program, tmp_path):
-    whole, checksum = bytes(program), hashlib.sha256(bytes(program)).hexdigest()
-    assert load_exported(write(tmp_path / "a", whole, sha256=checksum)).names == ("cat", "dog")
+def test_a_file_that_is_not_as_it_was_written_is_refused(program, tmp_path):
+    whole = bytes(program)
+    expected = checksum(ABOUT_VALUES, whole)
+    assert load_exported(write(tmp_path / "a", whole, sha256=expected)).names == ("cat", "dog")
     swapped = whole[:200] + whole[300:400] + whole[200:300] + whole[400:]
     assert swapped != whole
-    for damaged in (swapped, whole[:-1], whole + b"\0", whole[:100] + bytes([whole[100] ^ 1]) + whole[101:]):
-        with pytest.raises(InputError, match=r"damaged \(its program is not the one that was written\)"):
-            load_exported(write(tmp_path / "a", damaged, sha256=checksum))
+    damaged = [
+        (other, {}) for other in (swapped, whole[:-1], whole + b"\0", whole[:100] + bytes([whole[100] ^ 1]) + whole[101:])
+    ]
+    changes = {"names": ["dog", "cat"]}, {"fit": "darknet_stretch"}, {"size": [64, 32]}, {"max_detections": 1}, {"more": 0}
+    for other, change in [*damaged, *((whole, change) for change in changes)]:
+        with pytest.raises(InputError, match=r"damaged \(it is not as it was written\)"):
+            load_exported(write(tmp_path / "a", other, sha256=expected, **change))
+
+
+def test_names_and_sizes_that_no_program_has_are_refused_without_a_checksum_too(program, tmp_path):
+    backend = ExportedBackend(write(tmp_path / "a", program, names=["cat"]))
+    with pytest.raises(InputError, match="a: the program finds class 1, which has no name"):
+        found(backend, [np.zeros((32, 64, 3), np.uint8)], wanted=[True])
+    for size in ([32 * 10**9, 32], [10**31 * 32, 64]):
+        with pytest.raises(InputError, match="its size is more than 67,108,864 pixels"):
+            load_exported(write(tmp_path / "a", program, size=size))

@@ -4,7 +4,6 @@ The file is a zip archive of `about.json` and `detect.jax`, a serialized `jax.ex
 runs on a CPU, a CUDA GPU and a TPU, for any number and size of pictures, without yolojax.
 """
 
-import hashlib
 import json
 import os
 import zipfile
@@ -25,7 +24,7 @@ from yolojax.export.agreement import THRESHOLDS, agree
 from yolojax.export.letterbox import FITS, aspect, unfit
 from yolojax.inference import raw_heads
 from yolojax.predict import Detector
-from yolojax.runs.exported import ABOUT, CHECKSUM, PROGRAM, Artefact, load_exported
+from yolojax.runs.exported import ABOUT, CHECKSUM, PROGRAM, Artefact, checksum, load_exported
 from yolojax.runs.workdir import Run
 
 PLATFORMS = ("cpu", "cuda", "tpu")
@@ -69,8 +68,8 @@ def export_stablehlo(run: Run, path: str | os.PathLike[str], images: Sequence[np
         "outputs": OUTPUTS,
         "platforms": PLATFORMS,
         "jax": jax.__version__,
-        CHECKSUM: hashlib.sha256(program).hexdigest(),
     }
+    about[CHECKSUM] = checksum(about, program)
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr(ABOUT, json.dumps(about, indent=2, ensure_ascii=False))
         archive.writestr(PROGRAM, program)

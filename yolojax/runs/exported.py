@@ -2,9 +2,10 @@
 
 import hashlib
 import json
+import math
 import os
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -24,8 +25,21 @@ VERSION = 1
 
 ABOUT, PROGRAM = "about.json", "detect.jax"
 CHECKSUM = "sha256"
-"""Key of about.json: the SHA-256 of the program, in hexadecimal digits. Files of older versions have none."""
+"""Key of about.json: the `checksum` of the file. Files of older versions have none."""
+MOST_PIXELS = 1 << 26
+"""The most pixels of an input that a file may have."""
 UNCHANGED = ImageTransform(1.0, 0, 0)
+
+
+def checksum(about: Mapping[str, Any], program: bytes) -> str:
+    """The SHA-256 of everything that a file holds, in hexadecimal digits.
+
+    Args:
+        about: the dict of about.json; its own entry for the checksum does not count.
+        program: the serialized program.
+    """
+    rest = {key: value for key, value in about.items() if key != CHECKSUM}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode() + b"\0" + program).hexdigest()
 
 
 class Artefact:
@@ -91,9 +105,12 @@ def load_exported(path: str | os.PathLike[str]) -> Artefact:
             raise ValueError("its names are not a list of names")
         if not (isinstance(size, list) and len(size) == 2 and all(type(side) is int and side > 0 for side in size)):
             raise ValueError("its size is not (height, width)")
-        if CHECKSUM in about and about[CHECKSUM] != hashlib.sha256(program).hexdigest():
-            raise ValueError("its program is not the one that was written")
-        recipe = Recipe.from_dict(about) if (kind, version) == (KIND, VERSION) else None
+        ours = (kind, version) == (KIND, VERSION)
+        if ours and CHECKSUM in about and about[CHECKSUM] != checksum(about, program):
+            raise ValueError("it is not as it was written")
+        if math.prod(size) > MOST_PIXELS:
+            raise ValueError(f"its size is more than {MOST_PIXELS:,} pixels")
+        recipe = Recipe.from_dict(about) if ours else None
     except FileNotFoundError:
         raise InputError(f"{path}: there is no such file") from None
     except Exception as error:  # many kinds, from zipfile, zlib and json
@@ -153,6 +170,10 @@ class ExportedBackend:
             detections = self._artefact(stack_padded(fitted), score_threshold, iou_threshold)
             for row, (place, transform) in enumerate(zip(places, transforms, strict=True)):
                 boxes, scores, classes = to_original(detections, row, transform, images[place].shape[:2])
+                if classes.max(initial=0) >= len(wanted):
+                    raise InputError(
+                        f"{self._path}: the program finds class {classes.max()}, which has no name; export it again"
+                    )
                 chosen = wanted[classes]
                 results[place] = boxes[chosen], scores[chosen], classes[chosen]
         return [results[place] for place in range(len(images))]
