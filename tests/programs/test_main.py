@@ -88,3 +88,11 @@ def test_help(arguments, words, capsys):
         main(arguments)
     shown = capsys.readouterr().out
     assert caught.value.code == 0 and all(word in shown for word in words)
+
+
+def test_ctrl_c_while_a_command_loads_is_no_traceback():
+    for error, lines in (("KeyboardInterrupt", 0), ("ZeroDivisionError('why')", 3)):
+        code = f"import yolojax.programs\nraise {error}"
+        run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        assert run.returncode in (-2, 130) if lines == 0 else run.returncode == 1
+        assert len(run.stderr.splitlines()) == lines
