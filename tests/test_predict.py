@@ -569,6 +569,9 @@ def test_a_long_video_is_never_read_far_ahead(tmp_path, monkeypatch):
             reads.append(1)
             return self._capture.read()
 
+        def get(self, name):
+            return self._capture.get(name)
+
         def release(self):
             self._capture.release()
 

@@ -129,7 +129,6 @@ class ModelConfig:
         (),
         "((width, height), ...) in pixels for each scale; empty: the network's published anchors",
         anchors_per_scale,
-        used_with={"name": one_of_or_part("yolov3", "yolov3_spp", "yolov3_tiny", "darknet")},
     )
     xy_scale: float = field(
         1.0,

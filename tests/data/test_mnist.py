@@ -128,9 +128,10 @@ def test_a_file_that_is_missing_is_named(tmp_path, missing):
     folder = write(tmp_path / "a")
     (folder / missing).unlink()
     other = next(name for name in NAMES if name != missing)
+    source = "; MNIST's four files are under https://ossci-datasets.s3.amazonaws.com/mnist/"
     messages = {
-        folder: f"there is no {missing} or {missing}.gz; a folder cannot be read as an .npz file",
-        folder / other: f"beside it there is no {missing} or {missing}.gz",
+        folder: f"there is no {missing} or {missing}.gz; a folder cannot be read as an .npz file{source}",
+        folder / other: f"beside it there is no {missing} or {missing}.gz{source}",
         folder / missing: "there is no such file",
         tmp_path / "absent" / missing: "there is no such file",
     }

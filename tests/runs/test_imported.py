@@ -143,11 +143,13 @@ def test_another_network_in_an_imported_workdir_is_refused(face, tmp_path):
 def test_an_import_is_whole_or_not_there(face, tmp_path, monkeypatch):
     cfg, weights = face
 
-    def full(*_):
+    close = Checkpoints.close
+
+    def full(checkpoints):
+        close(checkpoints)
         raise InputError("No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Checkpoints, "wait", full)
         patch.setattr(Checkpoints, "close", full)
         with pytest.raises(InputError, match="No space left"):
             import_weights(weights, cfg, tmp_path / "new" / "run")

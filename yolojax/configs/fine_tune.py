@@ -1,8 +1,9 @@
 """Your own pictures, starting from trained weights: `--config data_set` at a tenth of the learning rate, with heads adapted.
 
-yolojax train --workdir runs/mine --data cells --weights yolov3.weights
+yolojax train --workdir runs/mine --config fine_tune --data cells --weights yolov3.weights
 
-`--weights` chooses it by itself. The network, its anchors, input size and picture fit are those of the weights.
+`--weights` chooses it by itself where --config is left out. The network, its anchors, input size and picture fit are those of the
+weights.
 """
 
 from yolojax.config import Config

@@ -84,7 +84,10 @@ def write_json_entries(path: str | os.PathLike[str], entries: Iterable[Any]) -> 
         path: the file; its folder is made if it is missing.
         entries: what `write_json` takes, one after the other.
     """
-    with _draft(Path(path)) as draft, draft.open("w", encoding="utf-8", errors="backslashreplace") as file:
+    path = Path(path)
+    with naming(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    with _draft(path) as draft, draft.open("w", encoding="utf-8", errors="backslashreplace") as file:
         for number, entry in enumerate(entries):
             file.write(("[\n" if number == 0 else ",\n") + _one_line(entry))
         file.write("\n]\n" if file.tell() else "[\n\n]\n")
@@ -95,6 +98,8 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
 
     Half of a surrogate pair, which a name in a JSON file may have, is written as its escape.
     """
+    with naming(path):
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
     write_bytes(path, text.encode("utf-8", "backslashreplace"))
 
 
@@ -112,7 +117,6 @@ def write_bytes(path: str | os.PathLike[str], content: bytes | memoryview) -> No
 def _draft(path: Path) -> Iterator[Path]:
     """A file beside another one, which it replaces at the end of a block without an exception."""
     with naming(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_name(_unique())  # without an extension: it must not be taken for a picture
         try:
             yield draft

@@ -139,7 +139,7 @@ def _read(read: Callable[[Item], np.ndarray], item: Item, room: "_Room", reserve
     taken = 0
     try:
         image = read(item)
-        taken = image.nbytes
+        taken = 0 if isinstance(image, InputError) else image.nbytes
         return image
     except InputError as error:
         return error
