@@ -132,8 +132,8 @@ def test_a_file_that_is_missing_is_named(tmp_path, missing):
     messages = {
         folder: f"there is no {missing} or {missing}.gz; a folder cannot be read as an .npz file{source}",
         folder / other: f"beside it there is no {missing} or {missing}.gz{source}",
-        folder / missing: "there is no such file",
-        tmp_path / "absent" / missing: "there is no such file",
+        folder / missing: f"there is no such file{source.replace(' files', '')}",
+        tmp_path / "absent" / missing: f"there is no such file{source.replace(' files', '')}",
     }
     for path, message in messages.items():
         with pytest.raises(InputError) as caught:
