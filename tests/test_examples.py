@@ -136,6 +136,7 @@ def test_the_own_backbone_under_the_neck_of_yolov3():
     assert model_strides(model) == build_grid(config, 64).strides == (8, 16) and model.backbone.width == 8
 
 
+@pytest.mark.slow  # test_the_own_loop runs the same file
 def test_the_own_loop_goes_on_from_a_run(workdir):
     import own_loop
 

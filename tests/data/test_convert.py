@@ -299,6 +299,7 @@ def test_any_box_comes_back(tmp_path_factory, boxes, size, to):
         np.testing.assert_array_equal(record.classes, expected.classes)
 
 
+@pytest.mark.slow  # other tests convert small sets
 def test_blood_cells_through_all_formats_and_back(real_data, tmp_path):
     splits = ("test", "train", "trainval", "val")
     names = read_annotations(real_data / "bccd").names

@@ -39,6 +39,7 @@ def workdir(tmp_path):
     return tmp_path / "run"
 
 
+@pytest.mark.slow  # programs/test_programs.py evaluates as well
 def test_the_split_test_and_other_data(workdir, tmp_path, capsys):
     config = get_config()
     config.data.source, config.data.train, config.data.val = "auto", str(tmp_path / "voc"), str(tmp_path / "voc")

@@ -102,6 +102,7 @@ def test_what_is_missing_is_named(workdir, seen, tmp_path, capsys):
     assert "gone.txt" in shown.err and "--pictures" in shown.err and not out.exists()
 
 
+@pytest.mark.slow  # test_onnx.py and test_describe.py have the decoding
 def test_a_network_with_squared_sizes_is_exported_with_its_decoding(tmp_path, pictures):
     config = get_config()
     config.data.size = (64, 96)

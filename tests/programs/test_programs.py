@@ -233,6 +233,7 @@ def wait_for_steps(process):
     raise AssertionError(process.communicate())
 
 
+@pytest.mark.slow  # training/test_own_parts.py resumes a stopped run in the same process
 def test_a_run_that_is_killed_and_resumed_ends_to_the_bit_as_one_that_was_not(environment, finished, tmp_path):
     expected, _ = finished
     workdir = tmp_path / "run"
@@ -279,6 +280,7 @@ def test_the_demo_in_bfloat16_finds_the_digits_as_well_as_in_float32(environment
     assert ap50["float32"] > 0.9 and ap50["bfloat16"] == pytest.approx(ap50["float32"], abs=0.02)
 
 
+@pytest.mark.slow  # tests/test_docs.py runs the code of the pages
 def test_the_examples_of_the_readme_run(environment, finished, tmp_path):
     pages = [(REPOSITORY / page).read_text() for page in ("README.md", "docs/python.md")]
     blocks = [re.findall(r"```python\n(.*?)```", page, re.DOTALL) for page in pages]

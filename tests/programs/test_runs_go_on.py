@@ -82,6 +82,7 @@ def test_more_epochs_are_refused_with_the_command_that_goes_on(copy):
     assert json.loads((copy / "run_2/config.json").read_text())["train"]["epochs"] == 1.5
 
 
+@pytest.mark.slow  # data/test_class_map.py has the classes
 def test_evaluation_on_some_of_the_classes_under_another_name(run, tmp_path):
     data = write_set(tmp_path / "other", ("kitten",))
     words = (REPOSITORY / "eval.py", "--workdir", run / "run", "--data", data)

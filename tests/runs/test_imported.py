@@ -102,6 +102,7 @@ def small(config):
     return config
 
 
+@pytest.mark.slow  # training/test_pretrained.py trains such a network
 def test_an_imported_network_is_evaluated_and_trained_on(face, tmp_path, capsys):
     workdir = tmp_path / "run"
     import_weights(face[1], face[0], workdir, fit="stretch")

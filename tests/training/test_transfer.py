@@ -162,6 +162,7 @@ def test_darknets_weights_are_loaded_whole_without_their_heads_or_as_a_backbone(
             initial_values(tmp_path / f"{name}.weights", fresh, model)
 
 
+@pytest.mark.slow  # test_frozen_layers_are_held_to_the_bit does so without a run
 def test_a_run_starts_from_another_and_holds_its_backbone_for_a_while(first, tmp_path, capfd):
     config = config_of(3.0)
     config.init_from = str(first)

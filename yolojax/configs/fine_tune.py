@@ -2,7 +2,7 @@
 
 yolojax train --workdir runs/mine --config fine_tune --data cells --weights yolov3.weights
 
-`--weights` chooses it where --config is left out. The network, its anchors, input size and picture fit are those of the weights.
+`--weights` chooses it where --config is left out. Network, anchors, input size and picture fit are those of the weights.
 """
 
 from yolojax.config import Config
