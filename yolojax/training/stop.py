@@ -1,8 +1,11 @@
 """Stopping by a signal, at the same step in all processes of a run."""
 
 import collections
+import contextlib
+import os
 import signal
 import threading
+import time
 from types import FrameType
 from typing import Any, NoReturn, Self
 
@@ -13,9 +16,12 @@ import numpy as np
 from yolojax.runtime.devices import put, shardings
 from yolojax.training.recorder import STEPS_IN_FLIGHT
 
+SAME_MOMENT = 0.5
+"""Seconds after the first signal in which another one is part of the same wish, as when a whole group of processes is ended."""
+
 
 class StopSignals:
-    """Inside its `with` block the first SIGINT or SIGTERM is noted; a second one acts as usual.
+    """Inside its `with` block the first SIGINT or SIGTERM is noted; a second one that comes later acts as usual.
 
     In a distributed run each process adds the signal it noted to a small sum on the devices after every step, and reads the
     sum of a step once that step has long been computed. So all processes learn of a signal after the same step, and no device
@@ -30,9 +36,17 @@ class StopSignals:
 
     def __enter__(self) -> Self:
         self._noted = self._agreed = 0
+        self._noted_at = 0.0
         self._before: dict[int, Any] = {}
+        self._arrivals: tuple[int, int] | None = None
         # Python lets only the main thread handle signals; in other threads the program's own handling remains.
         if threading.current_thread() is threading.main_thread():
+            # Python calls the handlers of signals that come together in the order of their numbers. This pipe has them in the
+            # order in which they came.
+            self._arrivals = os.pipe()
+            for end in self._arrivals:
+                os.set_blocking(end, False)
+            self._wakeup_before = signal.set_wakeup_fd(self._arrivals[1], warn_on_full_buffer=False)
             for number in (signal.SIGINT, signal.SIGTERM):
                 self._before[number] = signal.signal(number, self._note)
         return self
@@ -78,9 +92,20 @@ class StopSignals:
         raise KeyboardInterrupt if interrupted else SystemExit(128 + self.signal())
 
     def _note(self, number: int, _: FrameType | None) -> None:
-        # Another signal may arrive while this one is being noted.
-        self._noted = self._noted or int(number)
-        self._restore()
+        now = time.monotonic()
+        if not self._noted:
+            self._noted, self._noted_at = self._first(number), now
+        elif now - self._noted_at > SAME_MOMENT:
+            self._restore()
+            signal.raise_signal(number)
+
+    def _first(self, number: int) -> int:
+        """The signal that came first of those that wait to be handled, one of which is `number`."""
+        came = b""
+        if self._arrivals:
+            with contextlib.suppress(BlockingIOError):
+                came = os.read(self._arrivals[0], 1 << 12)
+        return next((one for one in came if one in self._before), int(number))
 
     def _restore(self) -> None:
         for number, handler in self._before.items():
@@ -88,3 +113,8 @@ class StopSignals:
 
     def __exit__(self, *_: object) -> None:
         self._restore()
+        if self._arrivals:
+            signal.set_wakeup_fd(self._wakeup_before)
+            for end in self._arrivals:
+                os.close(end)
+            self._arrivals = None
