@@ -117,5 +117,5 @@ def check_data(
 def _changed(split: str, workdir: str | os.PathLike[str], step: int, how: str) -> InputError:
     return InputError(
         f"the data of config.data.{split} has changed since {workdir} was trained up to step {step}: {how}; "
-        f"restore it to resume, or train on from its weights in a new workdir: {continue_command(workdir)}"
+        f"put it back as it was to resume, or train on from its weights in a new workdir: {continue_command(workdir)}"
     )
