@@ -13,7 +13,7 @@ import os
 import time
 from pathlib import Path
 
-from yolojax.configs import data_set, fine_tune
+from yolojax.configs import fine_tune
 from yolojax.darknet.edit import with_classes
 from yolojax.data.formats.read import read_annotations
 from yolojax.evaluation.workdir import evaluate_workdir
@@ -26,8 +26,7 @@ ALL_BUT_HEADS = "^(?!conv120$|conv129$)"  # of yolo-fastest-1.1
 VARIANTS = {
     "fine-tuned": {},
     "from scratch": {"init_from": ""},
-    "fine-tuned at the rate of a new network": {"optimizer.learning_rate": 1e-3, "optimizer.end_learning_rate": 1e-5},
-    "fine-tuned at 3 / 10 of it": {"optimizer.learning_rate": 3e-4, "optimizer.end_learning_rate": 3e-6},
+    "fine-tuned at a tenth of the rate": {"optimizer.learning_rate": 1e-4, "optimizer.end_learning_rate": 1e-6},
     "heads anew": {"init_heads": "anew"},
     "only heads for 3 epochs": {"train.freeze": ALL_BUT_HEADS, "train.freeze_epochs": 3.0},
 }
@@ -72,9 +71,6 @@ def run(own, folder, name):
     config = fine_tune.get_config()
     config.init_from, config.init_heads = str(own.weights.resolve()), "adapt"
     adopt_network(config)
-    if name == "from scratch":
-        rates = data_set.get_config().optimizer
-        config.optimizer.learning_rate, config.optimizer.end_learning_rate = rates.learning_rate, rates.end_learning_rate
     use_data(config, folder, adopted=True)
     config.seed, config.train.epochs = own.seed, own.epochs
     for field, value in VARIANTS[name].items():

@@ -156,7 +156,9 @@ def test_moved_data_of_earlier_checkpoints_is_refused():
     sources, data, paths = {"val": Listed(moved_records())}, {"val": fingerprint(moved_records())}, {"val": "/mnt/val.txt"}
     earlier = {name: value for name, value in fingerprint(records()).items() if name != "relative"}
     config = {"data": {"val": "/a/val.txt"}}
-    with pytest.raises(InputError, match=r"or the data has moved, .*: put it back where it was; put it back as it was to resume"):
+    with pytest.raises(
+        InputError, match=r"or the data has moved, .*: put it back where it was; put it back as it was to resume"
+    ):
         check_data({"data": {"val": earlier}, "config": config}, data, sources, paths, "runs/a", 8)
     with pytest.raises(InputError, match=r"it is read from /mnt/val\.txt, not from /a/val\.txt"):  # before there were any
         check_data({"config": config}, data, sources, paths, "runs/a", 8)

@@ -22,7 +22,7 @@ from yolojax.models import YOLOv3Tiny, abstract_variables, initialize
 from yolojax.runs.workdir import load_run, read_config
 from yolojax.training.loop import train_and_evaluate
 from yolojax.training.plan import plan_run, resolve
-from yolojax.training.pretrained import adopt_network
+from yolojax.training.pretrained import adopt_network, lower_rates, source_classes
 from yolojax.training.transfer import initial_values
 
 
@@ -121,6 +121,27 @@ def test_a_darknet_network_is_trained_for_other_classes_and_other_anchors(tmp_pa
     whole = load_face(weights)
     bias, before = (tree["params"]["conv003"]["head"]["bias"].reshape(2, -1) for tree in (values, whole))
     np.testing.assert_array_equal(bias, np.concatenate([before[:, :5], before[:, 14:], 0 * before[:, :1]], axis=1))
+
+
+def test_a_tenth_of_the_rate_where_all_classes_are_known(tmp_path):
+    _, weights = write_face(tmp_path)
+    (tmp_path / "face.names").write_text("".join(f"{name}\n" for name in ("cat", *"bcdefghi", "dog")))
+    save_run(tmp_path / "run", tiny_config(), 2, jax.tree.map(jnp.asarray, initialize(YOLOv3Tiny(10, width=0.125), 3)))
+    for source, known, other in ((weights, ("dog", "Cat"), ("dog", "cow")), (tmp_path / "run", ("7", "0"), ("7", "x"))):
+        for names, overridden, rate, end in (
+            (known, set(), 1e-4, 1e-6),
+            (known, {"optimizer.learning_rate"}, 1e-3, 1e-6),
+            (other, set(), 1e-3, 1e-5),
+        ):
+            config = starting_from(source)
+            adopt_network(config)
+            lines = lower_rates(config, names, overridden)
+            assert len(lines) == (names == known) and (names == other or f"learning rate {rate:g} " in lines[0])
+            assert config.optimizer.learning_rate == pytest.approx(rate)
+            assert config.optimizer.end_learning_rate == pytest.approx(end)
+    part = tmp_path / "darknet53.conv.74"
+    part.touch()
+    assert source_classes(starting_from(part)) == ()
 
 
 def load_face(weights):

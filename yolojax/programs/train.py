@@ -78,9 +78,15 @@ def main(arguments: list[str]) -> None:
                 config.init_heads, config.init_network = "adapt", True
                 lines = adopt_network(config, overridden)
             if chosen.data is not None:
-                adopted = bool(chosen.weights)
+                adopted = chosen.weights is not None
                 lines += use_data(
-                    config, chosen.data, chosen.names, overridden=overridden, workdir=chosen.workdir, adopted=adopted
+                    config,
+                    chosen.data,
+                    chosen.names,
+                    overridden=overridden,
+                    workdir=chosen.workdir,
+                    adopted=adopted,
+                    fine_tune=adopted and not flags.FLAGS["config"].present,
                 )
         if is_first():
             say("\n".join(lines), end="\n" * bool(lines))

@@ -17,6 +17,7 @@ from yolojax.models.build import grid_to_fit
 from yolojax.references import is_part
 from yolojax.runs.workdir import is_imported
 from yolojax.runtime.command import command
+from yolojax.training.pretrained import lower_rates
 
 GOOD_RECALL = 0.98
 """Best possible recall from which the published anchors are kept."""
@@ -33,6 +34,7 @@ def use_data(
     overridden: Collection[str] = (),
     workdir: str | os.PathLike[str] = "",
     adopted: bool = False,
+    fine_tune: bool = False,
 ) -> list[str]:
     """Makes a configuration train on a data set, and fits the anchors to it where the published ones miss boxes.
 
@@ -46,6 +48,7 @@ def use_data(
         overridden: dotted names of the fields that are to stay as they are, such as "data.val".
         workdir: of the run; it may hold an imported network.
         adopted: whether the network is that of the weights that training starts from (`adopt_network`), anchors included.
+        fine_tune: whether then the learning rates too follow from the weights (`lower_rates`).
 
     Returns:
         Lines that say what was chosen.
@@ -68,6 +71,8 @@ def use_data(
         f"{len(train)} pictures for training, {len(val)} for validation",
         f"network {config.model.name} at {height} x {width} pixels (config.model.name, config.data.size)",
     ]
+    if fine_tune:
+        lines += lower_rates(config, train.names, overridden)
     if adopted and "model.anchors" not in overridden:
         return [*lines, _KEPT, *_warn_of_anchors(config, records)]
     return [*lines, _choose_anchors(config, records, fixed=bool(config.init_from) or is_imported(workdir))]

@@ -2,19 +2,21 @@
 
 import dataclasses
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from yolojax.config import Config, ModelConfig
-from yolojax.darknet.beside import find_cfg, is_partial, is_weights
-from yolojax.darknet.cfg import read_cfg
+from yolojax.darknet.beside import find_cfg, find_names, is_partial, is_weights
+from yolojax.darknet.cfg import parse_cfg, read_cfg
 from yolojax.darknet.describe import NAMES, model_of
 from yolojax.darknet.detector import config_fit
+from yolojax.darknet.network import build_network
 from yolojax.darknet.weights import classes_of_file
 from yolojax.errors import InputError
 from yolojax.grid import TINY_ANCHORS
 from yolojax.models import build_model
 from yolojax.runs.workdir import read_config
+from yolojax.training.heads import shared_classes
 from yolojax.training.trained import run_of
 
 OWN_FIELDS = (
@@ -89,6 +91,44 @@ def adopt_network(config: Config, overridden: Collection[str] | None = None) -> 
     if found.fit and not is_set("data.fit"):
         config.data.fit = found.fit
     return [f"{source}: {found.known_by}"]
+
+
+def source_classes(config: Config) -> tuple[str, ...]:
+    """The class names of `config.init_from`, whose network the configuration has (`adopt_network`); () where not known."""
+    source = config.init_from
+    if not is_weights(source):
+        return tuple(read_config(run_of(source)[0]).data.class_names)
+    if is_partial(source):
+        return ()
+    if config.model.name == "darknet":
+        classes = build_network(parse_cfg(config.model.cfg))[0].num_classes
+    else:
+        classes = classes_of_file(source, build_model(dataclasses.replace(config.model, num_classes=1)))
+    return find_names(source, classes)[0] if classes else ()
+
+
+def lower_rates(config: Config, class_names: Sequence[str], overridden: Collection[str]) -> list[str]:
+    """Goes on with a tenth of the learning rates where the weights know all classes of the data already.
+
+    At the full rate such a network first loses much of its accuracy; one whose classes are new learns them faster with it
+    (benchmarks/results/fine_tuning.md).
+
+    Args:
+        config: it is changed.
+        class_names: those of the data.
+        overridden: dotted names of the fields that the user has set.
+
+    Returns:
+        A line that says so, or none.
+    """
+    if len(shared_classes(class_names, source_classes(config))) < len(class_names):
+        return []
+    for name in ("learning_rate", "end_learning_rate"):
+        if f"optimizer.{name}" not in overridden:
+            setattr(config.optimizer, name, getattr(config.optimizer, name) / 10)
+    return [
+        f"the weights know these classes: learning rate {config.optimizer.learning_rate:g} (config.optimizer.learning_rate)"
+    ]
 
 
 def _of_weights(weights: str, cfg: str) -> _Source | None:
