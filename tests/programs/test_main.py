@@ -96,3 +96,21 @@ def test_ctrl_c_while_a_command_loads_is_no_traceback():
         run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
         assert run.returncode in (-2, 130) if lines == 0 else run.returncode == 1
         assert len(run.stderr.splitlines()) == lines
+
+
+def test_ctrl_c_while_garbage_is_collected_is_not_lost():
+    code = """
+import gc, signal, time, yolojax.programs
+def interrupted(*_):
+    gc.callbacks.clear()
+    signal.raise_signal(signal.SIGINT)
+gc.callbacks.append(interrupted)
+try:
+    gc.collect()
+    time.sleep(30)
+    print("lost")
+except KeyboardInterrupt:
+    print("here")
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert run.stdout == "here\n" and run.stderr == ""
