@@ -30,9 +30,9 @@ def nan_at(steps):
 
 def thread_raises(message):
     """The fifth augmentation raises an error that nobody foresaw."""
-    from yolojax.data import pipeline
+    from yolojax.data import sample
 
-    augment, calls = pipeline.augment, []
+    augment, calls = sample.augment_into, []
 
     def failing(*arguments, **options):
         calls.append(None)
@@ -40,7 +40,7 @@ def thread_raises(message):
             raise RuntimeError(message)
         return augment(*arguments, **options)
 
-    pipeline.augment = failing
+    sample.augment_into = failing
 
 
 def clock_back(seconds):
