@@ -101,6 +101,7 @@ def test_ctrl_c_while_a_command_loads_is_no_traceback():
 def test_ctrl_c_while_garbage_is_collected_is_not_lost():
     code = """
 import gc, signal, time, yolojax.programs
+signal.signal(signal.SIGINT, signal.default_int_handler)  # it is ignored in what a shell runs in the background
 def interrupted(*_):
     gc.callbacks.clear()
     signal.raise_signal(signal.SIGINT)
