@@ -6,9 +6,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from jax.sharding import NamedSharding, PartitionSpec
 
 from tests.helpers.own_slots import own_targets
+from tests.helpers.several_devices import assert_means_are_those_of_all_devices
 from tests.oracle import assignment as oracle_assignment
 from tests.oracle import iou_aware as oracle
 from tests.test_loss import NUM_CLASSES, random_picture, stack
@@ -18,8 +18,7 @@ from yolojax.decode import decode
 from yolojax.grid import YOLOV3_ANCHORS, AnchorGrid
 from yolojax.iou_aware import iou_aware_loss
 from yolojax.loss import build_loss
-from yolojax.runtime.devices import make_mesh
-from yolojax.targets import Targets, assign
+from yolojax.targets import assign
 
 THREE = AnchorGrid((64, 96), (8, 16, 32), YOLOV3_ANCHORS, (2, 2, 2), True)
 TWO = AnchorGrid((32, 64), (16, 32), (((12, 10), (20, 30)), ((30, 25), (50, 60))), (2, 2), True)
@@ -176,36 +175,12 @@ def test_an_assignment_with_any_number_of_slots():
 def test_means_are_those_of_all_devices():
     raw, _, targets = case(9, TWO, counts=(0, 3, 8, 1, 0, 0, 2, 5))
 
-    def terms_of(raw, targets, axis_name=None):
-        return jnp.stack(iou_aware_loss(raw, targets, TWO, axis_name=axis_name))
-
-    def slopes_of(raw, targets, axis_name=None):
-        return jax.grad(lambda raw: terms_of(raw, targets, axis_name).sum(0).mean())(raw)
-
-    compiled, slopes = jax.jit(terms_of), jax.jit(slopes_of)(raw, targets)
-    expected = np.asarray(compiled(raw, targets))
-    mesh, part = make_mesh(jax.devices()[:4]), PartitionSpec("data")
-    spread = jax.device_put((raw, targets), NamedSharding(mesh, part))
-    np.testing.assert_allclose(compiled(*spread), expected, rtol=1e-5)
-
-    def mapped(function, axis_name, out_specs):
-        named = functools.partial(function, axis_name=axis_name)
-        return jax.jit(jax.shard_map(named, mesh=mesh, in_specs=part, out_specs=out_specs))(raw, targets)
-
-    by_picture = PartitionSpec(None, "data")
-    np.testing.assert_allclose(mapped(terms_of, "data", by_picture), expected, rtol=1e-5)
-    # Each device has the gradient of the mean over its own pictures, and these are averaged.
-    for gradient, slope in zip(mapped(slopes_of, "data", part), slopes, strict=True):
-        np.testing.assert_allclose(gradient / 4, slope, rtol=1e-4, atol=1e-8)
+    loss = functools.partial(iou_aware_loss, grid=TWO)
+    expected, _ = assert_means_are_those_of_all_devices(loss, raw, targets, atol=1e-8)
     split = jax.tree.map(lambda x: x.reshape(4, 2, *x.shape[1:]), (raw, targets))
-    together = jax.pmap(functools.partial(terms_of, axis_name="data"), axis_name="data", devices=jax.devices()[:4])(*split)
+    named = functools.partial(lambda *arguments, **options: jnp.stack(loss(*arguments, **options)), axis_name="data")
+    together = jax.pmap(named, axis_name="data", devices=jax.devices()[:4])(*split)
     np.testing.assert_allclose(np.concatenate(list(together), 1), expected, rtol=1e-5)
-
-    # Without the name, each device takes the means of its own pictures.
-    apart = mapped(terms_of, None, by_picture)
-    for rows in (slice(2 * device, 2 * device + 2) for device in range(4)):
-        alone = compiled(tuple(head[rows] for head in raw), Targets(*(member[rows] for member in targets)))
-        np.testing.assert_allclose(apart[:, rows], alone, rtol=1e-5)
 
 
 def test_by_hand():

@@ -9,16 +9,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from jax.sharding import NamedSharding, PartitionSpec
 
 from tests.helpers.own_slots import own_targets
+from tests.helpers.several_devices import assert_means_are_those_of_all_devices
 from tests.oracle import loss as oracle
 from tests.test_loss import DEGENERATE, GRID, NUM_CLASSES, SMALL, dense_of, random_case, stack
 from yolojax.config import LossConfig
 from yolojax.grid import AnchorGrid
 from yolojax.loss import build_loss, paper_loss, yolo_loss
-from yolojax.runtime.devices import make_mesh
-from yolojax.targets import Targets, assign
+from yolojax.targets import assign
 
 OPTIONS = [
     {"wh": wh, "objectness": objectness, "class_scores": class_scores}
@@ -198,33 +197,7 @@ def test_means_are_those_of_all_devices():
     raw, _, targets = random_case(9, SMALL, counts=(0, 3, 8, 1, 0, 0, 2, 5))
     loss = functools.partial(paper_loss, grid=SMALL, wh="log", noobject_weight=100.0, reduction="mean")
 
-    def terms_of(raw, targets, axis_name=None):
-        return jnp.stack(loss(raw, targets, axis_name=axis_name))
-
-    def slopes_of(raw, targets, axis_name=None):
-        return jax.grad(lambda raw: terms_of(raw, targets, axis_name).sum(0).mean())(raw)
-
-    compiled, slopes = jax.jit(terms_of), jax.jit(slopes_of)(raw, targets)
-    expected = np.asarray(compiled(raw, targets))
-    mesh, part = make_mesh(jax.devices()[:4]), PartitionSpec("data")
-    spread = jax.device_put((raw, targets), NamedSharding(mesh, part))
-    np.testing.assert_allclose(compiled(*spread), expected, rtol=1e-5)
-
-    def mapped(function, axis_name, out_specs):
-        named = functools.partial(function, axis_name=axis_name)
-        return jax.jit(jax.shard_map(named, mesh=mesh, in_specs=part, out_specs=out_specs))(raw, targets)
-
-    by_picture = PartitionSpec(None, "data")
-    np.testing.assert_allclose(mapped(terms_of, "data", by_picture), expected, rtol=1e-5)
-    # Each device has the gradient of the mean over its own pictures, and these are averaged.
-    for gradient, slope in zip(mapped(slopes_of, "data", part), slopes, strict=True):
-        np.testing.assert_allclose(gradient / 4, slope, rtol=1e-4, atol=1e-7)
-
-    # Without the name, each device takes the means of its own pictures.
-    apart = mapped(terms_of, None, by_picture)
-    for rows in (slice(2 * device, 2 * device + 2) for device in range(4)):
-        alone = compiled(tuple(head[rows] for head in raw), Targets(*(member[rows] for member in targets)))
-        np.testing.assert_allclose(apart[:, rows], alone, rtol=1e-5)
+    expected, apart = assert_means_are_those_of_all_devices(loss, raw, targets, atol=1e-7)
     assert abs(apart.mean() / expected.mean() - 1) > 1e-3
 
 

@@ -4,7 +4,7 @@ yolojax convert VOCdevkit/VOC2007:trainval VOCdevkit/VOC2012:trainval --to voc -
 yolojax train --workdir runs/voc --config voc --config.data.val=VOCdevkit/VOC2007:test
 
 `--config voc:pytorch` has the loss, the optimizer and the variations of PyTorch-YOLOv3 as it was in 2019 (docs/coming_from.md),
-in batches of 32 for 122 epochs; with that program's backbone: --config.init_from=darknet53.conv.74.weights.
+in batches of 32 for 122 epochs; with that program's backbone: --config.init_from=darknet53.conv.74.
 """
 
 from yolojax.config import Config

@@ -116,7 +116,9 @@ def classes_of_file(path: str | os.PathLike[str], model: nn.Module) -> int | Non
     Raises:
         InputError: the file cannot be read.
     """
-    return _classes_that_fit(len(_read(path)[1]), places(model), model)
+    data, size = _read_bytes(path, struct.calcsize(Header().layout))
+    floats = (size - struct.calcsize(_read_header(path, data, size).layout)) // 4
+    return _classes_that_fit(floats, places(model), model)
 
 
 def read_all_but_heads(path: str | os.PathLike[str], model: nn.Module, variables: Mapping[str, Any]) -> Weights:
@@ -181,23 +183,32 @@ def _from_darknet(array: np.ndarray) -> np.ndarray:
 
 def _read(path: str | os.PathLike[str]) -> tuple[Header, np.ndarray]:
     """The header and the floats of a file."""
+    data, size = _read_bytes(path)
+    header = _read_header(path, data, size)
+    return header, np.frombuffer(data, "<f4", offset=struct.calcsize(header.layout))
+
+
+def _read_bytes(path: str | os.PathLike[str], most: int = -1) -> tuple[bytes, int]:
+    """The first bytes of a file, all by default, and how many it has."""
     try:
         with open_regular(path) as file:
-            data = file.read()
+            return file.read(most), os.fstat(file.fileno()).st_size
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: the weights cannot be read: {getattr(error, 'strerror', None) or error}") from error
-    if len(data) < 16:
-        raise InputError(f"{path}: {len(data)} bytes are too few for a weights file, whose header alone has 16 or 20")
+
+
+def _read_header(path: str | os.PathLike[str], data: bytes, size: int) -> Header:
+    """The header at the beginning of a file of so many bytes."""
+    if size < 16:
+        raise InputError(f"{path}: {size} bytes are too few for a weights file, whose header alone has 16 or 20")
     header = Header(*struct.unpack_from("<iii", data), 0)
     length = struct.calcsize(header.layout)
-    if len(data) < length or (len(data) - length) % 4:
+    if size < length or (size - length) % 4:
         raise InputError(
-            f"{path}: the {len(data) - length} bytes after its header of {length} bytes are not a whole number of floats; "
+            f"{path}: the {size - length} bytes after its header of {length} bytes are not a whole number of floats; "
             "the file is cut short or is not a weights file"
         )
-    header = Header(*struct.unpack_from(header.layout, data))
-    floats = np.frombuffer(data, "<f4", offset=length)
-    return header, floats
+    return Header(*struct.unpack_from(header.layout, data))
 
 
 def _fill(

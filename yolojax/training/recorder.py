@@ -11,6 +11,7 @@ import jax
 from yolojax.config import Config
 from yolojax.data.pipeline import train_sampler
 from yolojax.data.source import Source
+from yolojax.data.worker_processes import COUNTS
 from yolojax.errors import InputError
 from yolojax.loss_terms import in_log_order
 from yolojax.runtime.console import NullOutput, Progress
@@ -21,7 +22,6 @@ from yolojax.training.schedules import Schedule
 STEPS_IN_FLIGHT = 2
 ADVICE = "lower config.optimizer.learning_rate or set config.optimizer.clip_norm; earlier checkpoints are untouched"
 
-COUNTS = ("dropped_small", "dropped_excess", "unreadable")
 MEASURED_LAST = ("gradient_norm", "rate_factor")
 
 Item = TypeVar("Item")

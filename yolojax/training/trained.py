@@ -1,6 +1,7 @@
 """Networks that training can start from: those of a run, and Darknet's files of weights."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,7 +10,7 @@ import jax
 
 from yolojax.darknet.beside import find_names, is_weights
 from yolojax.darknet.detector import finite
-from yolojax.darknet.weights import read_all_but_heads, read_backbone, read_weights, read_with_own_heads
+from yolojax.darknet.weights import Weights, read_all_but_heads, read_backbone, read_weights, read_with_own_heads
 from yolojax.errors import InputError
 from yolojax.models.layers import layer_of
 from yolojax.runs.workdir import load_run
@@ -84,19 +85,13 @@ def _from_run(source: str | os.PathLike[str]) -> Trained:
 
 
 def _from_darknet(source: str | os.PathLike[str], fresh: dict[str, Any], model: nn.Module, with_heads: bool) -> Trained:
-    def whole():
-        return read_weights(source, model), model.num_classes
-
-    def other_classes():
-        if with_heads:
-            return read_with_own_heads(source, model)
-        return read_all_but_heads(source, model, fresh), None
-
-    def backbone():
-        return read_backbone(source, model, fresh), None
-
+    attempts: list[Callable[[], tuple[Weights, int | None]]]
+    if with_heads:
+        attempts = [lambda: read_with_own_heads(source, model)]
+    else:
+        attempts = [lambda: (read_weights(source, model), None), lambda: (read_all_but_heads(source, model, fresh), None)]
     problem = None
-    for read in (whole, other_classes, backbone):
+    for read in (*attempts, lambda: (read_backbone(source, model, fresh), None)):
         try:
             weights, classes = read()
             break
