@@ -33,6 +33,7 @@ VARIANTS = {
     "zoom, no average of parameters": [*ZOOM, "--config.optimizer.ema_decay=0.0", "--config.optimizer.ema_warmup_steps=0.0"],
     "zoom, published anchors": [*ZOOM, "--config.model.anchors=()"],
     "slots by ratio": REACH,
+    "slots by ratio, crop, shift and mosaic": [*REACH, *CROP, *MOSAIC],
     "IoU-aware loss": IOU_AWARE,
     "slots by ratio, IoU-aware loss": [*REACH, *IOU_AWARE],
     "slots by ratio, IoU-aware loss, AdamW": [*REACH, *IOU_AWARE, *ADAMW],

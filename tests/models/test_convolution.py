@@ -18,13 +18,20 @@ CASES = {
     "two strides": dict(size=(5, 3), strides=(1, 3), padding=((2, 2), (1, 1)), dilation=(1, 1)),
     "dilated": dict(size=(3, 3), strides=(1, 1), padding=((2, 2), (2, 2)), dilation=(2, 2)),
     "dilated with a stride": dict(size=(3, 5), strides=(2, 1), padding=((3, 3), (2, 2)), dilation=(3, 1)),
+    "dilated by its stride": dict(size=(3, 3), strides=(2, 2), padding=((2, 1), (1, 2)), dilation=(2, 2)),
     "no padding": dict(size=(2, 4), strides=(2, 2), padding=((0, 0), (0, 0)), dilation=(1, 1)),
     "one side padded": dict(size=(2, 2), strides=(1, 1), padding=((0, 1), (1, 0)), dilation=(1, 1)),
 }
 
 
 # Channels, groups and filters.
-KINDS = {"depthwise": (6, 6, 6), "two filters a channel": (6, 6, 12), "three groups": (6, 3, 9), "few channels": (2, 1, 7)}
+KINDS = {
+    "depthwise": (6, 6, 6),
+    "two filters a channel": (6, 6, 12),
+    "three groups": (6, 3, 9),
+    "few channels": (2, 1, 7),
+    "dense": (6, 1, 9),
+}
 
 
 def both(case, dtype=np.float64, kind="depthwise"):
@@ -54,7 +61,8 @@ def primitives(jaxpr):
 
 @pytest.mark.parametrize(
     ("kind", "case"),
-    [("depthwise", case) for case in CASES] + [(kind, "dilated with a stride") for kind in KINDS if kind != "depthwise"],
+    [(kind, case) for kind in ("depthwise", "dense") for case in CASES]
+    + [(kind, "dilated with a stride") for kind in KINDS if kind not in ("depthwise", "dense")],
 )
 def test_values_and_gradients_are_those_of_xla(kind, case):
     with jax.enable_x64(True):
@@ -81,6 +89,19 @@ def test_a_cpu_has_a_program_of_its_own_and_a_gpu_has_not(kind, left):
     )
     exported = jax.export.export(jax.jit(ours), platforms=["cuda"])(x, kernel).mlir_module()
     assert exported.count("stablehlo.convolution(") == 1 and f"feature_group_count = {KINDS[kind][1]}" in exported
+
+
+@pytest.mark.skipif(jax.default_backend() != "cpu", reason="for a CPU alone")
+def test_the_gradient_of_the_images_puts_no_zeros_between_the_outputs():
+    ours, xla, x, kernel = both("stride 2", np.float32, "dense")
+
+    def dilated(convolve, platforms=None):
+        pull = jax.jit(lambda x, y: jax.vjp(lambda x: convolve(x, kernel), x)[1](y))
+        program = jax.export.export(pull, platforms=platforms)(x, xla(x, kernel)).mlir_module()
+        return [part for part in program.split("stablehlo.convolution(")[1:] if "lhs_dilate = [2, 2]" in part]
+
+    assert len(dilated(xla)) == len(dilated(ours, ["cuda"])) == 1
+    assert not dilated(ours)
 
 
 def test_numbers_of_half_precision_are_added_up_as_xla_does():

@@ -14,6 +14,10 @@ MOST_GROUPS = 32
 """Each group is a convolution of its own; more would make a program that takes long to compile."""
 MOST_WEIGHTS, MOST_FILTERS = 27, 32
 """Of a convolution that is a sum of shifted channels: a 3x3 kernel of RGB images has 27 weights for each filter."""
+MOST_FILTERS_OF_PHASES = 128
+"""Of a convolution with a stride whose gradient of the images is made of parts; of more filters it is no faster."""
+ROWS_OF_A_SUM = 8
+"""Rows, at most, that are added up first in the gradient of a depthwise kernel."""
 
 
 def conv_general_dilated(
@@ -77,12 +81,17 @@ def conv_general_dilated(
     window = {"strides": tuple(window_strides), "padding": tuple(padding), "dilation": tuple(rhs_dilation or (1, 1))}
     channels, filters, groups = lhs.shape[-1], rhs.shape[-1], feature_group_count
     if 1 < channels == groups:
+        by_images = _with_gradient(_depthwise_images, of_xla, window)
+        by_kernel, sums = (functools.partial(form, **window) for form in (_depthwise_by_kernel, _depthwise))
+        in_images, in_kernel, forward = (_on_cpu(form, of_xla) for form in (by_images, by_kernel, sums))
         # The gradient makes the shifted images again: kept, each weight of the kernel would take an image.
-        return jax.checkpoint(_on_cpu(functools.partial(_depthwise, **window), of_xla))(lhs, rhs)
+        return _with_tangents(jax.checkpoint(in_images), jax.checkpoint(in_kernel), forward)(lhs, rhs)
     if 1 < groups <= MOST_GROUPS:
         return _on_cpu(functools.partial(_each_group, groups, functools.partial(of_xla, groups=1)), of_xla)(lhs, rhs)
     if groups == 1 and math.prod(rhs.shape[:3]) <= MOST_WEIGHTS and 1 < filters <= MOST_FILTERS and channels <= 4:
-        return _with_gradient_of(of_xla, _on_cpu(functools.partial(_few_channels, **window), of_xla))(lhs, rhs)
+        return _with_tangents(of_xla, of_xla, _on_cpu(functools.partial(_few_channels, **window), of_xla))(lhs, rhs)
+    if groups == 1 and max(window_strides) > 1 and min(rhs.shape[:2]) > 1 and filters <= MOST_FILTERS_OF_PHASES:
+        return _with_tangents(_on_cpu(_with_gradient(_dense_images, of_xla, window), of_xla), of_xla, of_xla)(lhs, rhs)
     return of_xla(lhs, rhs)
 
 
@@ -94,20 +103,33 @@ def _on_cpu(cpu: Convolve, other: Convolve) -> Convolve:
     return lambda lhs, rhs: jax.lax.platform_dependent(lhs, rhs, cpu=cpu, default=other)
 
 
-def _with_gradient_of(linear: Convolve, convolve: Convolve) -> Convolve:
-    """A convolution with the derivatives of another form of it: 27 sums over all pixels would take longer than XLA's own."""
-    function = jax.custom_jvp(convolve)
+def _with_tangents(in_images: Convolve, in_kernel: Convolve, convolve: Convolve) -> Convolve:
+    """A convolution whose derivatives are those of other forms of it: what is fast forward can be slow when transposed."""
+    function = jax.custom_jvp(lambda lhs, rhs: convolve(lhs, rhs))
 
     def jvp(primals, tangents):
         (lhs, rhs), (lhs_tangent, rhs_tangent) = primals, tangents
         # Images have no tangent in training, and the product of a zero would be computed.
-        terms = ((lhs_tangent, rhs), (lhs, rhs_tangent))
-        known = [linear(*term) for term in terms if not any(isinstance(value, SymbolicZero) for value in term)]
+        terms = ((in_images, lhs_tangent, rhs), (in_kernel, lhs, rhs_tangent))
+        known = [form(*term) for form, *term in terms if not any(isinstance(value, SymbolicZero) for value in term)]
         y = function(lhs, rhs)
         return y, functools.reduce(jnp.add, known) if known else jnp.zeros_like(y)
 
     function.defjvp(jvp, symbolic_zeros=True)
     return function
+
+
+def _with_gradient(gradient: Callable[..., jax.Array], convolve: Convolve, window: dict[str, Any]) -> Convolve:
+    """A convolution written as the transpose of `gradient`, that of its images by that of its outputs.
+
+    `gradient` gets the outputs, the kernel, the shape of the images, and the window.
+    """
+
+    def transposed(lhs, rhs):
+        outputs = jax.eval_shape(convolve, lhs, rhs)
+        return jax.linear_transpose(lambda y: gradient(y, rhs, lhs.shape, **window), outputs)(lhs)[0]
+
+    return transposed
 
 
 def _each_group(groups: int, convolve: Convolve, lhs: jax.Array, rhs: jax.Array) -> jax.Array:
@@ -125,6 +147,100 @@ def _depthwise(x: jax.Array, kernel: jax.Array, **window: Any) -> jax.Array:
     return _sum_of_shifts(x, kernel, lambda part, weights: part * weights[0], **window)
 
 
+def _depthwise_by_kernel(x: jax.Array, kernel: jax.Array, **window: Any) -> jax.Array:
+    """A depthwise convolution whose gradient of the kernel adds up in two steps; XLA makes a slow loop of one sum over all."""
+    x = x.repeat(kernel.shape[-1] // x.shape[-1], axis=-1)
+
+    def term(part, weights):
+        batch, height, width, channels = part.shape
+        groups = -(-height // ROWS_OF_A_SUM)
+        rows = -(-height // groups)
+        # The barrier and the change of shape keep the two sums, which are the transposes of these broadcasts, apart.
+        spread = jax.lax.optimization_barrier(jnp.broadcast_to(weights[0].ravel(), (batch * groups * width, channels)))
+        spread = jnp.broadcast_to(spread.reshape(batch, 1, groups, width, channels), (batch, rows, groups, width, channels))
+        return part * spread.reshape(batch, -1, width, channels)[:, :height]
+
+    return _sum_of_shifts(x, kernel, term, **window)
+
+
+def _depthwise_images(y: jax.Array, kernel: jax.Array, shape: tuple[int, ...], **window: Any) -> jax.Array:
+    """The gradient of the images of a depthwise convolution, by that of its outputs."""
+    x = _images_by_phases(y, kernel, shape[1:3], functools.partial(_depthwise, strides=(1, 1)), **window)
+    return x.reshape(*shape, -1).sum(-1)
+
+
+def _dense_images(y: jax.Array, kernel: jax.Array, shape: tuple[int, ...], **window: Any) -> jax.Array:
+    """The gradient of the images of a dense convolution, by that of its outputs."""
+
+    def convolve(y, part, padding, dilation):
+        part = part.swapaxes(2, 3)
+        return jax.lax.conv_general_dilated(y, part, (1, 1), padding, None, dilation, CHANNELS_LAST)
+
+    return _images_by_phases(y, kernel, shape[1:3], convolve, **window)
+
+
+def _images_by_phases(
+    y: jax.Array,
+    kernel: jax.Array,
+    size: Sequence[int],
+    convolve: Callable[..., jax.Array],
+    *,
+    strides: Sequence[int],
+    padding: Sequence[tuple[int, int]],
+    dilation: Sequence[int],
+) -> jax.Array:
+    """The gradient of the images of a convolution, by that of its outputs, as convolutions without a stride.
+
+    With a stride of s, every s-th row of the images takes part with the same weights: its gradient is a convolution of the
+    outputs with these weights alone. XLA puts zeros between the outputs and convolves them with the whole kernel.
+
+    Args:
+        y: (B, H', W', filters), gradient of the outputs.
+        kernel: (h, w, channels, filters).
+        size: (height, width) of the images.
+        convolve: a convolution without a stride, `convolve(y, part of the kernel, padding=, dilation=)`.
+        strides: of the convolution whose gradient it is, as are the next two.
+        padding: ((above, below), (left, right)).
+        dilation: pixels from one weight to the next.
+
+    Returns:
+        (B, height, width, channels).
+    """
+
+    def phases(side, outputs, weights, stride, before, spread):
+        """For each remainder: its weights, pixels from one to the next among the outputs, and the padding of these."""
+        length, common = -(-side // stride), math.gcd(stride, spread)
+        for remainder in range(stride):
+            places = [divmod(remainder + before - weight * spread, stride) for weight in range(weights)]
+            taken = [weight for weight, (_, rest) in enumerate(places) if rest == 0]
+            if taken:
+                sides = (-places[taken[-1]][0], length + places[taken[0]][0] - outputs)
+                yield slice(taken[0], weights, stride // common), spread // common, sides
+            else:
+                yield slice(weights, None), 1, (0, length - outputs)
+
+    numbers = zip(size, y.shape[1:3], kernel.shape[:2], strides, [before for before, _ in padding], dilation, strict=True)
+    rows, columns = (list(phases(*axis)) for axis in numbers)
+    kernel = jnp.pad(kernel, ((0, 1), (0, 1), (0, 0), (0, 0)))  # a weight for those that no output reaches
+    lines = []
+    for down, spread_down, above in rows:
+        parts = []
+        for across, spread_across, beside in columns:
+            part = jnp.flip(kernel[down, across], (0, 1))
+            parts.append(convolve(y, part, padding=(above, beside), dilation=(spread_down, spread_across)))
+        lines.append(_interleave(parts, 2))
+    return _interleave(lines, 1)[:, : size[0], : size[1]]
+
+
+def _interleave(parts: Sequence[jax.Array], axis: int) -> jax.Array:
+    """The first rows (or columns) of all parts, then the second ones, and so on."""
+    if len(parts) == 1:
+        return parts[0]
+    shape = list(parts[0].shape)
+    shape[axis] *= len(parts)
+    return jnp.stack(parts, axis + 1).reshape(shape)
+
+
 def _few_channels(x: jax.Array, kernel: jax.Array, **window: Any) -> jax.Array:
     """A convolution as the sum of shifted channels, each times its weights for all filters, which are in the lanes."""
 
@@ -140,7 +256,7 @@ def _sum_of_shifts(x: jax.Array, kernel: jax.Array, term: Convolve, *, strides, 
     height, width = kernel.shape[:2]
     dtype, wide = x.dtype, jnp.promote_types(x.dtype, jnp.float32)  # as XLA adds up, whatever the type
     x, kernel = x.astype(wide), kernel.astype(wide)[..., None, None, None, :]
-    x = jnp.pad(x, ((0, 0), *padding, (0, 0)))
+    x = jax.lax.pad(x, jnp.zeros((), wide), ((0, 0, 0), *((*sides, 0) for sides in padding), (0, 0, 0)))
     last = [
         (side - step * (weights - 1) - 1) // stride * stride + 1
         for side, step, weights, stride in zip(x.shape[1:3], dilation, (height, width), strides, strict=True)
