@@ -13,6 +13,7 @@ def test_classes_are_shared_by_name_in_either_spelling():
     assert shared_classes(("airplane", "Person", "tree"), there) == {0: 1, 1: 0}
     assert shared_classes(there, ("couch", "tv", "person")) == {0: 2, 2: 1, 3: 0}
     assert shared_classes(("a",), ()) == {}
+    assert shared_classes(("tv", "TV"), ("tvmonitor", "tv")) == {0: 1, 1: 0}  # the same name goes before another spelling
 
 
 @pytest.mark.parametrize("shape", [(), (1, 1, 7)])

@@ -8,7 +8,7 @@ import numpy as np
 
 from yolojax.data.annotations import Record
 from yolojax.data.formats.read import Annotations, read_annotations
-from yolojax.data.published_classes import spelling
+from yolojax.data.published_classes import same_class
 from yolojax.data.single_class import NUMBERS
 from yolojax.errors import InputError
 
@@ -38,7 +38,7 @@ def read_for_classes(
     """Read a data set for a network that was trained on another one.
 
     A class of the data is the network's class of the same name, else the one whose name Darknet or COCO spells otherwise
-    (motorbike and motorcycle, tvmonitor and tv: `published_classes.spelling`).
+    (motorbike and motorcycle, tvmonitor and tv: `published_classes.same_class`).
 
     Args:
         data: as for `read_annotations`.
@@ -66,7 +66,7 @@ def read_for_classes(
     unknown = [name for name in class_map if name not in own]
     if unknown:
         raise InputError(f"--class_map: the data has no class {_listed(unknown)}; its classes are {_listed(own)}")
-    class_map = {name: _spelt(meant, names) for name, meant in class_map.items()}
+    class_map = {name: same_class(meant, names) or meant for name, meant in class_map.items()}
     unknown = [name for name in class_map.values() if name and name not in names]
     if unknown:
         raise InputError(f"--class_map: the network has no class {_listed(unknown)}; its classes are {_listed(names)}")
@@ -75,7 +75,7 @@ def read_for_classes(
     numbers = {name: number for number, name in enumerate(names)}
     # A class that the data also has under the network's own name is none of its other spellings.
     free = [name for name in names if name not in own and name not in class_map.values()]
-    new = np.array([numbers.get(class_map.get(name, _spelt(name, free)), -1) for name in own], np.int32)
+    new = np.array([numbers.get(class_map.get(name, same_class(name, free) or name), -1) for name in own], np.int32)
     used = {int(number) for record in annotations.records for number in record.classes}
     lacking = [own[number] for number in sorted(used) if new[number] < 0 and own[number] not in class_map]
     if lacking:
@@ -86,12 +86,6 @@ def read_for_classes(
     records = [_renumbered(record, new) for record in annotations.records]
     known = tuple(sorted({int(number) for number in new if number >= 0}))
     return Annotations(tuple(names), records, annotations.problems), known
-
-
-def _spelt(name: str, names: Sequence[str]) -> str:
-    """The one of `names` that is a class's name, or that spells it otherwise; else the name itself."""
-    alike = (known for known in names if spelling(known) == spelling(name))
-    return name if name in names else next(alike, name)
 
 
 def _renumbered(record: Record, new: np.ndarray) -> Record:

@@ -1,5 +1,7 @@
 """The classes of the data sets on which Darknet's networks are published, in Darknet's order and spelling."""
 
+from collections.abc import Sequence
+
 COCO = tuple(
     "person,bicycle,car,motorbike,aeroplane,bus,train,truck,boat,traffic light,fire hydrant,stop sign,parking meter,bench,bird,"
     "cat,dog,horse,sheep,cow,elephant,bear,zebra,giraffe,backpack,umbrella,handbag,tie,suitcase,frisbee,skis,snowboard,"
@@ -33,3 +35,9 @@ def spelling(name: str) -> str:
     """The form in which two class names are compared: in small letters, and COCO's spelling where Darknet has another."""
     name = name.strip().lower()
     return _SPELLINGS.get(name, name)
+
+
+def same_class(name: str, names: Sequence[str]) -> str | None:
+    """The one of `names` that is a class's name, else the first that spells it otherwise (see `spelling`), else None."""
+    alike = (known for known in names if spelling(known) == spelling(name))
+    return name if name in names else next(alike, None)

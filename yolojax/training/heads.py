@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from yolojax.data.published_classes import spelling
+from yolojax.data.published_classes import same_class
 
 
 def shared_classes(here: Sequence[str], there: Sequence[str]) -> dict[int, int]:
-    """The classes of a network that another one knows too, by their names; see `spelling`.
+    """The classes of a network that another one knows too, by their names; see `same_class`.
 
     Args:
         here: class names of the network.
@@ -18,8 +18,8 @@ def shared_classes(here: Sequence[str], there: Sequence[str]) -> dict[int, int]:
     Returns:
         {number here: number there}.
     """
-    numbers = {spelling(name): number for number, name in reversed(list(enumerate(there)))}
-    return {number: numbers[spelling(name)] for number, name in enumerate(here) if spelling(name) in numbers}
+    known = {number: same_class(name, there) for number, name in enumerate(here)}
+    return {number: there.index(name) for number, name in known.items() if name is not None}
 
 
 def adapt_head(trained: np.ndarray, classes: tuple[int, int], shared: Mapping[int, int]) -> np.ndarray:
