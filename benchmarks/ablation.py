@@ -35,6 +35,8 @@ VARIANTS = {
     "slots by ratio": REACH,
     "slots by ratio, crop, shift and mosaic": [*REACH, *CROP, *MOSAIC],
     "IoU-aware loss": IOU_AWARE,
+    "IoU-aware loss, crop, shift and mosaic": [*IOU_AWARE, *CROP, *MOSAIC],
+    "slots by ratio of 2, IoU-aware loss": [*REACH, *IOU_AWARE, "--config.loss.assign_ratio=2"],
     "slots by ratio, IoU-aware loss": [*REACH, *IOU_AWARE],
     "slots by ratio, IoU-aware loss, AdamW": [*REACH, *IOU_AWARE, *ADAMW],
     "slots by ratio, IoU-aware loss, SGD": [*REACH, *IOU_AWARE, *SGD],
