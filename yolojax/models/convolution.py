@@ -173,8 +173,13 @@ def _dense_images(y: jax.Array, kernel: jax.Array, shape: tuple[int, ...], **win
     """The gradient of the images of a dense convolution, by that of its outputs."""
 
     def convolve(y, part, padding, dilation):
-        part = part.swapaxes(2, 3)
-        return jax.lax.conv_general_dilated(y, part, (1, 1), padding, None, dilation, CHANNELS_LAST)
+        # Where rows are cut off above and added below, XLA reads beyond the array on a CPU (jaxlib 0.10.2).
+        # What no weight reaches is padding of an array, so that neither this convolution nor its transpose has such rows.
+        most = [(weights - 1) * step for weights, step in zip(part.shape[:2], dilation, strict=True)]
+        within = [(min(max(0, a), reach), min(max(0, b), reach)) for (a, b), reach in zip(padding, most, strict=True)]
+        rest = [(a - b, c - d, 0) for (a, c), (b, d) in zip(padding, within, strict=True)]
+        y = jax.lax.pad(y, jnp.zeros((), y.dtype), ((0, 0, 0), *rest, (0, 0, 0)))
+        return jax.lax.conv_general_dilated(y, part.swapaxes(2, 3), (1, 1), within, None, dilation, CHANNELS_LAST)
 
     return _images_by_phases(y, kernel, shape[1:3], convolve, **window)
 
