@@ -13,6 +13,9 @@ from yolojax.loss import build_loss
 from yolojax.pytorch_yolov3 import pytorch_yolov3_loss
 from yolojax.targets import Targets, assign
 
+# Compiled whole: one operation at a time takes ten times as long to compile.
+LOSS = jax.jit(pytorch_yolov3_loss, static_argnums=2)
+
 
 def sigmoid(x):
     return 1 / (1 + np.exp(-x))
@@ -78,8 +81,8 @@ def test_a_batch_has_the_loss_of_the_listing(seed, counts):
     raw, pictures, targets = case(seed, GRID, counts)
     expected = listing(raw, pictures, GRID)
     with jax.enable_x64(True):
-        terms = jax.jit(pytorch_yolov3_loss, static_argnums=2)(raw, targets, GRID)
-    single = pytorch_yolov3_loss(tuple(head.astype(np.float32) for head in raw), targets, GRID)
+        terms = LOSS(raw, targets, GRID)
+    single = LOSS(tuple(head.astype(np.float32) for head in raw), targets, GRID)
     for name, value in expected.items():
         assert getattr(terms, name).shape == (len(counts),)
         np.testing.assert_allclose(np.asarray(getattr(terms, name)).mean(), value, rtol=1e-6)
@@ -92,7 +95,7 @@ def test_two_boxes_on_one_slot_leave_the_place_of_the_later_and_both_classes():
     pictures = [(boxes, np.array([2, 0]))]
     targets = stack([assign(*pictures[0], GRID, max_boxes=4)])
     with jax.enable_x64(True):
-        both = pytorch_yolov3_loss(raw, targets, GRID)
+        both = LOSS(raw, targets, GRID)
     for name, value in listing(raw, pictures, GRID).items():
         np.testing.assert_allclose(np.asarray(getattr(both, name))[0], value, rtol=1e-6)
     alone = listing(raw, [(boxes[1:], np.array([0]))], GRID)
@@ -104,7 +107,7 @@ def test_two_boxes_on_one_slot_leave_the_place_of_the_later_and_both_classes():
 def test_its_two_numbers_are_options(weight, threshold):
     raw, pictures, targets = case(5, GRID, (4, 2))
     with jax.enable_x64(True):
-        terms = pytorch_yolov3_loss(raw, targets, GRID, noobject_weight=weight, ignore_iou=threshold)
+        terms = LOSS(raw, targets, GRID, noobject_weight=weight, ignore_iou=threshold)
     expected = listing(raw, pictures, GRID, noobj_scale=weight, ignore_thres=threshold)
     np.testing.assert_allclose(np.asarray(terms.objectness).mean(), expected["objectness"], rtol=1e-6)
 
@@ -112,7 +115,7 @@ def test_its_two_numbers_are_options(weight, threshold):
 def test_the_gradient_matches_finite_differences():
     raw, pictures, targets = case(6, SMALL, (3, 1))
     with jax.enable_x64(True):
-        gradient = jax.grad(lambda raw: sum(term.mean() for term in pytorch_yolov3_loss(raw, targets, SMALL)))(raw)
+        gradient = jax.jit(jax.grad(lambda raw: sum(term.mean() for term in LOSS(raw, targets, SMALL))))(raw)
     slope = slopes(lambda heads: sum(listing(heads, pictures, SMALL).values()), raw)
     for actual, expected in zip(gradient, slope, strict=True):
         np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-7)
@@ -121,6 +124,6 @@ def test_the_gradient_matches_finite_differences():
 def test_a_configuration_names_it():
     raw, _, targets = case(7, GRID, (2,))
     config = LossConfig(name="yolojax.pytorch_yolov3:pytorch_yolov3_loss", options={"noobject_weight": 1.0})
-    found = build_loss(config)(raw, Targets(*targets), GRID)
-    expected = pytorch_yolov3_loss(raw, targets, GRID, noobject_weight=1.0)
+    found = jax.jit(build_loss(config), static_argnums=2)(raw, Targets(*targets), GRID)
+    expected = LOSS(raw, targets, GRID, noobject_weight=1.0)
     np.testing.assert_array_equal(found.objectness, expected.objectness)

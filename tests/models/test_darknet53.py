@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from yolojax.models import abstract_variables
+from yolojax.models import abstract_variables, initialize
 from yolojax.models.darknet53 import Darknet53
 
 
@@ -35,7 +35,7 @@ def test_stride_64_is_one_more_stage_like_the_last_and_unused_stages_are_left_ou
 def test_residual_blocks_add_their_input():
     model = Darknet53(width=0.125)
     images = jax.random.uniform(jax.random.key(1), (1, 32, 32, 3))
-    variables = jax.jit(lambda x: model.init(jax.random.key(0), x, train=False))(images)
+    variables = initialize(model, 0)
     apply = jax.jit(lambda v: model.apply(v, images, train=False))
     before = apply(variables)
     # Without its second convolution a block is the identity: only the last stage of the last feature changes.

@@ -61,13 +61,18 @@ def test_frozen_layers_are_held_to_the_bit(average):
 def test_frozen_layers_normalize_as_in_evaluation():
     variables = initialize(TINY, 0)
     images = make_batch().images
-    expected = TINY.apply(variables, images, train=False)
-    raw, updates = TINY.clone(frozen=".").apply(variables, images, train=True, mutable=["batch_stats"])
+
+    def trained(frozen):
+        model = TINY.clone(frozen=frozen)
+        return jax.jit(lambda v: model.apply(v, images, train=True, mutable=["batch_stats"]))(variables)
+
+    expected = jax.jit(lambda v: TINY.apply(v, images, train=False))(variables)
+    raw, updates = trained(".")
     for one, other in zip(raw, expected, strict=True):
         np.testing.assert_array_equal(one, other)
     jax.tree.map(np.testing.assert_array_equal, updates["batch_stats"], variables["batch_stats"])
     # The statistics of the other layers still follow the batch.
-    _, updates = TINY.clone(frozen="^conv1$").apply(variables, images, train=True, mutable=["batch_stats"])
+    _, updates = trained("^conv1$")
     moved = {layer for (layer, _, name), leaf in by_layer(updates).items() if name == "mean" and leaf.any()}
     assert "conv1" not in moved and {"conv2", "detect16"} <= moved
 

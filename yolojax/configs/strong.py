@@ -3,7 +3,7 @@
 yolojax train --workdir runs/mine --config strong --config.data.train=cells --config.data.val=cells
 
 `--config strong:yolov3_tiny` trains the small network, which a CPU can do; `strong:yolov3_spp` the one with pyramid pooling.
-What was measured with it, and what was not yet, is in benchmarks/results/strong.md.
+If all boxes are of similar sizes, take --config.loss.assign_ratio=2: benchmarks/results/strong.md has what was measured.
 """
 
 from yolojax.config import Config
