@@ -132,6 +132,20 @@ def test_numbers_of_half_precision_are_added_up_as_xla_does():
     np.testing.assert_array_equal(half, exact.astype(jnp.bfloat16))
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_another_type_of_the_result_is_left_to_xla(kind):
+    ours, xla, x, kernel = both("stride 2", np.float32, kind)
+    x, kernel = jnp.asarray(x, jnp.bfloat16), jnp.asarray(kernel, jnp.bfloat16)
+
+    def results(convolve):
+        y, pull = jax.vjp(functools.partial(convolve, preferred_element_type=jnp.float32), x, kernel)
+        return y, pull(jnp.sin(y))
+
+    found, expected = (jax.jit(functools.partial(results, f))() for f in (ours, xla))
+    assert found[0].dtype == jnp.float32
+    jax.tree.map(np.testing.assert_array_equal, found, expected)
+
+
 def test_every_other_convolution_is_that_of_xla():
     rng = np.random.default_rng(0)
     for channels, groups, filters in ((6, 1, 6), (66, 33, 33), (3, 1, 64)):

@@ -78,6 +78,8 @@ def conv_general_dilated(
     last = jax.lax.conv_dimension_numbers(lhs.shape, rhs.shape, CHANNELS_LAST) if lhs.ndim == 4 else None
     if numbers != last or batch_group_count != 1 or isinstance(padding, str) or set(lhs_dilation or (1,)) != {1}:
         return of_xla(lhs, rhs)
+    if preferred_element_type not in (None, lhs.dtype):
+        return of_xla(lhs, rhs)
     window = {"strides": tuple(window_strides), "padding": tuple(padding), "dilation": tuple(rhs_dilation or (1, 1))}
     channels, filters, groups = lhs.shape[-1], rhs.shape[-1], feature_group_count
     if 1 < channels == groups:
