@@ -2,7 +2,7 @@
 
 import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jax
@@ -81,19 +81,24 @@ def conv_general_dilated(
     if preferred_element_type not in (None, lhs.dtype):
         return of_xla(lhs, rhs)
     window = {"strides": tuple(window_strides), "padding": tuple(padding), "dilation": tuple(rhs_dilation or (1, 1))}
+
+    def own(form):
+        return _on_cpu(functools.partial(form, **window), of_xla)
+
+    def own_by_gradient(gradient):
+        return _on_cpu(_transpose_of(functools.partial(gradient, **window), of_xla), of_xla)
+
     channels, filters, groups = lhs.shape[-1], rhs.shape[-1], feature_group_count
     if 1 < channels == groups:
-        by_images = _with_gradient(_depthwise_images, of_xla, window)
-        by_kernel, sums = (functools.partial(form, **window) for form in (_depthwise_by_kernel, _depthwise))
-        in_images, in_kernel, forward = (_on_cpu(form, of_xla) for form in (by_images, by_kernel, sums))
         # The gradient makes the shifted images again: kept, each weight of the kernel would take an image.
-        return _with_tangents(jax.checkpoint(in_images), jax.checkpoint(in_kernel), forward)(lhs, rhs)
+        in_images, in_kernel = map(jax.checkpoint, (own_by_gradient(_depthwise_images), own(_depthwise_by_kernel)))
+        return _with_tangents(in_images, in_kernel, own(_depthwise))(lhs, rhs)
     if 1 < groups <= MOST_GROUPS:
         return _on_cpu(functools.partial(_each_group, groups, functools.partial(of_xla, groups=1)), of_xla)(lhs, rhs)
     if groups == 1 and math.prod(rhs.shape[:3]) <= MOST_WEIGHTS and 1 < filters <= MOST_FILTERS and channels <= 4:
-        return _with_tangents(of_xla, of_xla, _on_cpu(functools.partial(_few_channels, **window), of_xla))(lhs, rhs)
+        return _with_tangents(of_xla, of_xla, own(_few_channels))(lhs, rhs)
     if groups == 1 and max(window_strides) > 1 and min(rhs.shape[:2]) > 1 and filters <= MOST_FILTERS_OF_PHASES:
-        return _with_tangents(_on_cpu(_with_gradient(_dense_images, of_xla, window), of_xla), of_xla, of_xla)(lhs, rhs)
+        return _with_tangents(own_by_gradient(_dense_images), of_xla, of_xla)(lhs, rhs)
     return of_xla(lhs, rhs)
 
 
@@ -121,15 +126,15 @@ def _with_tangents(in_images: Convolve, in_kernel: Convolve, convolve: Convolve)
     return function
 
 
-def _with_gradient(gradient: Callable[..., jax.Array], convolve: Convolve, window: dict[str, Any]) -> Convolve:
-    """A convolution written as the transpose of `gradient`, that of its images by that of its outputs.
+def _transpose_of(gradient: Callable[[jax.Array, jax.Array, tuple[int, ...]], jax.Array], convolve: Convolve) -> Convolve:
+    """A convolution written as the transpose of the gradient of its images, so that its own transpose is that gradient.
 
-    `gradient` gets the outputs, the kernel, the shape of the images, and the window.
+    `gradient` gets the outputs, the kernel and the shape of the images.
     """
 
     def transposed(lhs, rhs):
         outputs = jax.eval_shape(convolve, lhs, rhs)
-        return jax.linear_transpose(lambda y: gradient(y, rhs, lhs.shape, **window), outputs)(lhs)[0]
+        return jax.linear_transpose(lambda y: gradient(y, rhs, lhs.shape), outputs)(lhs)[0]
 
     return transposed
 
@@ -167,21 +172,17 @@ def _depthwise_by_kernel(x: jax.Array, kernel: jax.Array, **window: Any) -> jax.
 
 def _depthwise_images(y: jax.Array, kernel: jax.Array, shape: tuple[int, ...], **window: Any) -> jax.Array:
     """The gradient of the images of a depthwise convolution, by that of its outputs."""
-    x = _images_by_phases(y, kernel, shape[1:3], functools.partial(_depthwise, strides=(1, 1)), **window)
+    x = _images_by_phases(
+        y, kernel, shape[1:3], functools.partial(_depthwise, strides=(1, 1), padding=((0, 0), (0, 0))), **window
+    )
     return x.reshape(*shape, -1).sum(-1)
 
 
 def _dense_images(y: jax.Array, kernel: jax.Array, shape: tuple[int, ...], **window: Any) -> jax.Array:
     """The gradient of the images of a dense convolution, by that of its outputs."""
 
-    def convolve(y, part, padding, dilation):
-        # Where rows are cut off above and added below, XLA reads beyond the array on a CPU (jaxlib 0.10.2).
-        # What no weight reaches is padding of an array, so that neither this convolution nor its transpose has such rows.
-        most = [(weights - 1) * step for weights, step in zip(part.shape[:2], dilation, strict=True)]
-        within = [(min(max(0, a), reach), min(max(0, b), reach)) for (a, b), reach in zip(padding, most, strict=True)]
-        rest = [(a - b, c - d, 0) for (a, c), (b, d) in zip(padding, within, strict=True)]
-        y = jax.lax.pad(y, jnp.zeros((), y.dtype), ((0, 0, 0), *rest, (0, 0, 0)))
-        return jax.lax.conv_general_dilated(y, part.swapaxes(2, 3), (1, 1), within, None, dilation, CHANNELS_LAST)
+    def convolve(y, part, dilation):
+        return jax.lax.conv_general_dilated(y, part.swapaxes(2, 3), (1, 1), "VALID", None, dilation, CHANNELS_LAST)
 
     return _images_by_phases(y, kernel, shape[1:3], convolve, **window)
 
@@ -205,7 +206,7 @@ def _images_by_phases(
         y: (B, H', W', filters), gradient of the outputs.
         kernel: (h, w, channels, filters).
         size: (height, width) of the images.
-        convolve: a convolution without a stride, `convolve(y, part of the kernel, padding=, dilation=)`.
+        convolve: a convolution without stride and padding, `convolve(y, part of the kernel, dilation=)`.
         strides: of the convolution whose gradient it is, as are the next two.
         padding: ((above, below), (left, right)).
         dilation: pixels from one weight to the next.
@@ -214,17 +215,17 @@ def _images_by_phases(
         (B, height, width, channels).
     """
 
-    def phases(side, outputs, weights, stride, before, spread):
+    def phases(side, outputs, weights, stride, before, spread) -> Iterator[tuple[slice, int, tuple[int, int, int]]]:
         """For each remainder: its weights, pixels from one to the next among the outputs, and the padding of these."""
         length, common = -(-side // stride), math.gcd(stride, spread)
         for remainder in range(stride):
             places = [divmod(remainder + before - weight * spread, stride) for weight in range(weights)]
             taken = [weight for weight, (_, rest) in enumerate(places) if rest == 0]
             if taken:
-                sides = (-places[taken[-1]][0], length + places[taken[0]][0] - outputs)
+                sides = (-places[taken[-1]][0], length + places[taken[0]][0] - outputs, 0)
                 yield slice(taken[0], weights, stride // common), spread // common, sides
             else:
-                yield slice(weights, None), 1, (0, length - outputs)
+                yield slice(weights, None), 1, (0, length - outputs, 0)
 
     numbers = zip(size, y.shape[1:3], kernel.shape[:2], strides, [before for before, _ in padding], dilation, strict=True)
     rows, columns = (list(phases(*axis)) for axis in numbers)
@@ -234,7 +235,10 @@ def _images_by_phases(
         parts = []
         for across, spread_across, beside in columns:
             part = jnp.flip(kernel[down, across], (0, 1))
-            parts.append(convolve(y, part, padding=(above, beside), dilation=(spread_down, spread_across)))
+            # Not by the convolution: where its padding cuts rows off above and adds some below, XLA reads beyond the array on
+            # a CPU (jaxlib 0.10.2).
+            padded = jax.lax.pad(y, jnp.zeros((), y.dtype), ((0, 0, 0), above, beside, (0, 0, 0)))
+            parts.append(convolve(padded, part, dilation=(spread_down, spread_across)))
         lines.append(_interleave(parts, 2))
     return _interleave(lines, 1)[:, : size[0], : size[1]]
 
@@ -263,7 +267,7 @@ def _sum_of_shifts(x: jax.Array, kernel: jax.Array, term: Convolve, *, strides, 
     height, width = kernel.shape[:2]
     dtype, wide = x.dtype, jnp.promote_types(x.dtype, jnp.float32)  # as XLA adds up, whatever the type
     x, kernel = x.astype(wide), kernel.astype(wide)[..., None, None, None, :]
-    x = jax.lax.pad(x, jnp.zeros((), wide), ((0, 0, 0), *((*sides, 0) for sides in padding), (0, 0, 0)))
+    x = jnp.pad(x, ((0, 0), *padding, (0, 0)))
     last = [
         (side - step * (weights - 1) - 1) // stride * stride + 1
         for side, step, weights, stride in zip(x.shape[1:3], dilation, (height, width), strides, strict=True)
