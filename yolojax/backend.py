@@ -93,7 +93,7 @@ class NetworkBackend:
         fitted, transforms = zip(*map(self.recipe.fit_image, images), strict=True)
         aspects = [fitted_aspect(image, transform) for image, transform in zip(images, transforms, strict=True)]
         arguments = stack_padded(fitted), stack_padded(aspects), score_threshold, iou_threshold, wanted
-        program = self._program(_detect, arguments, **options)
+        program = self._program(_predict_detections, arguments, **options)
         detections = jax.device_get(program(self.variables, *arguments))
         return [
             to_original(detections, row, transform, image.shape[:2])
@@ -129,7 +129,7 @@ def _predict(variables, images, *, model, recipe):
     return decode(raw_heads(model, variables, images), recipe.grid)
 
 
-def _detect(
+def _predict_detections(
     variables,
     images,
     aspects,

@@ -195,6 +195,10 @@ def test_a_configuration_with_a_cfg_gives_its_network_and_grid():
     ("change", "message"),
     [
         ({"cfg": ""}, "config.model.name is darknet, but config.model.cfg is not set; python -m yolojax import writes both"),
+        (
+            {"cfg": "nets/a.cfg"},
+            "config.model.cfg is 'nets/a.cfg', but it holds the text of a cfg; .* train --cfg FILE reads a file",
+        ),
         ({"num_classes": 3}, "config.model.cfg is for 10 classes, but config.model.num_classes or the data has 3"),
         ({"cfg": FACE.replace("leaky", "plse")}, r"config.model.cfg:11: \[convolutional\] activation=plse"),
     ],

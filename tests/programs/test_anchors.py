@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 
+from tests.helpers.face_files import write_face
 from tests.helpers.random_lines import random_boxes
 from yolojax.__main__ import main
 
@@ -42,6 +43,15 @@ def test_anchors_go_into_train(made, repository, capsys, network):
     assert [" ".join(f"{w:g} x {h:g}" for w, h in scale).split() for scale in anchors] == printed
     assert main(["anchors", *arguments, "--network", network, "--size", "320"]) == 0
     assert capsys.readouterr().out == shown
+
+
+def test_for_a_cfg_the_line_for_train_names_it(made, tmp_path, capsys):
+    cfg, _ = write_face(tmp_path)
+    arguments = made(*(f"{n}.png {random_boxes(9, n)}" for n in range(5)))
+    assert main(["anchors", *arguments, "--cfg", str(cfg)]) == 0
+    *_, said, line = capsys.readouterr().out.splitlines()
+    assert said == f"To train {cfg} with them:" and shlex.split(line)[:2] == ["--cfg", str(cfg)]
+    assert shlex.split(line)[2].startswith("--config.model.anchors=((")
 
 
 def test_recall_by_the_ratio_of_sides(made, capsys):

@@ -1,15 +1,22 @@
 """`yolojax train`: what its flags make of the one call of the library. test_programs.py runs it as users do."""
 
 import contextlib
+import json
 import sys
 
 import pytest
 
+from tests.helpers.cfgs import FACE
+from tests.helpers.face_files import write_face
 from tests.helpers.flag_values import parsed
+from tests.helpers.tiny_config import get_config
+from tests.helpers.tiny_set import write_set
+from yolojax.config import to_dict
 from yolojax.errors import InputError
 from yolojax.programs import train
 from yolojax.runtime.distributed import DistributedOptions
 from yolojax.training import loop
+from yolojax.training.pretrained import untrained_network
 
 # ml_collections loads configurations in a way that Python will give up.
 pytestmark = pytest.mark.filterwarnings("ignore:.*load_module:DeprecationWarning")
@@ -39,6 +46,38 @@ def test_configuration_workdir_and_profile_are_passed_on(calls, repository, monk
     options, (config, workdir, profile) = calls
     assert options == DistributedOptions(process_id=1)
     assert (config.seed, config.model.width, workdir, profile) == (5, 0.125, "runs/a", 3)
+
+
+def test_a_cfg_without_weights_is_the_network(calls, repository, monkeypatch, tmp_path, capsys):
+    cfg, _ = write_face(tmp_path)
+    config = f"--config={repository}/tests/helpers/tiny_config.py"
+    for flags in ([config], [config, f"--data={write_set(tmp_path / 'set')}"]):
+        flags = [*flags, f"--workdir={tmp_path}/run", f"--cfg={cfg}"]
+        monkeypatch.setattr(sys, "argv", ["train.py", *flags])
+        with parsed(train.define, *flags) as arguments:
+            train.main(arguments)
+        config_given = calls[-1][0]
+        assert (config_given.model.name, config_given.data.size) == ("darknet", (32, 32)) and not config_given.init_from
+        assert f"{cfg}: a network for 10 classes; all its layers start anew\n" in capsys.readouterr().out
+
+
+def test_a_run_does_not_go_on_with_another_cfg(calls, monkeypatch, tmp_path):
+    cfg, _ = write_face(tmp_path)
+    workdir = tmp_path / "run"
+    (workdir / "checkpoints/12").mkdir(parents=True)
+    config = get_config()
+    untrained_network(config, str(cfg), set())
+    config.data.class_names = tuple("abcdefghij")
+    config.model.num_classes = 10
+    (workdir / "config.json").write_text(json.dumps(to_dict(config)))
+    flags = [f"--workdir={workdir}", f"--cfg={cfg}"]
+    monkeypatch.setattr(sys, "argv", ["train.py", *flags])
+    with parsed(train.define, *flags) as arguments:
+        train.main(arguments)
+        assert calls.pop()[0].model == config.model
+        cfg.write_text(FACE.replace("filters=4", "filters=8"))
+        with pytest.raises(InputError, match=r"run holds a run whose network is not that of .*face\.cfg; leave out --cfg"):
+            train.main(arguments)
 
 
 def test_arguments_are_refused_before_anything_is_done(calls):

@@ -13,8 +13,10 @@ from tests.helpers.face_files import write_face
 from tests.helpers.saved_run import save_run
 from tests.helpers.tiny_config import get_config as tiny_config
 from tests.helpers.tiny_set import write_set
+from yolojax.config import ModelConfig
 from yolojax.configs.fine_tune import get_config
 from yolojax.darknet.cfg import parse_cfg
+from yolojax.darknet.describe import cfg_text
 from yolojax.darknet.network import build_network
 from yolojax.darknet.weights import read_weights, write_weights
 from yolojax.errors import InputError
@@ -22,7 +24,7 @@ from yolojax.models import YOLOv3Tiny, abstract_variables, initialize
 from yolojax.runs.workdir import load_run, read_config
 from yolojax.training.loop import train_and_evaluate
 from yolojax.training.plan import plan_run, resolve
-from yolojax.training.pretrained import adopt_network, lower_rates, source_classes
+from yolojax.training.pretrained import adopt_network, has_network_of, lower_rates, source_classes, untrained_network
 from yolojax.training.transfer import initial_values
 
 
@@ -121,6 +123,38 @@ def test_a_darknet_network_is_trained_for_other_classes_and_other_anchors(tmp_pa
     whole = load_face(weights)
     bias, before = (tree["params"]["conv003"]["head"]["bias"].reshape(2, -1) for tree in (values, whole))
     np.testing.assert_array_equal(bias, np.concatenate([before[:, :5], before[:, 14:], 0 * before[:, :1]], axis=1))
+
+
+def test_a_darknet_network_is_trained_from_random_weights(tmp_path):
+    cfg, _ = write_face(tmp_path)
+    anchors = (((9, 8), (7, 6)),)
+    for chosen in ((), anchors):
+        config = get_config()
+        config.data.train = str(write_set(tmp_path / f"set{len(chosen)}", ("dog", "bird"), pictures=16))
+        config.train.batch_size, config.model.anchors = 8, chosen
+        (line,) = untrained_network(config, str(cfg), {"model.anchors"} if chosen else set())
+        assert line == f"{cfg}: a network for 10 classes; all its layers start anew"
+        assert (config.model.name, config.data.size, config.data.fit) == ("darknet", (32, 32), "darknet_letterbox")
+        plan = plan_run(config, tmp_path / "run")
+        assert plan.model.num_classes == 2 and plan.config.init_from == ""
+        assert (plan.recipe.grid.anchors == anchors) == bool(chosen) and resolve(plan.config)[0] == plan.config
+        assert has_network_of(plan.config, str(cfg))
+        for other in (
+            FACE.replace("filters=4", "filters=8"),
+            FACE.replace("filters=30", "filters=15").replace(",20,24\nnum=2", "\nnum=1"),
+        ):
+            (tmp_path / "other.cfg").write_text(other)
+            assert not has_network_of(plan.config, str(tmp_path / "other.cfg"))
+
+
+def test_a_cfg_of_a_network_that_has_a_name_is_that_network(tmp_path):
+    (tmp_path / "tiny.cfg").write_text(cfg_text(ModelConfig(name="yolov3_tiny", num_classes=3, width=0.125), (64, 96)))
+    config = tiny_config()
+    untrained_network(config, str(tmp_path / "tiny.cfg"), set())
+    assert (config.model.name, config.model.width, config.data.size) == ("yolov3_tiny", 0.125, (64, 96))
+    assert has_network_of(config, str(tmp_path / "tiny.cfg"))
+    config.model.width = 0.25
+    assert not has_network_of(config, str(tmp_path / "tiny.cfg"))
 
 
 def test_a_tenth_of_the_rate_where_all_classes_are_known(tmp_path):

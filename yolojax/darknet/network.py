@@ -160,5 +160,9 @@ def _yolos(layers: tuple[Layer, ...]) -> list[tuple[int, Yolo]]:
 def _from_config(config: ModelConfig, size: tuple[int, int] | None = None) -> tuple[DarknetNetwork, AnchorGrid]:
     if not config.cfg:
         raise InputError(f"config.model.name is darknet, but config.model.cfg is not set; {command('import')} writes both")
+    if "\n" not in config.cfg.strip():
+        raise InputError(
+            f"config.model.cfg is {config.cfg!r}, but it holds the text of a cfg; {command('train')} --cfg FILE reads a file"
+        )
     sections = parse_cfg(config.cfg, "config.model.cfg")
     return build_network(sections, size, dtype=jnp.dtype(config.dtype), momentum=config.batch_norm_momentum)

@@ -51,5 +51,6 @@ def main(options: argparse.Namespace) -> int:
         for stride, anchors in zip(grid.strides, grid.anchors, strict=True):
             say(f"  stride {stride:2}  " + "  ".join(f"{f'{w:g} x {h:g}':14}" for w, h in anchors).rstrip())
     flag = f"--config.model.anchors={fitted.anchors}".replace(" ", "")
-    say(f"\nTo train {options.cfg or options.network or 'yolov3'} with them:\n{shlex.quote(flag)}")
+    network = ["--cfg", options.cfg] if options.cfg else []
+    say(f"\nTo train {options.cfg or options.network or 'yolov3'} with them:\n{shlex.join([*network, flag])}")
     return 0

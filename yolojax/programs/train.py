@@ -2,6 +2,7 @@
 
 yolojax train --workdir runs/mine --data FOLDER         your own pictures, labelled in any format that is recognised
 yolojax train --workdir runs/mine --data FOLDER --weights FILE.weights      the same, fine-tuning a trained network
+yolojax train --workdir runs/mine --data FOLDER --cfg FILE.cfg              a network of Darknet, from random weights
 yolojax train --workdir runs/mine                       resumes the run in runs/mine with its own configuration
 yolojax train --workdir runs/digits                     without data, a new run is the built-in demo: handwritten digits
 yolojax train --workdir runs/mine --config data_set:yolov3_tiny --data FOLDER --config.train.epochs=50
@@ -38,7 +39,12 @@ def define() -> None:
         "first layers (darknet53.conv.74), a workdir, or WORKDIR/checkpoints/STEP; network, anchors, input size and fit are "
         "taken from there, and heads are adapted to the classes of the data",
     )
-    flags.DEFINE_string("cfg", None, "with --weights FILE.weights: the network that they belong to (default: found beside it)")
+    flags.DEFINE_string(
+        "cfg",
+        None,
+        "with --weights FILE.weights: the .cfg of the network that they belong to (default: found beside it); without "
+        "--weights: the Darknet network to train from random weights, with its anchors, input size and fit",
+    )
     cli.config_flag(default_config(sys.argv[1:]))
     flags.DEFINE_integer("profile", 0, "trace this many steps, after the first few, into WORKDIR/profile", lower_bound=0)
     flags.mark_flag_as_required("workdir")
@@ -55,38 +61,37 @@ def main(arguments: list[str]) -> None:
             raise InputError(f"--{flag} and --config.{field} say the same; give one of them")
     if chosen.names is not None and chosen.data is None:
         raise InputError("--names goes with --data; give that, or --config.data.names")
-    if chosen.cfg is not None and chosen.weights is None:
-        raise InputError("--cfg goes with --weights FILE.weights; give that")
     with distributed_run(distributed_options()):
         from yolojax.runs.workdir import is_imported
         from yolojax.runtime.hosts import is_first
         from yolojax.training.loop import train_and_evaluate
         from yolojax.training.own_data import use_data
-        from yolojax.training.pretrained import adopt_network
+        from yolojax.training.pretrained import adopt_network, untrained_network
 
         config, lines = cli.config_value(), []
         if continued_run(sys.argv[1:]):
             lines = [f"the configuration is that of the run: {os.path.join(chosen.workdir, 'config.json')}"]
             _continue(config)
         else:
-            if chosen.weights is not None:
-                if is_imported(chosen.workdir):
-                    raise InputError(
-                        f"{chosen.workdir} holds an imported network; name another --workdir, or leave out --weights"
-                    )
+            trained = chosen.weights is not None
+            if (trained or chosen.cfg is not None) and is_imported(chosen.workdir):
+                flag = "weights" if trained else "cfg"
+                raise InputError(f"{chosen.workdir} holds an imported network; name another --workdir, or leave out --{flag}")
+            if trained:
                 config.init_from, config.init_cfg = os.path.abspath(chosen.weights), chosen.cfg or ""
                 config.init_heads, config.init_network = "adapt", True
                 lines = adopt_network(config, overridden)
+            elif chosen.cfg is not None:
+                lines = untrained_network(config, chosen.cfg, overridden)
             if chosen.data is not None:
-                adopted = chosen.weights is not None
                 lines += use_data(
                     config,
                     chosen.data,
                     chosen.names,
                     overridden=overridden,
                     workdir=chosen.workdir,
-                    adopted=adopted,
-                    fine_tune=adopted and not flags.FLAGS["config"].present,
+                    adopted=trained,
+                    fine_tune=trained and not flags.FLAGS["config"].present,
                 )
         if is_first():
             say("\n".join(lines), end="\n" * bool(lines))
@@ -95,10 +100,17 @@ def main(arguments: list[str]) -> None:
 
 def _continue(config: Config) -> None:
     """Puts what the flags say about places into the configuration of a run that continues."""
+    from yolojax.training.pretrained import has_network_of
+
     chosen = flags.FLAGS
     if chosen.weights is not None and os.path.abspath(chosen.weights) != config.init_from:
         raise InputError(
             f"{chosen.workdir} holds a run that did not start from {chosen.weights}; leave out --weights to resume it, or name "
+            "another --workdir"
+        )
+    if chosen.weights is None and chosen.cfg is not None and not has_network_of(config, chosen.cfg):
+        raise InputError(
+            f"{chosen.workdir} holds a run whose network is not that of {chosen.cfg}; leave out --cfg to resume it, or name "
             "another --workdir"
         )
     if chosen.data is not None:

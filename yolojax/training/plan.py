@@ -196,9 +196,10 @@ def resolve(config: Config, parts: Parts = NO_PARTS) -> tuple[Config, Any]:
     weights = len(config.loss.class_weights)
     if weights not in (0, number):
         raise InputError(f"config.loss.class_weights has {weights} weights, but the data has {number} class names")
+    from_scratch = not config.init_from and not config.model.num_classes
     config.model.num_classes = number
     if config.model.name == "darknet" and config.model.cfg:
-        if config.init_heads == "adapt":
+        if config.init_heads == "adapt" or from_scratch:
             config.model.cfg = with_classes(config.model.cfg, number)
         if config.model.anchors:
             config.model.cfg, config.model.anchors = with_anchors(config.model.cfg, config.model.anchors), ()

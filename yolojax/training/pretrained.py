@@ -10,6 +10,7 @@ from yolojax.darknet.beside import find_cfg, find_names, is_partial, is_weights
 from yolojax.darknet.cfg import parse_cfg, read_cfg
 from yolojax.darknet.describe import NAMES, model_of
 from yolojax.darknet.detector import config_fit
+from yolojax.darknet.edit import with_anchors, with_classes
 from yolojax.darknet.network import build_network
 from yolojax.darknet.weights import classes_of_file
 from yolojax.errors import InputError
@@ -72,6 +73,33 @@ def adopt_network(config: Config, overridden: Collection[str] | None = None) -> 
     config.init_network, config.init_cfg = False, ""
     if found is None:
         return [f"{source} has the first layers of a network alone; the network is that of the configuration"]
+    _take(config, found, source, overridden)
+    return [f"{source}: {found.known_by}"]
+
+
+def untrained_network(config: Config, cfg: str, overridden: Collection[str]) -> list[str]:
+    """Takes the network of a Darknet cfg into a configuration, to be trained from random weights; see `adopt_network`."""
+    found = _of_cfg(cfg)
+    _take(config, found, cfg, overridden)
+    return [f"{cfg}: a network {found.known_by}; all its layers start anew"]
+
+
+def has_network_of(config: Config, cfg: str) -> bool:
+    """Whether the network of a run, whose configuration is complete, is that of a Darknet cfg, for any classes and anchors."""
+    mine, found = config.model, _of_cfg(cfg).model
+    if any(getattr(mine, name) != getattr(found, name) for name in OWN_FIELDS if name != "cfg"):
+        return False
+    if mine.name != "darknet":
+        return True
+    anchors = build_network(parse_cfg(mine.cfg))[1].anchors
+    if [len(scale) for scale in build_network(parse_cfg(found.cfg))[1].anchors] != [len(scale) for scale in anchors]:
+        return False
+    wanted = with_classes(found.cfg, mine.num_classes)
+    return with_anchors(wanted, anchors) == with_anchors(mine.cfg, anchors)
+
+
+def _take(config: Config, found: _Source, source: str, overridden: Collection[str] | None) -> None:
+    """Writes a network into a configuration, as `adopt_network` says."""
 
     def is_set(name: str) -> bool:
         if overridden is not None:
@@ -90,7 +118,6 @@ def adopt_network(config: Config, overridden: Collection[str] | None = None) -> 
         config.data.size = found.size
     if found.fit and not is_set("data.fit"):
         config.data.fit = found.fit
-    return [f"{source}: {found.known_by}"]
 
 
 def source_classes(config: Config) -> tuple[str, ...]:
@@ -137,10 +164,8 @@ def _of_weights(weights: str, cfg: str) -> _Source | None:
         raise InputError(f"config.init_from: {weights} does not exist; give a .weights file, a workdir or a checkpoint")
     path = cfg or find_cfg(weights)
     if path:
-        sections = read_cfg(path)
-        model, size = model_of(sections)
-        fit = config_fit("letterbox" if sections[0].whole("letter_box", 1) else "stretch")
-        return _Source(model, size, fit, f"its network is that of {path}, for {model.num_classes} classes")
+        found = _of_cfg(path)
+        return found._replace(known_by=f"its network is that of {path}, {found.known_by}")
     if is_partial(weights):
         return None
     for name in NAMES:
@@ -153,3 +178,11 @@ def _of_weights(weights: str, cfg: str) -> _Source | None:
     raise InputError(
         f"{weights}: there is no cfg of its name beside it, and its length is that of no YOLOv3; give its cfg with --cfg"
     )
+
+
+def _of_cfg(path: str | os.PathLike[str]) -> _Source:
+    """The network that a cfg describes."""
+    sections = read_cfg(path)
+    model, size = model_of(sections)
+    fit = config_fit("letterbox" if sections[0].whole("letter_box", 1) else "stretch")
+    return _Source(model, size, fit, f"for {model.num_classes} classes")
