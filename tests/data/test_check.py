@@ -113,6 +113,15 @@ def test_a_report():
     ]
 
 
+def test_a_report_of_very_many_classes():
+    names = [f"n{number}" for number in range(200_000)]  # minutes if a step took the square of their number
+    lines = describe([record((1, 1, 9, 9, 77_777))], [(80, 100)], names, GRID, []).splitlines()
+    table = lines[lines.index("") + 2 :][: len(names)]
+    assert table[0].split() == ["n77777", "1", "1", 30 * "#"]
+    assert [line.split() for line in table[1:3]] == [["n0", "0", "0"], ["n1", "0", "0"]]
+    assert sorted(line.split()[0] for line in table) == sorted(names)
+
+
 def test_a_clean_set_and_a_set_without_pictures_to_read():
     assert describe([BOTH], [(100, 100)], NAMES, GRID, []).endswith("\n0 problems")
     report = describe([BOTH], [InputError("x")], NAMES, GRID, [Problem("unreadable picture", "x")])

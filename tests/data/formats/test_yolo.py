@@ -26,6 +26,14 @@ def test_boxes_in_pixels_and_negatives(yolo, tmp_path):
     assert splits(tmp_path) == splits(path) == ("train", "val")
 
 
+def test_very_many_classes_are_numbered_by_name(yolo):
+    names = [f"n{number}" for number in range(100_000)]  # minutes if each name were looked for among all
+    path = yolo({"images/train/a.png": "99998 .5 .5 .5 .5"}, f"train: images/train\nnames: [{','.join(names)}]\n")
+    for order in (names, names[::-1]):
+        found = read_annotations(path, names=order)
+        assert found.names[found.records[0].classes[0]] == "n99998"
+
+
 def test_labels_beside_pictures_and_in_the_current_folder(yolo, tmp_path, monkeypatch):
     yolo(LABELS, "train: images\nval: flat\nnames: [cat, dog]\n")
     monkeypatch.chdir(tmp_path)

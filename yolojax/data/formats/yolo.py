@@ -125,7 +125,8 @@ def _class_numbers(data: DataYaml, names: Sequence[str] | None, on_problem: OnPr
     if count is not None and (isinstance(count, bool) or count not in (len(names), str(len(names)))):
         on_problem("number of classes", f"{data.path}: nc is {count!r}, but there are {len(names)} names; correct one")
     # By name where the names are the same, else by number.
-    return names, [names.index(name) for name in own] if own and set(own) == set(names) else range(len(names))
+    numbers = {name: number for number, name in enumerate(names)}
+    return names, [numbers[name] for name in own] if own and set(own) == set(names) else range(len(names))
 
 
 def _report_background(data: DataYaml, pictures: Sequence[str], labels: Mapping[str, str], on_problem: OnProblem) -> None:
