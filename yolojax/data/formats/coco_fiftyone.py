@@ -38,6 +38,10 @@ def fiftyone_to_coco(path: Path, content: Mapping[str, Any]) -> dict[str, list[A
         of the classes. A picture that cannot be read has no annotations.
     """
     classes: list[Any] = list(content.get("classes") or [])
+    numbers: dict[str, int] = {}
+    for number, name in enumerate(classes):
+        if isinstance(name, str):
+            numbers.setdefault(name, number)
     names = _file_names(path.parent / "data")
     files: dict[str, str] = {key: names[key] if key in names else key for key in content["labels"]}
     paths = {key: str(path.parent / "data" / name) for key, name in files.items()}
@@ -48,13 +52,13 @@ def fiftyone_to_coco(path: Path, content: Mapping[str, Any]) -> dict[str, list[A
         images.append(image)
         if (size := sizes[paths[key]]) is None:
             continue
-        annotations += _annotations(key, labels, size, classes)
+        annotations += _annotations(key, labels, size, classes, numbers)
     categories = [{"id": number, "name": name} for number, name in enumerate(classes)]
     return {"images": images, "annotations": annotations, "categories": categories}
 
 
-def _annotations(key: str, labels: Any, size: tuple[int, int], classes: list[Any]) -> Iterator[Any]:
-    """The annotations of a picture; names that are not in `classes` are added."""
+def _annotations(key: str, labels: Any, size: tuple[int, int], classes: list[Any], numbers: dict[str, int]) -> Iterator[Any]:
+    """The annotations of a picture; names that are not in `classes` are added to it, and to `numbers`, their places there."""
     if labels is not None and not isinstance(labels, list):
         # The label of a whole picture.
         yield {"id": key, "image_id": key, "caption": labels}
@@ -65,9 +69,10 @@ def _annotations(key: str, labels: Any, size: tuple[int, int], classes: list[Any
             continue
         label = detection.get("label")
         if isinstance(label, str):
-            if label not in classes:
+            if label not in numbers:
+                numbers[label] = len(classes)
                 classes.append(label)
-            label = classes.index(label)
+            label = numbers[label]
         annotation = {"id": f"{key}[{place}]", "image_id": key, "category_id": label}
         if "bounding_box" in detection:
             annotation["bbox"] = _to_pixels(detection["bounding_box"], size)
