@@ -48,10 +48,11 @@ def test_anchors_go_into_train(made, repository, capsys, network):
 def test_for_a_cfg_the_line_for_train_names_it(made, tmp_path, capsys):
     cfg, _ = write_face(tmp_path)
     arguments = made(*(f"{n}.png {random_boxes(9, n)}" for n in range(5)))
-    assert main(["anchors", *arguments, "--cfg", str(cfg)]) == 0
+    assert main(["anchors", *arguments, "--cfg", str(cfg), "--size", "64x32"]) == 0
     *_, said, line = capsys.readouterr().out.splitlines()
     assert said == f"To train {cfg} with them:" and shlex.split(line)[:2] == ["--cfg", str(cfg)]
     assert shlex.split(line)[2].startswith("--config.model.anchors=((")
+    assert shlex.split(line)[3:] == ["--config.data.size=64,32"]
 
 
 def test_recall_by_the_ratio_of_sides(made, capsys):

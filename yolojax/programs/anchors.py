@@ -51,6 +51,8 @@ def main(options: argparse.Namespace) -> int:
         for stride, anchors in zip(grid.strides, grid.anchors, strict=True):
             say(f"  stride {stride:2}  " + "  ".join(f"{f'{w:g} x {h:g}':14}" for w, h in anchors).rstrip())
     flag = f"--config.model.anchors={fitted.anchors}".replace(" ", "")
-    network = ["--cfg", options.cfg] if options.cfg else []
-    say(f"\nTo train {options.cfg or options.network or 'yolov3'} with them:\n{shlex.join([*network, flag])}")
+    given = [*(["--cfg", options.cfg] if options.cfg else []), flag]
+    if options.size is not None:
+        given.append(f"--config.data.size={height},{width}")
+    say(f"\nTo train {options.cfg or options.network or 'yolov3'} with them:\n{shlex.join(given)}")
     return 0

@@ -31,7 +31,7 @@ def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
     """Opens a regular file for reading bytes; pipes, devices and the kernel's files are refused, for they might never end.
 
     Raises:
-        OSError: the file cannot be opened, is none of a disk, or is larger than half of the memory.
+        OSError: the file cannot be opened, is not one on a disk, or is larger than half of the memory.
         ValueError: no file can have this path.
     """
     status = os.stat(path)
