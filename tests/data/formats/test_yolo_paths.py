@@ -78,3 +78,16 @@ def test_all_places_that_were_tried_are_named(tmp_path, monkeypatch):
     for place in ("set/root/here", "set/here", "root/here", "here", "datasets/root/here"):
         assert f"{os.path.normpath(place)}" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_path_of_very_many_parts_is_looked_for_by_its_last_ones(tmp_path):
+    make(tmp_path, ["images/train/a.jpg", "labels/train/a.txt"])
+    line = "elsewhere/" * 20_000 + "images/train/a.jpg"  # minutes if all its ends were tried
+    (tmp_path / "list.txt").write_text(f"{line}\n")
+    (tmp_path / "data.yaml").write_text("train: list.txt\nnames: [cat]\n")
+    _, (record,), problems = read_annotations(tmp_path / "data.yaml")
+    assert record.path == str(tmp_path / "images/train/a.jpg")
+    assert [kind for kind, _ in problems] == ["other form of name"]
+    (tmp_path / "list.txt").write_text(f"{line}\n{line.replace('a.jpg', 'b.jpg')}\n")
+    with pytest.raises(InputError, match=r"list\.txt:2: there is no picture "):
+        read_annotations(tmp_path / "data.yaml")

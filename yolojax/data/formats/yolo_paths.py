@@ -13,6 +13,9 @@ from yolojax.data.problems import OnProblem
 # Also as Windows writes it.
 _ABSOLUTE = re.compile(r"/|\\|[A-Za-z]:")
 
+_DEEPEST = 100
+"""Parts of a path that leads from a data set to one of its pictures."""
+
 
 def find_place(entry: str, folder: Path, root: str, where: str, on_problem: OnProblem) -> Path | None:
     """Find the folder, list or file that an entry of a data.yaml means; the first place that exists.
@@ -107,10 +110,11 @@ def _bases(folder: Path, root: str) -> list[Path]:
 def _beside(entry: str, folder: Path, root: str) -> Iterator[Path]:
     """Ends of a path, the longest first, from a folder.
 
-    An end of one part, such as images, says too little unless it is named after a split.
+    An end of one part, such as images, says too little unless it is named after a split. One of more than `_DEEPEST` parts is
+    passed over: to try all ends takes the square of their number.
     """
     whole = PurePosixPath(f"{root}/{entry}".replace("\\", "/"))
-    parts = [part for part in whole.parts if part not in ("/", "//", "..")]
+    parts = [part for part in whole.parts if part not in ("/", "//", "..")][-_DEEPEST:]
     for start in range(len(parts)):
         end = parts[start:]
         if len(end) > 1 or standard_split(os.path.splitext(end[0])[0]):
