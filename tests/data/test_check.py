@@ -115,6 +115,7 @@ def test_a_report():
 
 def test_a_report_of_very_many_classes():
     names = [f"n{number}" for number in range(200_000)]  # minutes if a step took the square of their number
+    assert describe([], [], (), GRID, []).endswith("\n0 problems")
     lines = describe([record((1, 1, 9, 9, 77_777))], [(80, 100)], names, GRID, []).splitlines()
     table = lines[lines.index("") + 2 :][: len(names)]
     assert table[0].split() == ["n77777", "1", "1", 30 * "#"]

@@ -223,7 +223,7 @@ def _count(classes: Iterable[np.ndarray], names: Sequence[str]) -> np.ndarray:
 def _class_table(records: Sequence[Record], names: Sequence[str]) -> Iterator[str]:
     boxes = _boxes_of_classes(records, names)
     pictures = _count([np.unique(record.classes) for record in records], names)
-    width, most = max(map(len, ("class", *names))), max(1, boxes.max())
+    width, most = max(map(len, ("class", *names))), boxes.max(initial=1)
     yield f"{'class':{width}}  {'boxes':>10}  {'pictures':>10}"
     for row in np.argsort(-boxes, kind="stable"):
         bar = "#" * round(float(30 * boxes[row] / most))
