@@ -37,12 +37,17 @@ def calls(monkeypatch):
     return made
 
 
-def test_configuration_workdir_and_profile_are_passed_on(calls, repository, monkeypatch):
-    flags = [f"--config={repository}/tests/helpers/tiny_config.py", "--config.seed=5", "--workdir=runs/a", "--profile=3"]
+def run(monkeypatch, *flags):
+    """Calls the program's main as the command line would."""
     # ml_collections reads sys.argv itself.
     monkeypatch.setattr(sys, "argv", ["train.py", *flags])
-    with parsed(train.define, *flags, "--process_id=1") as arguments:
+    with parsed(train.define, *flags) as arguments:
         train.main(arguments)
+
+
+def test_configuration_workdir_and_profile_are_passed_on(calls, repository, monkeypatch):
+    flags = [f"--config={repository}/tests/helpers/tiny_config.py", "--config.seed=5", "--workdir=runs/a", "--profile=3"]
+    run(monkeypatch, *flags, "--process_id=1")
     options, (config, workdir, profile) = calls
     assert options == DistributedOptions(process_id=1)
     assert (config.seed, config.model.width, workdir, profile) == (5, 0.125, "runs/a", 3)
@@ -52,10 +57,7 @@ def test_a_cfg_without_weights_is_the_network(calls, repository, monkeypatch, tm
     cfg, _ = write_face(tmp_path)
     config = f"--config={repository}/tests/helpers/tiny_config.py"
     for flags in ([config], [config, f"--data={write_set(tmp_path / 'set')}"]):
-        flags = [*flags, f"--workdir={tmp_path}/run", f"--cfg={cfg}"]
-        monkeypatch.setattr(sys, "argv", ["train.py", *flags])
-        with parsed(train.define, *flags) as arguments:
-            train.main(arguments)
+        run(monkeypatch, *flags, f"--workdir={tmp_path}/run", f"--cfg={cfg}")
         config_given = calls[-1][0]
         assert (config_given.model.name, config_given.data.size) == ("darknet", (32, 32)) and not config_given.init_from
         assert f"{cfg}: a network for 10 classes; all its layers start anew\n" in capsys.readouterr().out
@@ -71,13 +73,11 @@ def test_a_run_does_not_go_on_with_another_cfg(calls, monkeypatch, tmp_path):
     config.model.num_classes = 10
     (workdir / "config.json").write_text(json.dumps(to_dict(config)))
     flags = [f"--workdir={workdir}", f"--cfg={cfg}"]
-    monkeypatch.setattr(sys, "argv", ["train.py", *flags])
-    with parsed(train.define, *flags) as arguments:
-        train.main(arguments)
-        assert calls.pop()[0].model == config.model
-        cfg.write_text(FACE.replace("filters=4", "filters=8"))
-        with pytest.raises(InputError, match=r"run holds a run whose network is not that of .*face\.cfg; leave out --cfg"):
-            train.main(arguments)
+    run(monkeypatch, *flags)
+    assert calls.pop()[0].model == config.model
+    cfg.write_text(FACE.replace("filters=4", "filters=8"))
+    with pytest.raises(InputError, match=r"run holds a run whose network is not that of .*face\.cfg; leave out --cfg"):
+        run(monkeypatch, *flags)
 
 
 def test_arguments_are_refused_before_anything_is_done(calls):

@@ -68,7 +68,8 @@ def compare_pictures(
 
 def _detections_of(other: SavedEvaluation, image_ids: Sequence[int], names: Sequence[str]) -> list[ImageDetections]:
     # detections.json numbers the classes in the order of that run's names.
-    new_ids = np.array([names.index(name) for name in other.metrics["per_class"]], np.int64)
+    numbers = {name: number for number, name in enumerate(names)}
+    new_ids = np.array([numbers[name] for name in other.metrics["per_class"]], np.int64)
     nothing = np.zeros((0, 4)), np.zeros(0), np.zeros(0, np.int64)
     saved = [other.detections.get(image_id, nothing) for image_id in image_ids]
     return [(boxes, scores, new_ids[classes]) for boxes, scores, classes in saved]
