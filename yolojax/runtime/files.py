@@ -27,6 +27,20 @@ LEFT_BEHIND_SECONDS = 60
 _ENCODER = json.JSONEncoder(allow_nan=False, ensure_ascii=False)
 
 
+def is_kernels(path: str | os.PathLike[str]) -> bool:
+    """Whether an existing file or folder is one of /proc or /sys.
+
+    Their files call themselves regular and empty, and /proc/kmsg waits for messages; their links lead to the whole disk.
+    """
+    try:
+        status = os.stat(path)
+        if status.st_size:
+            return False
+        return any(os.path.ismount(root) and os.stat(root).st_dev == status.st_dev for root in ("/proc", "/sys"))
+    except OSError:
+        return False
+
+
 def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
     """Opens a regular file for reading bytes; pipes, devices and the kernel's files are refused, for they might never end.
 
@@ -35,19 +49,12 @@ def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
         ValueError: no file can have this path.
     """
     status = os.stat(path)
-    if (not stat.S_ISREG(status.st_mode) and not os.path.isdir(path)) or _is_kernels(status):
+    if (not stat.S_ISREG(status.st_mode) and not os.path.isdir(path)) or is_kernels(path):
         raise OSError(errno.EINVAL, "Not a regular file")
     memory = host_memory() if status.st_size > SMALL_FILE else None
     if memory and status.st_size > memory / 2:
         raise OSError(errno.EFBIG, f"its {gib(status.st_size)} are more than half of the memory of {gib(memory)}")
     return open(path, "rb")
-
-
-def _is_kernels(status: os.stat_result) -> bool:
-    """Whether a file is one of /proc or /sys: they call themselves regular and empty, and /proc/kmsg waits for messages."""
-    if status.st_size:
-        return False
-    return any(os.path.ismount(root) and os.stat(root).st_dev == status.st_dev for root in ("/proc", "/sys"))
 
 
 def read_whole(path: str | os.PathLike[str], what: str) -> bytes:

@@ -52,6 +52,15 @@ def test_pictures_in_linked_folders_each_real_folder_once(tmp_path):
     assert said == []
 
 
+def test_folders_of_the_kernel_are_not_entered(tmp_path):
+    # /proc/self/root is the whole disk.
+    (tmp_path / "a.jpg").touch()
+    os.symlink("/proc/self", tmp_path / "linked")
+    assert list(walk(tmp_path, lambda *_: None)) == [tmp_path / "a.jpg"]
+    if os.path.ismount("/proc"):
+        assert list(walk("/proc/self", lambda *_: None)) == []
+
+
 def test_hidden_files_and_unread_formats_are_said(tmp_path):
     for name in ("a.jpg", "._a.jpg", ".DS_Store", "Thumbs.db", "b.heic", "notes.txt"):
         (tmp_path / name).touch()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from yolojax.data.images import ENDINGS, UNREAD_ENDINGS
 from yolojax.data.problems import OnProblem
+from yolojax.runtime.files import is_kernels
 
 _SPLITS = {
     "train": ("train", "training"),
@@ -74,7 +75,7 @@ def folders_in(folder: Path) -> list[Path]:
 
 
 def walk(folder: str | os.PathLike[str], on_problem: OnProblem, *, into: bool = True) -> Iterator[Path]:
-    """List the files in a folder and its folders, linked ones as well, in order; each real folder once.
+    """List the files in a folder and its folders, linked ones as well, in order; each real folder once, those of /proc never.
 
     Args:
         folder: the folder.
@@ -87,7 +88,7 @@ def walk(folder: str | os.PathLike[str], on_problem: OnProblem, *, into: bool = 
     seen: set[str] = set()
     for parent, folders, files in os.walk(folder, followlinks=True):
         real = os.path.realpath(parent)
-        if real in seen:
+        if real in seen or is_kernels(parent):
             folders.clear()
             continue
         seen.add(real)
