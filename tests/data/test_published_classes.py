@@ -1,6 +1,6 @@
 """Names of the published networks' classes."""
 
-from yolojax.data.published_classes import COCO, PUBLISHED, VOC, spelling
+from yolojax.data.published_classes import COCO, PUBLISHED, VOC, same_classes, spelling
 
 
 def test_the_lists_are_those_of_darknet(real_data):
@@ -19,3 +19,11 @@ def test_they_are_as_many_as_published():
     assert {number: len(set(names)) for number, (_, names) in PUBLISHED.items()} == {80: 80, 20: 20}
     assert COCO[0] == "person" and COCO[79] == "toothbrush" and VOC[14] == "person"
     assert spelling(" Sofa ") == spelling("couch") == "couch"
+
+
+def test_the_same_name_goes_before_another_spelling():
+    assert same_classes(("TV", "tvmonitor", "sofa", "tree"), ("tv", "tvmonitor", " Couch ", "couch")) == {
+        "TV": "tv",
+        "tvmonitor": "tvmonitor",
+        "sofa": " Couch ",
+    }

@@ -8,7 +8,7 @@ import numpy as np
 
 from yolojax.data.annotations import Record
 from yolojax.data.formats.read import Annotations, read_annotations
-from yolojax.data.published_classes import same_class
+from yolojax.data.published_classes import same_classes
 from yolojax.data.single_class import NUMBERS
 from yolojax.errors import InputError
 
@@ -38,7 +38,7 @@ def read_for_classes(
     """Read a data set for a network that was trained on another one.
 
     A class of the data is the network's class of the same name, else the one whose name Darknet or COCO spells otherwise
-    (motorbike and motorcycle, tvmonitor and tv: `published_classes.same_class`).
+    (motorbike and motorcycle, tvmonitor and tv: `published_classes.same_classes`).
 
     Args:
         data: as for `read_annotations`.
@@ -63,19 +63,22 @@ def read_for_classes(
     if not own:
         annotations = read_annotations(data, split, fallback)
         own = annotations.names
-    unknown = [name for name in class_map if name not in own]
+    own_set, names_set = set(own), set(names)
+    unknown = [name for name in class_map if name not in own_set]
     if unknown:
         raise InputError(f"--class_map: the data has no class {_listed(unknown)}; its classes are {_listed(own)}")
-    class_map = {name: same_class(meant, names) or meant for name, meant in class_map.items()}
-    unknown = [name for name in class_map.values() if name and name not in names]
+    meant_here = same_classes(class_map.values(), names)
+    class_map = {name: meant_here.get(meant, meant) for name, meant in class_map.items()}
+    unknown = [name for name in class_map.values() if name and name not in names_set]
     if unknown:
         raise InputError(f"--class_map: the network has no class {_listed(unknown)}; its classes are {_listed(names)}")
     if single_class:
         class_map = {**dict.fromkeys(own, names[0]), **class_map}
     numbers = {name: number for number, name in enumerate(names)}
     # A class that the data also has under the network's own name is none of its other spellings.
-    free = [name for name in names if name not in own and name not in class_map.values()]
-    new = np.array([numbers.get(class_map.get(name, same_class(name, free) or name), -1) for name in own], np.int32)
+    taken = own_set.union(class_map.values())
+    called = {**same_classes(own, (name for name in names if name not in taken)), **class_map}
+    new = np.array([numbers.get(called.get(name, name), -1) for name in own], np.int32)
     used = {int(number) for record in annotations.records for number in record.classes}
     lacking = [own[number] for number in sorted(used) if new[number] < 0 and own[number] not in class_map]
     if lacking:

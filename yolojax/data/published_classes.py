@@ -1,6 +1,6 @@
 """The classes of the data sets on which Darknet's networks are published, in Darknet's order and spelling."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 COCO = tuple(
     "person,bicycle,car,motorbike,aeroplane,bus,train,truck,boat,traffic light,fire hydrant,stop sign,parking meter,bench,bird,"
@@ -37,7 +37,20 @@ def spelling(name: str) -> str:
     return _SPELLINGS.get(name, name)
 
 
-def same_class(name: str, names: Sequence[str]) -> str | None:
-    """The one of `names` that is a class's name, else the first that spells it otherwise (see `spelling`), else None."""
-    alike = (known for known in names if spelling(known) == spelling(name))
-    return name if name in names else next(alike, None)
+def same_classes(names: Iterable[str], known: Iterable[str]) -> dict[str, str]:
+    """Find classes among others by their names.
+
+    Args:
+        names: class names to look for.
+        known: class names to look among.
+
+    Returns:
+        {name: the one of `known` that is it, else the first that spells it otherwise (see `spelling`)}, without those that have
+        none.
+    """
+    exact, by_spelling = set[str](), dict[str, str]()
+    for name in known:
+        exact.add(name)
+        by_spelling.setdefault(spelling(name), name)
+    found = {name: name if name in exact else by_spelling.get(spelling(name)) for name in names}
+    return {name: other for name, other in found.items() if other is not None}

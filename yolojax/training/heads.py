@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from yolojax.data.published_classes import same_class
+from yolojax.data.published_classes import same_classes
 
 
 def shared_classes(here: Sequence[str], there: Sequence[str]) -> dict[int, int]:
-    """The classes of a network that another one knows too, by their names; see `same_class`.
+    """The classes of a network that another one knows too, by their names; see `same_classes`.
 
     Args:
         here: class names of the network.
@@ -18,8 +18,9 @@ def shared_classes(here: Sequence[str], there: Sequence[str]) -> dict[int, int]:
     Returns:
         {number here: number there}.
     """
-    known = {number: same_class(name, there) for number, name in enumerate(here)}
-    return {number: there.index(name) for number, name in known.items() if name is not None}
+    known = same_classes(here, there)
+    numbers = {name: number for number, name in enumerate(there)}
+    return {number: numbers[known[name]] for number, name in enumerate(here) if name in known}
 
 
 def adapt_head(trained: np.ndarray, classes: tuple[int, int], shared: Mapping[int, int]) -> np.ndarray:
