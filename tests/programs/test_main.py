@@ -21,6 +21,25 @@ def test_input_error_is_one_line_and_status_1(tmp_path):
     assert run.stderr.startswith(f"error: {absent}: ") and run.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    "arguments, name",
+    [
+        (["check", ""], "DATA"),
+        (["convert", ".", "", "--to", "voc", "--out", "x"], "DATA"),
+        (["convert", ".", "--to", "voc", "--out", ""], "--out"),
+        (["train", "--workdir", "x", "--data="], "--data"),
+        (["train", "--workdir", ""], "--workdir"),
+        (["eval", "--workdir="], "--workdir"),
+        (["detect", "--workdir", "x", ""], "an argument"),
+    ],
+)
+def test_an_unset_variable_of_a_shell_is_not_the_current_folder(arguments, name, tmp_path):
+    run = subprocess.run([sys.executable, "-m", "yolojax", *arguments], capture_output=True, text=True, cwd=tmp_path)
+    assert run.returncode == 1 and run.stdout == "" and run.stderr.count("\n") == 1
+    assert f"error: {name} is empty: give a value, or leave it out" in run.stderr
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_bare_call_lists_the_commands(capsys):
     with pytest.raises(SystemExit) as caught:
         main([])

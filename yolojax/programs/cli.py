@@ -16,7 +16,7 @@ from absl import logging as absl_logging
 from yolojax.configs import FOLDER
 from yolojax.errors import InputError
 from yolojax.programs.config_flag import config_flag, config_value, prepare_config_arguments
-from yolojax.runtime.command import as_typed
+from yolojax.runtime.command import as_typed, refuse_empty
 from yolojax.runtime.compilation_cache import cache_compiled_programs, remove_damaged_entries
 from yolojax.runtime.console import report_error
 from yolojax.runtime.limits import check_limits, shortage_of
@@ -51,6 +51,7 @@ def run(main: Callable[[list[str]], object], define: Callable[[], object], doc: 
         _fail(error, 2)
     outlive_readers()
     try:
+        refuse_empty({f"--{flag.name}": flag.value for flag in _own_flags() if flag.present} | {"an argument": arguments})
         main(arguments)
     except InputError as error:
         _fail(error, 1)
@@ -86,8 +87,7 @@ def _parse(define: Callable[[], object], doc: str) -> list[str]:
 
 def _print_help(doc: str) -> None:
     print(as_typed(doc).strip() + "\n\nFlags:")
-    own = [flag for module, flags_ in flags.FLAGS.flags_by_module_dict().items() for flag in flags_ if "absl" not in module]
-    for flag in own:
+    for flag in _own_flags():
         default = "" if flag.default is None else f" (default: {_default_as_text(flag)})"
         print(f"  --{flag.name}  {as_typed(flag.help or '')}{default}")
     if "config" in flags.FLAGS:
@@ -96,6 +96,10 @@ def _print_help(doc: str) -> None:
         print(f"\nThe named configurations are files in {FOLDER}")
         print("\nFields of the configuration, with the defaults that a config file starts from:")
         print(as_typed("\n".join(help_text())))
+
+
+def _own_flags() -> list[Any]:
+    return [flag for module, flags_ in flags.FLAGS.flags_by_module_dict().items() for flag in flags_ if "absl" not in module]
 
 
 def _default_as_text(flag: Any) -> str:

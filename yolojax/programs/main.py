@@ -7,7 +7,7 @@ from types import ModuleType
 from typing import NamedTuple
 
 from yolojax.errors import InputError, printable
-from yolojax.runtime.command import COMMANDS, program
+from yolojax.runtime.command import COMMANDS, program, refuse_empty
 from yolojax.runtime.limits import check_limits, shortage_of
 from yolojax.runtime.streams import drop_stdout, prepare_streams
 
@@ -54,6 +54,8 @@ def main(arguments: list[str] | None = None) -> int:
         parser.exit(2)
     options = parser.parse_args(arguments)
     try:
+        flags = {argument.partition("=")[0] for argument in arguments}
+        refuse_empty({f"--{name}" if f"--{name}" in flags else name.upper(): value for name, value in vars(options).items()})
         if _ARGPARSE[arguments[0]].uses_devices:
             from yolojax.programs.cli import report_failed_writes_once
             from yolojax.runtime.devices import check_devices
