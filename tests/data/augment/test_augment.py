@@ -133,8 +133,9 @@ GENTLE = {
 def test_rectangles_are_where_the_boxes_say_after_a_chain(probability, red, green, size, seed):
     config = everything(mixup_probability=0.0, mosaic_probability=probability, scale_probability=probability, **GENTLE)
     config.iou_crop_probability = config.crop_probability = 0.5
-    # A warp that shrinks by 0.7 / 1.3 ** 0.5 may miss an edge by 0.2 pixels; noise and blur move its half by less than that.
-    assert_found(*chain(config, red, green, size, seed), tolerance=0.6)
+    # Noise and blur move the half of an edge by some tenths of a pixel, and at the seam of a mosaic, where a picture's last pixel
+    # is a blend with the grey round it, a box is up to a pixel longer than what is seen of it.
+    assert_found(*chain(config, red, green, size, seed), tolerance=1.1)
 
 
 @settings(deadline=None, max_examples=100)
@@ -142,8 +143,7 @@ def test_rectangles_are_where_the_boxes_say_after_a_chain(probability, red, gree
 def test_rectangles_are_where_the_boxes_say_after_a_chain_with_mixup(mosaics, red, green, size, seed):
     config = everything(hsv_probability=0.0, mosaic_probability=mosaics, **GENTLE)
     config.iou_crop_probability = config.crop_probability = 0.5
-    # Mixup halves the contrast, so that noise moves the middle of an edge by twice as much: 0.62 pixels were seen.
-    assert_found(*chain(config, red, green, size, seed), tolerance=0.8)
+    assert_found(*chain(config, red, green, size, seed), tolerance=1.1)
 
 
 def test_chains_repeat_and_leave_their_input_alone():
