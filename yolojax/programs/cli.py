@@ -15,8 +15,9 @@ from absl import logging as absl_logging
 
 from yolojax.configs import FOLDER
 from yolojax.errors import InputError
+from yolojax.programs.arguments import refuse_empty
 from yolojax.programs.config_flag import config_flag, config_value, prepare_config_arguments
-from yolojax.runtime.command import as_typed, refuse_empty
+from yolojax.runtime.command import as_typed
 from yolojax.runtime.compilation_cache import cache_compiled_programs, remove_damaged_entries
 from yolojax.runtime.console import report_error
 from yolojax.runtime.limits import check_limits, shortage_of

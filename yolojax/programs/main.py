@@ -7,7 +7,8 @@ from types import ModuleType
 from typing import NamedTuple
 
 from yolojax.errors import InputError, printable
-from yolojax.runtime.command import COMMANDS, program, refuse_empty
+from yolojax.programs.arguments import refuse_empty
+from yolojax.runtime.command import COMMANDS, program
 from yolojax.runtime.limits import check_limits, shortage_of
 from yolojax.runtime.streams import drop_stdout, prepare_streams
 

@@ -1,14 +1,12 @@
-"""How this program was called: hints and errors name commands that the user can type, and what is empty is refused."""
+"""How this program was called, so that hints and errors name commands that the user can type."""
 
 import os
 import re
 import shlex
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 
 import yolojax
-from yolojax.errors import InputError
 
 COMMANDS = ("train", "eval", "detect", "check", "anchors", "convert", "split", "digits", "import", "export")
 _SCRIPTS = ("train.py", "eval.py", "detect.py")
@@ -64,17 +62,3 @@ def program() -> str:
 def as_typed(text: str) -> str:
     """Returns a text in which each "yolojax COMMAND" is replaced by what `command` returns for it."""
     return re.sub(rf"(?<![\w/-])yolojax ({'|'.join(COMMANDS)})\b", lambda match: command(match[1]), text)
-
-
-def refuse_empty(values: Mapping[str, object]) -> None:
-    """Refuses what is given but empty, as an unset variable of a shell makes it: an empty path would be the current folder.
-
-    Args:
-        values: {name of a flag or an argument: its value, or the list of its values}.
-
-    Raises:
-        InputError: one is.
-    """
-    for name, value in values.items():
-        if value == "" or (isinstance(value, list) and "" in value):
-            raise InputError(f"{name} is empty: give a value, or leave it out; perhaps a variable of the shell is not set")

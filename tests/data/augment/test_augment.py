@@ -133,7 +133,7 @@ GENTLE = {
 def test_rectangles_are_where_the_boxes_say_after_a_chain(probability, red, green, size, seed):
     config = everything(mixup_probability=0.0, mosaic_probability=probability, scale_probability=probability, **GENTLE)
     config.iou_crop_probability = config.crop_probability = 0.5
-    # Noise and blur move the half of an edge by some tenths of a pixel, and at the seam of a mosaic, where a picture's last pixel
+    # Noise and blur move the half of an edge by some tenths of a pixel. At the seam of a mosaic, where a picture's last pixel
     # is a blend with the grey round it, a box is up to a pixel longer than what is seen of it.
     assert_found(*chain(config, red, green, size, seed), tolerance=1.1)
 
