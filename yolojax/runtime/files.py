@@ -27,18 +27,14 @@ LEFT_BEHIND_SECONDS = 60
 _ENCODER = json.JSONEncoder(allow_nan=False, ensure_ascii=False)
 
 
-def is_kernels(path: str | os.PathLike[str]) -> bool:
-    """Whether an existing file or folder is one of /proc or /sys.
+def is_kernels(status: os.stat_result) -> bool:
+    """Whether a file or folder is one of /proc or /sys, by what `os.stat` says of it.
 
     Their files call themselves regular and empty, and /proc/kmsg waits for messages; their links lead to the whole disk.
     """
-    try:
-        status = os.stat(path)
-        if status.st_size:
-            return False
-        return any(os.path.ismount(root) and os.stat(root).st_dev == status.st_dev for root in ("/proc", "/sys"))
-    except OSError:
+    if status.st_size:
         return False
+    return any(os.path.ismount(root) and os.stat(root).st_dev == status.st_dev for root in ("/proc", "/sys"))
 
 
 def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
@@ -49,7 +45,7 @@ def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
         ValueError: no file can have this path.
     """
     status = os.stat(path)
-    if (not stat.S_ISREG(status.st_mode) and not os.path.isdir(path)) or is_kernels(path):
+    if (not stat.S_ISREG(status.st_mode) and not os.path.isdir(path)) or is_kernels(status):
         raise OSError(errno.EINVAL, "Not a regular file")
     memory = host_memory() if status.st_size > SMALL_FILE else None
     if memory and status.st_size > memory / 2:

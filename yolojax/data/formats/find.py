@@ -88,7 +88,7 @@ def walk(folder: str | os.PathLike[str], on_problem: OnProblem, *, into: bool = 
     seen: set[str] = set()
     for parent, folders, files in os.walk(folder, followlinks=True):
         real = os.path.realpath(parent)
-        if real in seen or is_kernels(parent):
+        if real in seen or is_kernels(os.stat(real)):
             folders.clear()
             continue
         seen.add(real)
