@@ -128,14 +128,17 @@ GENTLE = {
 }  # fmt: skip
 
 
+# Where the seam of a mosaic cuts the fade of a magnified edge, its half is not there to be found.
+TOLERANCE = {0.0: 0.6, 1.0: 1.1}
+
+
 @settings(deadline=None, max_examples=100)
-@given(probability=st.sampled_from([0.5, 1.0]), **CHAIN)
-def test_rectangles_are_where_the_boxes_say_after_a_chain(probability, red, green, size, seed):
-    config = everything(mixup_probability=0.0, mosaic_probability=probability, scale_probability=probability, **GENTLE)
+@given(mosaics=st.sampled_from([0.0, 1.0]), probability=st.sampled_from([0.5, 1.0]), **CHAIN)
+def test_rectangles_are_where_the_boxes_say_after_a_chain(mosaics, probability, red, green, size, seed):
+    config = everything(mixup_probability=0.0, mosaic_probability=mosaics, scale_probability=probability, **GENTLE)
     config.iou_crop_probability = config.crop_probability = 0.5
-    # Noise and blur move the half of an edge by some tenths of a pixel. At the seam of a mosaic, where a picture's last pixel
-    # is a blend with the grey round it, a box is up to a pixel longer than what is seen of it.
-    assert_found(*chain(config, red, green, size, seed), tolerance=1.1)
+    # A warp that shrinks by 0.7 / 1.3 ** 0.5 may miss an edge by 0.2 pixels; noise and blur move its half by less than that.
+    assert_found(*chain(config, red, green, size, seed), TOLERANCE[mosaics])
 
 
 @settings(deadline=None, max_examples=100)
@@ -143,7 +146,7 @@ def test_rectangles_are_where_the_boxes_say_after_a_chain(probability, red, gree
 def test_rectangles_are_where_the_boxes_say_after_a_chain_with_mixup(mosaics, red, green, size, seed):
     config = everything(hsv_probability=0.0, mosaic_probability=mosaics, **GENTLE)
     config.iou_crop_probability = config.crop_probability = 0.5
-    assert_found(*chain(config, red, green, size, seed), tolerance=1.1)
+    assert_found(*chain(config, red, green, size, seed), TOLERANCE[mosaics])
 
 
 def test_chains_repeat_and_leave_their_input_alone():
