@@ -1,0 +1,17 @@
+"""What is asked of the arguments of every command."""
+
+import pytest
+
+from yolojax.errors import InputError
+from yolojax.programs.arguments import refuse_empty
+
+
+@pytest.mark.parametrize("value", ["", [""], ["photos", ""], ["", "photos"]])
+def test_an_empty_value_is_refused_by_its_name(value):
+    with pytest.raises(InputError, match=r"^--out is empty: give a value, or leave it out; perhaps a variable of the shell is not set$"):
+        refuse_empty({"--workdir": "runs/mine", "--out": value})
+
+
+@pytest.mark.parametrize("value", ["photos", " ", [], ["photos"], None, False, 0])
+def test_what_is_given_or_left_out_is_not_refused(value):
+    refuse_empty({"--out": value})
