@@ -171,6 +171,7 @@ def test_an_assignment_with_any_number_of_slots():
     np.testing.assert_allclose(np.asarray(terms).mean(1), expected, rtol=2e-5)
 
 
+@pytest.mark.slow  # tests/test_paper_loss.py has the same means
 @pytest.mark.skipif(jax.device_count() < 4, reason="needs four devices")
 def test_means_are_those_of_all_devices():
     raw, _, targets = case(9, TWO, counts=(0, 3, 8, 1, 0, 0, 2, 5))

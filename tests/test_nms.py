@@ -299,7 +299,9 @@ def test_boxes_without_area_keep_suppression_by_distances_finite():
     assert detected.valid.sum() == 3 and np.isfinite(detected.scores).all()
 
 
-@pytest.mark.parametrize("options", [{"multi_label": True, "distance_power": 0.6}, {"method": "soft"}])
+@pytest.mark.parametrize(
+    "options", [pytest.param({"multi_label": True, "distance_power": 0.6}, marks=pytest.mark.slow), {"method": "soft"}]
+)
 def test_an_export_takes_any_number_of_pictures(options):
     grid = AnchorGrid((32, 64), (16, 32), (((12, 10), (20, 30)), ((30, 25), (50, 60))))
 

@@ -36,18 +36,26 @@ def suppressors(
     """
     count = len(boxes)
     words = -(-count // WORD)
-    earlier = jnp.pad(boxes, ((0, words * WORD - count), (0, 0)))
-    positions = jnp.arange(words * WORD)
-    earlier_groups = None if groups is None else jnp.pad(groups, (0, words * WORD - count))
+    places = jnp.arange(words * WORD)
+    every_box = boxes, places[:count], groups
+    earlier = jax.tree.map(
+        lambda x: jnp.pad(x, [(0, words * WORD - len(x))] + [(0, 0)] * (x.ndim - 1)), (boxes, places, groups)
+    )
+
+    @jax.jit  # traced once for all bits
+    def overlapped(box, earlier, iou_threshold):
+        (boxes, places, groups), (earlier_boxes, earlier_places, earlier_groups) = box, earlier
+        suppresses = overlap(boxes[:, None], earlier_boxes[None]) > iou_threshold
+        suppresses &= earlier_places[None] < places[:, None]
+        if groups is not None:
+            suppresses &= groups[:, None] == earlier_groups[None]
+        return suppresses.astype(jnp.uint32)
+
     bits = jnp.zeros((count, words), jnp.uint32)
     # XLA fuses one term per bit into one loop; a sum over an axis of bits takes three times as long on a CPU.
     for bit in range(WORD):
-        part = slice(bit * words, (bit + 1) * words)
-        suppresses = overlap(boxes[:, None], earlier[None, part]) > iou_threshold
-        suppresses &= positions[None, part] < positions[:count, None]
-        if groups is not None and earlier_groups is not None:
-            suppresses &= groups[:, None] == earlier_groups[None, part]
-        bits |= suppresses.astype(jnp.uint32) << bit
+        part = jax.tree.map(lambda x: x[bit * words : (bit + 1) * words], earlier)  # noqa: B023
+        bits |= overlapped(every_box, part, iou_threshold) << bit
     return bits
 
 

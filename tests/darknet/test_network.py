@@ -127,8 +127,9 @@ def on_picture(box):
     return (box[:2] - box[2:] / 2 < 1).all() and (box[:2] + box[2:] / 2 > 0).all()
 
 
-# YOLOv3-SPP has all the layers of YOLOv3.
-@pytest.mark.parametrize("name", [pytest.param("yolov3", marks=pytest.mark.slow), "yolov3_spp", "yolov3_tiny"])
+@pytest.mark.parametrize(
+    "name", [pytest.param("yolov3", marks=pytest.mark.slow), pytest.param("yolov3_spp", marks=pytest.mark.slow), "yolov3_tiny"]
+)
 def test_our_networks_and_those_of_their_cfgs_give_the_same(name, tmp_path):
     config = ModelConfig(name=name, num_classes=3, width=0.125)
     ours, theirs = build_model(config), build_network(parse_cfg(cfg_text(config, (64, 96))))[0]

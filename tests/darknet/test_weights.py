@@ -32,7 +32,7 @@ def file_of(path, floats):
     return path
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.slow if name == "spp" else []) for name in NETWORKS])
 def test_random_weights_round_trip_to_the_byte(name, tmp_path):
     model = NETWORKS[name]
     count = count_floats(abstract_variables(model))

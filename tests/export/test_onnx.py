@@ -81,7 +81,7 @@ def by_hand(heads, grid, softmax=False):
     ("name", "decoding"),
     [
         pytest.param("yolov3", {}, marks=pytest.mark.slow),
-        ("yolov3_spp", {}),
+        pytest.param("yolov3_spp", {}, marks=pytest.mark.slow),
         ("yolov3_tiny", {}),
         ("yolov3_tiny", {"xy_scale": 2.0, "squared_sizes": True}),
     ],

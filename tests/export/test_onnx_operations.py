@@ -150,7 +150,9 @@ def test_a_head_that_no_convolution_computes_is_filled_up(tmp_path):
         assert (outputs["scores"].reshape(2, -1, 3)[0, :, 2] == 0).all() and outputs["scores"].max() > 0.1
 
 
-@pytest.mark.parametrize("name", [pytest.param("yolo-fastest-1.1", marks=pytest.mark.slow), "yoloface-50k", "yoloface-100k"])
+@pytest.mark.parametrize(
+    "name", [*(pytest.param(name, marks=pytest.mark.slow) for name in ("yolo-fastest-1.1", "yoloface-100k")), "yoloface-50k"]
+)
 def test_published_networks(name, real_data, tmp_path):
     model, grid = network_from_cfg(real_data / f"darknet/weights/{name}.cfg")
     variables = read_weights(real_data / f"darknet/weights/{name}.weights", model).variables

@@ -40,7 +40,7 @@ class Same(nn.Module):
 # One scale after one stage, because compiling takes the time; all stages and the real neck are in the slow tests.
 @pytest.mark.parametrize(
     ("name", "strides", "neck"),
-    [("darknet53", (2,), Same), ("csp_darknet53", (2,), Same), ("resnet18", (4,), Same)]
+    [("darknet53", (2,), Same), ("resnet18", (4,), Same), pytest.param("csp_darknet53", (2,), Same, marks=pytest.mark.slow)]
     + [
         pytest.param(name, (4, 8, 16, 32, 64), functools.partial(NECKS["fpn"], width=0.0625), marks=pytest.mark.slow)
         for name in BACKBONES

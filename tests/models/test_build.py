@@ -123,7 +123,9 @@ def test_a_network_without_anchors_has_a_grid_to_fit_them_to():
     assert grid and grid.strides == (8, 16) and grid.anchors_per_scale == 1 and not config.anchors
 
 
-@pytest.mark.parametrize("name, scales", [("yolov3", 3), ("yolov3_spp", 3), ("yolov3_tiny", 2)])
+@pytest.mark.parametrize(
+    "name, scales", [pytest.param("yolov3", 3, marks=pytest.mark.slow), ("yolov3_spp", 3), ("yolov3_tiny", 2)]
+)
 def test_model_and_grid_of_a_configuration_fit_each_other(name, scales):
     config = ModelConfig(name=name, num_classes=2, width=0.125)
     grid = build_grid(config, (64, 96))

@@ -48,7 +48,7 @@ def test_initial_values_follow_the_modules_own_initializers():
             np.testing.assert_array_equal(a, b, err_msg=name)
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.slow if name == "yolov3" else []) for name in NETWORKS])
 def test_initial_values_of_our_networks_are_those_of_all_versions(name):
     model, _ = NETWORKS[name]
     rng = np.random.default_rng(3)

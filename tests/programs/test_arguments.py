@@ -8,7 +8,9 @@ from yolojax.programs.arguments import refuse_empty
 
 @pytest.mark.parametrize("value", ["", [""], ["photos", ""], ["", "photos"]])
 def test_an_empty_value_is_refused_by_its_name(value):
-    with pytest.raises(InputError, match=r"^--out is empty: give a value, or leave it out; perhaps a variable of the shell is not set$"):
+    with pytest.raises(
+        InputError, match=r"^--out is empty: give a value, or leave it out; perhaps a variable of the shell is not set$"
+    ):
         refuse_empty({"--workdir": "runs/mine", "--out": value})
 
 

@@ -49,10 +49,8 @@ ENDINGS = {
 }
 
 
-QUICK = "a window's MPLBACKEND and a pipe that breaks"
-
-
-@pytest.mark.parametrize("case", [pytest.param(case, marks=() if case == QUICK else pytest.mark.slow) for case in ENDINGS])
+@pytest.mark.slow  # tests/runtime/test_streams.py has the streams
+@pytest.mark.parametrize("case", ENDINGS)
 def test_a_training_goes_to_its_end(case, data, tmp_path):
     line, environment, expected = ENDINGS[case]
     words = REPOSITORY / "train.py", "--workdir", tmp_path / "run", *FLAGS, *data_flags(data)
@@ -93,7 +91,9 @@ def test_a_platform_that_is_not_there_is_one_line():
         assert "JAX_PLATFORMS=nonsense: there is no such device here" in message, program
 
 
-@pytest.mark.parametrize("platform", ["cuda", "gpu", "tpu", "rocm", "cpu,nonsense"])
+@pytest.mark.parametrize(
+    "platform", ["cuda", *(pytest.param(name, marks=pytest.mark.slow) for name in ("gpu", "tpu", "rocm", "cpu,nonsense"))]
+)
 def test_every_platform_that_is_not_there_is_one_line(platform):
     message = refused("train", JAX_PLATFORMS=platform, CUDA_VISIBLE_DEVICES="")  # also where there is one
     assert f"JAX_PLATFORMS={platform}: there is no such device here (" in message and "set JAX_PLATFORMS=cpu" in message

@@ -56,13 +56,18 @@ def test_from_a_folder_to_a_trained_network_and_on(voc, tmp_path):
     assert f"validation: {count} of 20 pictures, chosen by their content (config.data.val_share = 0.2)" in lines
     assert lines[1] == f"{20 - count} pictures for training, {count} for validation"
     # The workdir alone resumes with the run's own configuration. What a run that has ended does then is to evaluate.
-    assert_resumed(workdir, succeed("-m", "yolojax", "train", "--workdir", workdir, cwd=tmp_path))
-    (status, _, err), (evaluated, out, nothing) = run_programs(
+    (resumed, out, none), (status, _, err), (evaluated, printed, nothing) = run_programs(
         one_device(),
-        [("train.py", "--workdir", workdir, "--config.seed=5"), ("eval.py", "--workdir", workdir, "--split", "train")],
+        [
+            ("-m", "yolojax", "train", "--workdir", workdir),
+            ("train.py", "--workdir", workdir, "--config.seed=5"),
+            ("eval.py", "--workdir", workdir, "--split", "train"),
+        ],
     )
+    assert resumed == 0 and not none, none
+    assert_resumed(workdir, out)
     assert status == 1 and "another configuration (seed: 0 -> 5)" in err
-    assert evaluated == 0 and not nothing and f"on {20 - count} pictures of the split 'train'" in out
+    assert evaluated == 0 and not nothing and f"on {20 - count} pictures of the split 'train'" in printed
     # Data that is gone: where to name its new place.
     voc.rename(tmp_path / "voc2")
     status, _, err = program("-m", "yolojax", "train", "--workdir", workdir)

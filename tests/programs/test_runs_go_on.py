@@ -62,6 +62,7 @@ def test_moved_data_is_resumed_bit_for_bit_and_evaluated_in_its_new_place(run, c
     succeed(REPOSITORY / "eval.py", "--workdir", copy / "elsewhere")
 
 
+@pytest.mark.slow  # training/test_own_parts.py refuses changed data
 def test_data_that_has_moved_and_changed_is_refused(copy):
     (copy / "cells").rename(copy / "renamed")
     (copy / "renamed/labels/train/0.txt").write_text("1 0.5 0.5 0.5 0.5\n0 0.3 0.5 0.3 0.5\n")
@@ -94,6 +95,7 @@ def test_evaluation_on_some_of_the_classes_under_another_name(run, tmp_path):
     assert metrics["per_class"]["dog"]["detections"] == 0 < metrics["per_class"]["cat"]["detections"]
 
 
+@pytest.mark.slow
 def test_evaluation_without_the_data_of_the_run_names_the_way(copy, run):
     config = copy / "run/config.json"
     config.write_text(config.read_text().replace(str(run / "cells"), str(copy / "gone")))

@@ -84,7 +84,7 @@ def test_a_folder_that_is_named_but_cannot_be_used_is_an_error(name, tmp_path):
     assert jax.config.jax_compilation_cache_dir == before
 
 
-@pytest.mark.parametrize("damage", ["cut", "empty", "other"])
+@pytest.mark.parametrize("damage", ["cut", *(pytest.param(name, marks=pytest.mark.slow) for name in ("empty", "other"))])
 def test_a_damaged_entry_is_removed_and_the_program_is_kept_again(damage, tmp_path):
     program = (
         "from yolojax.runtime.compilation_cache import cache_compiled_programs, remove_damaged_entries\n"

@@ -27,7 +27,7 @@ from yolojax.training import loop
 def workdir(tmp_path_factory):
     config = get_config()
     config.data.digits_train, config.data.digits_val = 48, 4
-    config.data.sizes = (64, 64), (96, 64)
+    config.data.sizes = (32, 32), (64, 32)
     config.train.batch_size, config.train.accumulate, config.train.remat = 16, 2, True
     config.train.epochs = config.train.eval_epochs = 3.0
     config.train.keep_every = 2 / 3

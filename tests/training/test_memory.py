@@ -78,7 +78,8 @@ def start(model, average=False):
 
 
 # The gradients of several devices are accumulated like those of one.
-@pytest.mark.parametrize("devices", [pytest.param(1, marks=pytest.mark.slow), pytest.param(8, marks=needs_eight)])
+@pytest.mark.slow  # test_transformations.py accumulates on eight devices
+@pytest.mark.parametrize("devices", [1, pytest.param(8, marks=needs_eight)])
 def test_without_batch_normalization_four_times_four_pictures_make_the_update_of_sixteen(devices):
     options = {"model": NETWORK, "optimizer": OPTIMIZER, "grid": PLAIN_GRID, "loss": yolo_loss}
     pictures = 16 if devices == 1 else 32  # on eight devices, four times eight

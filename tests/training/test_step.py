@@ -79,6 +79,7 @@ def test_eight_devices_make_the_update_of_one():
     assert_close(state.batch_stats, expected.batch_stats, 1e-5)
 
 
+@pytest.mark.slow
 @needs_eight
 def test_without_the_axis_name_the_devices_would_drift_apart(on_one_device):
     # test_transformations.py would be meaningless if the parts of the batch did not matter.
@@ -109,12 +110,22 @@ def four_terms(raw, targets, grid):
     return {**yolo_loss(raw, targets, grid)._asdict(), "size": sum(jnp.square(head).sum((1, 2, 3, 4)) for head in raw)}
 
 
+FOUR_TERMS = {"box", "objectness", "classification", "size"}
+
+
 def one_array(raw, targets, grid):
     return sum(four_terms(raw, targets, grid).values())
 
 
-@pytest.mark.parametrize("accumulate", [1, 2])
-@pytest.mark.parametrize("loss, names", [(four_terms, {"box", "objectness", "classification", "size"}), (one_array, set())])
+@pytest.mark.parametrize(
+    "loss, names, accumulate",
+    [
+        (four_terms, FOUR_TERMS, 2),
+        (one_array, set(), 1),
+        pytest.param(four_terms, FOUR_TERMS, 1, marks=pytest.mark.slow),
+        pytest.param(one_array, set(), 2, marks=pytest.mark.slow),
+    ],
+)
 def test_every_term_of_a_loss_counts_and_is_measured(loss, names, accumulate):
     before, batch = new_state(), make_batch()
 
@@ -164,6 +175,7 @@ def test_steps_on_the_same_pictures_learn_them():
     assert losses[-1] < 0.3 * losses[0]
 
 
+@pytest.mark.slow  # test_optimizer.py has the search
 def test_with_a_line_search_no_step_raises_the_loss_of_its_batch():
     # Without the search, the first step at this rate multiplies the loss by more than ten.
     config = OptimizerConfig(name="sgd", momentum=0.0, weight_decay=0.0, line_search_trials=12)
@@ -244,7 +256,7 @@ def test_a_batch_that_the_devices_cannot_share_is_refused():
         check_batch_size(12, mesh, "config.train.batch_size")
 
 
-@pytest.mark.parametrize("frozen", ["", "^conv1$"])
+@pytest.mark.parametrize("frozen", [pytest.param("", marks=pytest.mark.slow), "^conv1$"])
 def test_a_loss_that_is_not_finite_changes_nothing_but_the_step(frozen):
     step = compile_train_step(make_mesh(jax.devices()[:1]), ema_decay=0.5, frozen=frozen, **STEP)
     before = new_state(average=True)
