@@ -21,6 +21,7 @@ onnx = pytest.importorskip("onnx", reason="the package onnx is not installed")
 
 from yolojax.export import onnx as module  # noqa: E402
 from yolojax.export.onnx import build, export_onnx, run_onnxruntime, run_opencv  # noqa: E402
+from yolojax.export.workdir import MARKS  # noqa: E402
 
 needs_onnxruntime = pytest.mark.skipif(not importlib.util.find_spec("onnxruntime"), reason="onnxruntime is not installed")
 RUNNERS = [pytest.param(run_onnxruntime, marks=needs_onnxruntime), run_opencv]
@@ -91,6 +92,7 @@ def test_the_outputs_are_those_of_the_network(name, decoding, images, tmp_path):
     run = make_run(name, **decoding)
     path = tmp_path / "net.onnx"
     path.write_bytes(build(run, run.model))
+    assert MARKS["onnx"] in path.read_bytes()[:64]  # by which a later export knows it
     raw = jax.jit(lambda images: run.model.apply(run.variables, images, train=False))(images)
     boxes, scores = by_hand(raw, run.grid)
     assert max(np.abs(head).max() for head in raw) < 20

@@ -21,6 +21,7 @@ from yolojax.data.images import write_image
 from yolojax.errors import InputError
 from yolojax.export.agreement import agree
 from yolojax.export.stablehlo import check, export_stablehlo
+from yolojax.export.workdir import MARKS
 from yolojax.models import abstract_variables
 from yolojax.predict import Detector
 from yolojax.runs.exported import PROGRAM, load_exported
@@ -55,7 +56,8 @@ def assert_same(found, expected):
     np.testing.assert_allclose(found[0], boxes, atol=0.02)
 
 
-def test_the_file_says_what_it_is(artefact, run):
+def test_the_file_says_what_it_is(artefact, exported, run):
+    assert MARKS["stablehlo"] in exported.read_bytes()[:64]  # by which a later export knows it
     about = artefact.about
     assert artefact.names == tuple("0123456789") and artefact.size == (64, 96)
     assert about["fit"] == "letterbox" and about["multi_label"] is False

@@ -60,7 +60,7 @@ def seen(monkeypatch):
 
     def write(run, path, pictures):
         images.extend(pictures)
-        path.write_text("written")
+        path.write_bytes(b"8" + module.MARKS["onnx"])
         return "a line"
 
     monkeypatch.setitem(sys.modules, "a_format", types.SimpleNamespace(write=write))
@@ -100,6 +100,16 @@ def test_what_is_missing_is_named(workdir, seen, tmp_path, capsys):
     assert main(["export", str(moved), "--to", "onnx", "--out", str(out)]) == 1
     shown = capsys.readouterr()
     assert "gone.txt" in shown.err and "--pictures" in shown.err and not out.exists()
+
+
+def test_only_an_earlier_export_of_the_same_format_is_replaced(workdir, seen, tmp_path):
+    config = (workdir / "config.json").read_bytes()
+    (tmp_path / "photo.jpg").write_bytes(b"mine")
+    (tmp_path / "net.yolojax").write_bytes(b"PK.." + module.MARKS["stablehlo"] + b"yolojax")
+    for name in ("photo.jpg", "net.yolojax", workdir / "config.json"):
+        with pytest.raises(InputError, match=f"{tmp_path / name} exists and is no file that an export to onnx has written"):
+            export_workdir(workdir, "onnx", tmp_path / name)
+    assert (tmp_path / "photo.jpg").read_bytes() == b"mine" and (workdir / "config.json").read_bytes() == config and not seen
 
 
 @pytest.mark.slow  # test_onnx.py and test_describe.py have the decoding

@@ -68,6 +68,27 @@ def test_another_configuration_in_the_workdir_is_refused_by_its_fields(tmp_path)
     open_workdir(resolve(get_config())[0], tmp_path).close()
 
 
+@pytest.mark.parametrize(
+    "name, message",
+    [
+        (
+            "config.json",
+            r"config\.json: config\.architectures does not exist.*; if no run has written it, name another",
+        ),
+        ("metrics.jsonl", r"metrics\.jsonl: there is no config\.json of a run in .*name another folder with --workdir$"),
+        ("eval/val/report.html", r"report\.html: there is no config\.json of a run in .*name another folder with --workdir$"),
+    ],
+)
+def test_files_of_something_else_in_the_workdir_are_not_replaced(name, message, tmp_path):
+    path = tmp_path / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text('{"architectures": ["BertModel"]}')
+    with pytest.raises(InputError, match=message):
+        open_workdir(resolve(get_config())[0], tmp_path)
+    assert path.read_text() == '{"architectures": ["BertModel"]}'
+    assert [file for file in tmp_path.rglob("*") if file.is_file()] == [path]
+
+
 def test_a_workdir_without_a_checkpoint_takes_another_configuration(tmp_path):
     open_workdir(resolve(get_config())[0], tmp_path).close()
     other = get_config()

@@ -11,9 +11,9 @@ import numpy as np
 from yolojax.data.images import read_image
 from yolojax.data.pictures import find_sources, is_video
 from yolojax.data.sources import open_split
-from yolojax.errors import InputError
+from yolojax.errors import InputError, first_line
 from yolojax.parts import NO_PARTS, Parts
-from yolojax.runtime.files import whole_or_not_at_all, whole_set
+from yolojax.runtime.files import open_regular, whole_or_not_at_all, whole_set
 
 if TYPE_CHECKING:
     from yolojax.config import Config
@@ -29,6 +29,9 @@ FORMATS = {
 }
 """For each format the function (run, path, images) -> a line for the user. It writes `path`, and files beside it, and compares
 them with the network on the images, RGB uint8 (h, w, 3); a difference is an InputError."""
+
+MARKS = {"stablehlo": b"about.json", "onnx": b"\x12\x07yolojax"}
+"""What the beginning of an exported file of a format holds, and hardly that of any other file."""
 
 Item = TypeVar("Item")
 
@@ -47,8 +50,8 @@ def export_workdir(
     Args:
         workdir: folder of the run.
         to: a key of `FORMATS`.
-        out: the file to write; an existing one is replaced. For darknet a folder, for model.cfg, model.weights and model.names,
-            none of which is replaced.
+        out: the file to write; an earlier one of the same format is replaced. For darknet a folder, for model.cfg,
+            model.weights and model.names, none of which is replaced.
         checkpoint: "best", "last" or a step.
         pictures: pictures, folders and globs to check the file on; by default the validation pictures of the run. Four of them
             are used, evenly spread.
@@ -59,7 +62,7 @@ def export_workdir(
 
     Raises:
         InputError: no run, no pictures, a folder that cannot be written, a package that is missing, one of Darknet's files
-            exists, or a file differs from the network.
+            exists, `out` is a file of something else, or a file differs from the network.
     """
     from yolojax.runs.workdir import load_run  # here, not above: the formats are listed without loading JAX
 
@@ -67,8 +70,10 @@ def export_workdir(
     write = getattr(importlib.import_module(module), function)
     if to == "darknet":
         for name in DARKNET_FILES:
-            if (Path(out) / name).exists():
+            if os.path.lexists(Path(out) / name):
                 raise InputError(f"{Path(out) / name} exists; name another folder with --out")
+    elif os.path.isfile(out) and MARKS[to] not in _beginning(out):
+        raise InputError(f"{out} exists and is no file that an export to {to} has written; name another one with --out")
     run = load_run(workdir, checkpoint, parts=parts)
     images = _given_pictures(pictures) if pictures else _validation_pictures(run.config, parts)
     if to == "darknet":
@@ -76,6 +81,19 @@ def export_workdir(
             return write(run, draft / DARKNET_FILES[0], images)
     with whole_or_not_at_all(out) as path:
         return write(run, path, images)
+
+
+def _beginning(path: str | os.PathLike[str]) -> bytes:
+    """The first bytes of a file.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    try:
+        with open_regular(path) as file:
+            return file.read(64)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {first_line(error)}") from error
 
 
 def _given_pictures(sources: Sequence[str]) -> list[np.ndarray]:

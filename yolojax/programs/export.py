@@ -17,7 +17,7 @@ def define(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("workdir", metavar="WORKDIR", help="folder of a trained run")
     parser.add_argument("--to", required=True, choices=tuple(FORMATS), help="the format to write")
     parser.add_argument(
-        "--out", required=True, metavar="FILE", help="the file to write, replacing an existing one; for darknet a folder"
+        "--out", required=True, metavar="FILE", help="the file to write, replacing an earlier export; for darknet a folder"
     )
     parser.add_argument(
         "--checkpoint", default="best", help="best (by config.train.save_best_by), last, or a step (default: %(default)s)"

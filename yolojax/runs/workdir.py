@@ -230,14 +230,15 @@ def open_workdir(config: Config, workdir: str | os.PathLike[str], keep_every: in
         Its checkpoints.
 
     Raises:
-        InputError: it cannot be written, or its checkpoints were made by a configuration that differs in more than the paths of
-            the data.
+        InputError: it cannot be written, holds files that no run has written but a run would replace, or its checkpoints were
+            made by a configuration that differs in more than the paths of the data.
     """
     from yolojax.runs.checkpoints import Checkpoints
 
     try:
         if is_first():
             Path(workdir).mkdir(parents=True, exist_ok=True)
+            _refuse_files_of_others(Path(workdir))
         checkpoints = Checkpoints(workdir, best_by=config.train.save_best_by, keep_every=keep_every)
         begun = checkpoints.steps() != [] and not (checkpoints.steps() == [IMPORTED] and is_imported(workdir))
         if is_first() and not begun:
@@ -257,6 +258,26 @@ def open_workdir(config: Config, workdir: str | os.PathLike[str], keep_every: in
             f"resume this run, or train on from its weights in a new workdir: {continue_command(workdir)}"
         )
     return checkpoints
+
+
+def _refuse_files_of_others(folder: Path) -> None:
+    """Refuses a folder with files of the names that a run writes, unless a run's configuration says that they are a run's.
+
+    Raises:
+        InputError: such a file, or a config.json that is no configuration.
+    """
+    advice = "which would be lost; name another folder with --workdir"
+    if os.path.lexists(folder / "config.json"):
+        try:
+            read_config(folder)
+        except InputError as error:
+            raise InputError(f"{error}; if no run has written it, name another folder with --workdir") from error
+        return
+    for path in (folder / "metrics.jsonl", *(folder / "eval").glob("*/*")):
+        if path.is_symlink() or (path.is_file() and path.stat().st_size):
+            raise InputError(
+                f"{path}: there is no config.json of a run in {folder}, so this is a file of something else, {advice}"
+            )
 
 
 def continue_command(workdir: str | os.PathLike[str]) -> str:
