@@ -5,6 +5,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from yolojax.runtime.streams import say
 
 CODE = """
@@ -54,6 +56,16 @@ def test_streams_that_were_replaced_are_left_alone():
 def test_dropped_output_is_no_error_at_the_end():
     code = "try:\n  for n in range(100_000): print(n, flush=True)\nexcept BrokenPipeError: drop_stdout()\nprint('more')"
     assert run(code, '"$@" | head -n 1') == ("0\n", "")
+
+
+def test_a_disk_that_is_full_is_an_error_that_names_stdout():
+    if not os.path.exists("/dev/full"):
+        pytest.skip("no device that is always full")
+    code = (
+        "from yolojax.errors import InputError\nfrom yolojax.runtime.streams import say\n"
+        "try: say('a line')\nexcept InputError as error: print(error, file=sys.stderr)\ndrop_stdout()"
+    )
+    assert run(code, '"$@" > /dev/full') == ("", "stdout cannot be written: No space left on device\n")
 
 
 def test_what_a_terminal_would_obey_is_escaped(capsys):

@@ -21,7 +21,7 @@ from yolojax.runtime.command import as_typed
 from yolojax.runtime.compilation_cache import cache_compiled_programs, remove_damaged_entries
 from yolojax.runtime.console import report_error
 from yolojax.runtime.limits import check_limits, shortage_of
-from yolojax.runtime.streams import drop_stdout, outlive_readers, prepare_streams
+from yolojax.runtime.streams import drop_stdout, outlive_readers, prepare_streams, say
 
 __all__ = ["config_flag", "config_value", "run"]
 
@@ -76,7 +76,6 @@ def _parse(define: Callable[[], object], doc: str) -> list[str]:
     if asked_for_help:
         try:
             _print_help(doc)
-            sys.stdout.flush()
         except BrokenPipeError:  # the reader, such as head, has closed it
             drop_stdout()
         sys.exit(0)
@@ -87,16 +86,16 @@ def _parse(define: Callable[[], object], doc: str) -> list[str]:
 
 
 def _print_help(doc: str) -> None:
-    print(as_typed(doc).strip() + "\n\nFlags:")
+    say(as_typed(doc).strip() + "\n\nFlags:")
     for flag in _own_flags():
         default = "" if flag.default is None else f" (default: {_default_as_text(flag)})"
-        print(f"  --{flag.name}  {as_typed(flag.help or '')}{default}")
+        say(f"  --{flag.name}  {as_typed(flag.help or '')}{default}")
     if "config" in flags.FLAGS:
         from yolojax.config import help_text
 
-        print(f"\nThe named configurations are files in {FOLDER}")
-        print("\nFields of the configuration, with the defaults that a config file starts from:")
-        print(as_typed("\n".join(help_text())))
+        say(f"\nThe named configurations are files in {FOLDER}")
+        say("\nFields of the configuration, with the defaults that a config file starts from:")
+        say(as_typed("\n".join(help_text())))
 
 
 def _own_flags() -> list[Any]:

@@ -6,12 +6,22 @@ import os
 import sys
 from typing import Any
 
-from yolojax.errors import printable
+from yolojax.errors import InputError, printable
 
 
 def say(text: str, end: str = "\n") -> None:
-    """Prints a text on stdout at once, without anything that a terminal would obey: names in it may come from a stranger."""
-    print(printable(text), end=end, flush=True)
+    """Prints a text on stdout at once, without anything that a terminal would obey: names in it may come from a stranger.
+
+    Raises:
+        BrokenPipeError: nobody reads stdout any more.
+        InputError: it cannot be written, as a file on a disk that is full.
+    """
+    try:
+        print(printable(text), end=end, flush=True)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise InputError(f"stdout cannot be written: {error.strerror or error}") from error
 
 
 def prepare_streams() -> None:
