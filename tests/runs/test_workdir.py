@@ -75,8 +75,8 @@ def test_another_configuration_in_the_workdir_is_refused_by_its_fields(tmp_path)
             "config.json",
             r"config\.json: config\.architectures does not exist.*; if no run has written it, name another",
         ),
-        ("metrics.jsonl", r"metrics\.jsonl: there is no config\.json of a run in .*name another folder with --workdir$"),
-        ("eval/val/report.html", r"report\.html: there is no config\.json of a run in .*name another folder with --workdir$"),
+        ("metrics.jsonl", r"metrics\.jsonl would be lost.*: name another folder with --workdir$"),
+        ("eval/val/report.html", r"report\.html would be lost.*: name another folder with --workdir$"),
     ],
 )
 def test_files_of_something_else_in_the_workdir_are_not_replaced(name, message, tmp_path):

@@ -79,7 +79,7 @@ def test_nothing_else_prints(repository):
         calls = (node.func for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Call))
         if any(isinstance(function, ast.Name) and function.id == "print" for function in calls):
             printing.add(str(path.relative_to(repository / "yolojax")))
-    # Errors, which are escaped as well, help texts, and the number of a picture.
+    # Errors, which are escaped as well, and the number of a picture.
     assert printing == {
-        "runtime/streams.py", "runtime/console.py", "programs/main.py", "programs/cli.py", "data/digits.py",
+        "runtime/streams.py", "runtime/console.py", "programs/main.py", "data/digits.py",
     }  # fmt: skip

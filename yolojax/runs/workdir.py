@@ -261,12 +261,11 @@ def open_workdir(config: Config, workdir: str | os.PathLike[str], keep_every: in
 
 
 def _refuse_files_of_others(folder: Path) -> None:
-    """Refuses a folder with files of the names that a run writes, unless a run's configuration says that they are a run's.
+    """Refuses a folder with files of the names that a run writes, unless a configuration says that they are a run's.
 
     Raises:
         InputError: such a file, or a config.json that is no configuration.
     """
-    advice = "which would be lost; name another folder with --workdir"
     if os.path.lexists(folder / "config.json"):
         try:
             read_config(folder)
@@ -276,7 +275,8 @@ def _refuse_files_of_others(folder: Path) -> None:
     for path in (folder / "metrics.jsonl", *(folder / "eval").glob("*/*")):
         if path.is_symlink() or (path.is_file() and path.stat().st_size):
             raise InputError(
-                f"{path}: there is no config.json of a run in {folder}, so this is a file of something else, {advice}"
+                f"{path} would be lost, and as there is no config.json in {folder}, no run has written it: name another folder "
+                "with --workdir"
             )
 
 
