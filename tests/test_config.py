@@ -151,6 +151,10 @@ OUT_OF_RANGE = {
 }
 
 
+def test_a_pattern_that_python_warns_of_is_taken_without_a_word():
+    assert checked(with_field("train.freeze", "conv[[12]")).train.freeze == "conv[[12]"
+
+
 @pytest.mark.parametrize("name", OUT_OF_RANGE)
 def test_values_out_of_range_are_named(name):
     for value in OUT_OF_RANGE[name]:

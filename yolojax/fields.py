@@ -11,6 +11,7 @@ import dataclasses
 import re
 import sys
 import types
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar
 
@@ -231,7 +232,9 @@ def _is_number(value):
 
 def _pattern_problem(value):
     try:
-        re.compile(value)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # of what may mean something else in a later Python
+            re.compile(value)
     except re.error as error:
         return f"must be a regular expression ({error})"
 
