@@ -35,7 +35,9 @@ def apply(model, variables, images):
     return jax.jit(lambda v, x: model.apply(v, x, train=False))(variables, images)
 
 
-@pytest.mark.parametrize("name", PUBLISHED)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name in ("yolov3-voc", "yolov4") else []) for name in PUBLISHED]
+)
 def test_published_cfgs_have_the_floats_of_their_weights(name, real_data):
     floats, strides, size = PUBLISHED[name]
     model, grid = network_from_cfg(real_data / f"darknet/cfg/{name}.cfg")

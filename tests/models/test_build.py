@@ -66,6 +66,7 @@ def test_the_decoding_is_a_choice_of_the_configuration(name):
     np.testing.assert_allclose(decoded[0, :, 2:], grid.slot_geometry[:, 3:5], rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_other_backbones_and_blank_grids_decode_by_the_configuration_too():
     config = ModelConfig(num_classes=2, backbone="resnet18", xy_scale=2.0, squared_sizes=True)
     assert build_grid(config, 64).xy_scales == (2, 2, 2) and build_grid(config, 64).squared_sizes
@@ -173,7 +174,10 @@ def test_configurations_of_a_cfg_that_cannot_be(change, message):
         build_model(ModelConfig(**{"name": "darknet", "num_classes": 10, "cfg": FACE, **change}))
 
 
-@pytest.mark.parametrize("name", sorted(BACKBONES))
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[] if name in ("darknet53", "resnet18") else pytest.mark.slow) for name in sorted(BACKBONES)],
+)
 def test_backbones_by_name_with_their_options(name):
     options = {"strides": [4, 8, 16]}
     config = ModelConfig(num_classes=2, width=0.125, backbone=name, backbone_options=options)

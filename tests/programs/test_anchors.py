@@ -24,7 +24,7 @@ cli.run(show, train.define, "")
 """
 
 
-@pytest.mark.parametrize("network", ["yolov3", "yolov3_tiny"])
+@pytest.mark.parametrize("network", [pytest.param("yolov3", marks=pytest.mark.slow), "yolov3_tiny"])
 def test_anchors_go_into_train(made, repository, capsys, network):
     arguments = made(*(f"{n}.png {random_boxes(9, n)}" for n in range(5)))
     assert main(["anchors", *arguments, "--network", network, "--size", "320"]) == 0

@@ -100,6 +100,7 @@ def test_every_platform_that_is_not_there_is_one_line(platform):
     assert ("jax[cuda12]" in message) == (platform in ("cuda", "gpu"))
 
 
+@pytest.mark.slow
 def test_without_compilation_nothing_is_begun():
     for program, message in all_refused("train", "eval", "detect", "export", JAX_DISABLE_JIT="1").items():
         assert "JAX_DISABLE_JIT is set, but these programs run compiled only; unset it" in message, program

@@ -34,10 +34,9 @@ def train(model, devices):
     return jax.device_get(losses), jax.device_get(state)
 
 
+@pytest.mark.slow  # test_transformations.py has one step
 @needs_eight
-@pytest.mark.parametrize(
-    "model, layouts", [(MODEL, (8,)), pytest.param(TINY, (2, 4, 8), marks=pytest.mark.slow)], ids=["small", "tiny"]
-)
+@pytest.mark.parametrize("model, layouts", [(MODEL, (8,)), (TINY, (2, 4, 8))], ids=["small", "tiny"])
 def test_layouts_differ_by_rounding_alone(model, layouts):
     with jax.enable_x64(True):
         model = model.clone(dtype=jnp.float64)

@@ -128,6 +128,7 @@ def test_parts_one_after_the_other_by_hand_with_frozen_layers_and_averages_on_ei
             np.testing.assert_array_equal(new, old)
 
 
+@pytest.mark.slow
 @needs_eight
 def test_the_parts_of_a_batch_stay_on_their_devices():
     options = {"model": NETWORK, "optimizer": OPTIMIZER, "grid": PLAIN_GRID, "loss": yolo_loss}
@@ -155,7 +156,8 @@ def stored_and_recomputed(model):
     return [step(remat=remat).lower(start(model), make_batch(16)).compile() for remat in (False, True)]
 
 
-@pytest.mark.parametrize("model", [Deep(), pytest.param(TINY, marks=pytest.mark.slow)], ids=["deep", "tiny"])
+@pytest.mark.slow  # test_gradients.py has the gradients
+@pytest.mark.parametrize("model", [Deep(), TINY], ids=["deep", "tiny"])
 def test_activations_computed_anew_give_the_same_step(model):
     (expected, expected_metrics), (state, metrics) = (
         program(start(model), make_batch(16)) for program in stored_and_recomputed(model)
@@ -165,6 +167,7 @@ def test_activations_computed_anew_give_the_same_step(model):
     assert_close(state.batch_stats, expected.batch_stats, 1e-5)
 
 
+@pytest.mark.slow
 def test_activations_computed_anew_need_less_memory():
     kept, anew = (program.memory_analysis().temp_size_in_bytes for program in stored_and_recomputed(Deep()))
     # For YOLOv3 it is a third. On a GPU the compiler needs less from the start.

@@ -100,7 +100,7 @@ def difference(found, expected):
 
 
 def slow(transformation, devices, option):
-    quick = {"nothing": ("pmap",), "all three": ("shard_map", "jit, Explicit axes")}
+    quick = {"all three": ("shard_map", "jit, Explicit axes")}
     return devices == 1 or transformation not in quick.get(option, ())
 
 

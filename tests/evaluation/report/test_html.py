@@ -120,7 +120,7 @@ CASES = {
 
 @pytest.mark.parametrize(
     "case, number",
-    [*((case, 2) for case in CASES), pytest.param("nothing", 80, marks=pytest.mark.slow), ("perfect", 80)],
+    [*((case, 2) for case in CASES), *(pytest.param(case, 80, marks=pytest.mark.slow) for case in ("nothing", "perfect"))],
 )
 def test_numbers_that_are_not_defined_are_dashes(tmp_path, case, number):
     names = NAMES[:2] if number == 2 else [f"c{place}" for place in range(number)]
