@@ -106,10 +106,10 @@ def places(path):
             file.write(f"{place}\n")
 
     def said(place, function):
-        def call(*arguments):
+        def call(*arguments, **named):
             say(place)
             try:
-                return function(*arguments)
+                return function(*arguments, **named)
             finally:
                 say("training" if place == "evaluating" else "ending")
 
@@ -117,8 +117,8 @@ def places(path):
 
     feed = loop.prefetch_to_devices
 
-    def said_feed(*arguments):
-        for batch in feed(*arguments):
+    def said_feed(*arguments, **named):
+        for batch in feed(*arguments, **named):
             say("training")
             yield batch
 
