@@ -36,11 +36,10 @@ def suppressors(
     """
     count = len(boxes)
     words = -(-count // WORD)
-    places = jnp.arange(words * WORD)
+    places, missing = jnp.arange(words * WORD), words * WORD - count
     every_box = boxes, places[:count], groups
-    earlier = jax.tree.map(
-        lambda x: jnp.pad(x, [(0, words * WORD - len(x))] + [(0, 0)] * (x.ndim - 1)), (boxes, places, groups)
-    )
+    padded_groups = None if groups is None else jnp.pad(groups, (0, missing))
+    earlier = jnp.pad(boxes, ((0, missing), (0, 0))), places, padded_groups
 
     @jax.jit  # traced once for all bits
     def overlapped(box, earlier, iou_threshold):
