@@ -214,6 +214,49 @@ def test_pictures_whose_paths_come_later_on_standard_input_are_not_overwritten(t
     assert len(json.loads((photos / "detections.json").read_text())) == 4
 
 
+def everything(source, out):
+    """Detects with all outputs; returns the line of the error, or None."""
+    try:
+        detect_files(Whole(), [source], out, txt=True, crops=True)
+    except InputError as error:
+        return str(error)
+    return None
+
+
+def test_only_outputs_of_earlier_runs_are_replaced(tmp_path):
+    source, out = tmp_path / "in", tmp_path / "out"
+    picture(source / "a.png")
+    picture(source / "b.jpg")
+    video_of_tiles(source / "film.avi", 2)
+    assert everything(source, out) is None and everything(source, out) is None
+    written = files(out)
+    assert {"a.png", "b.jpg", "film.mp4", "labels/a.txt", "labels/film-000001.txt", "detections.json"} < set(written)
+    outputs = [out / name for name in written if name != "detections.json"]
+    for path in outputs:
+        path.write_bytes(b"mine")
+    error = everything(source, out)
+    assert error.startswith(f"{len(outputs)} outputs could not be written, the first: {out}/")
+    assert "not marked as an unchanged output of an earlier run" in error
+    assert all(path.read_bytes() == b"mine" for path in outputs)
+    assert len(json.loads((out / "detections.json").read_text())) == 4  # the rest is done
+    (out / "detections.json").write_text("[]")
+    assert everything(source, out).startswith(f"{out}/detections.json exists, and is not marked")
+    assert (out / "detections.json").read_text() == "[]" and files(out) == written
+
+
+def test_detections_of_a_second_run_on_standard_input_replace_those_of_the_first(tmp_path):
+    code = (
+        "import sys\nfrom tests.detection.test_run import Whole\nfrom yolojax.detection.run import detect_files\n"
+        "detect_files(Whole(), ['-'], sys.argv[1])"
+    )
+    for name in ("a.png", "b.png"):
+        path = os.fspath(picture(tmp_path / name))
+        subprocess.run([sys.executable, "-c", code, tmp_path / "out"], input=path, text=True, check=True, capture_output=True)
+        (entry,) = json.loads((tmp_path / "out" / "detections.json").read_text())
+        assert entry["file"] == path
+    assert files(tmp_path / "out") == ["a.png", "b.png", "detections.json"]
+
+
 def test_a_list_of_pictures_is_not_overwritten_by_labels(tmp_path):
     picture(tmp_path / "val.png")
     (tmp_path / "labels").mkdir()
@@ -256,5 +299,5 @@ def test_the_last_line_shows_what_bounds_the_run(tmp_path, capsys, monkeypatch):
         patch.setattr("yolojax.detection.run.read_image", lambda path: time.sleep(0.05) or read(path))
         assert max(range(3), key=shares(Whole()).__getitem__) == 0
     write = write_image
-    monkeypatch.setattr("yolojax.detection.outputs.write_image", lambda *a: time.sleep(0.05) or write(*a))
+    monkeypatch.setattr("yolojax.detection.outputs.write_image", lambda *a, **k: time.sleep(0.05) or write(*a, **k))
     assert max(range(3), key=shares(Whole()).__getitem__) == 2

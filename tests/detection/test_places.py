@@ -8,6 +8,8 @@ import pytest
 
 from yolojax.detection.places import Places
 from yolojax.errors import InputError
+from yolojax.runtime.files import write_text
+from yolojax.runtime.marks import is_own_output
 
 
 def test_frames_of_a_video_and_pictures_called_like_them_do_not_meet(tmp_path):
@@ -23,10 +25,10 @@ def test_frames_of_a_video_and_pictures_called_like_them_do_not_meet(tmp_path):
 
 def test_a_file_that_was_there_is_replaced_at_the_end_where_sources_may_still_come(tmp_path):
     for name in ("late.png", "old.png"):
-        (tmp_path / name).write_text("there before")
+        write_text(tmp_path / name, "there before", marked=True)
     places = Places(tmp_path, more_to_come=True)
     for name in ("late", "old", "new"):
-        places.drawing(Path(f"in/{name}.png")).write_text("drawn")
+        places.place(places.drawing(Path(f"in/{name}.png"))).write_text("drawn")
     assert (tmp_path / "new.png").read_text() == "drawn"
     assert (tmp_path / "late.png").read_text() == (tmp_path / "old.png").read_text() == "there before"
     places.protect(tmp_path / "late.png")
@@ -35,12 +37,13 @@ def test_a_file_that_was_there_is_replaced_at_the_end_where_sources_may_still_co
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {
         "late.png": "there before", "old.png": "drawn", "new.png": "drawn",
     }  # fmt: skip
+    assert is_own_output(tmp_path / "old.png")
 
 
 def test_what_is_not_released_is_removed(tmp_path):
-    (tmp_path / "old.png").write_text("there before")
+    write_text(tmp_path / "old.png", "there before", marked=True)
     places = Places(tmp_path, more_to_come=True)
-    places.drawing(Path("in/old.png")).write_text("drawn")
+    places.place(places.drawing(Path("in/old.png"))).write_text("drawn")
     places.discard()
     assert [path.name for path in tmp_path.iterdir()] == ["old.png"] and places.release() == []
 
@@ -55,3 +58,14 @@ def test_an_open_file_is_protected_by_its_number(tmp_path):
         places.protect(missing)
     with pytest.raises(InputError, match=r"list\.txt is a source"):
         places.place(tmp_path / "list.txt")
+
+
+def test_only_outputs_of_earlier_runs_are_replaced(tmp_path):
+    write_text(tmp_path / "own.png", "drawn", marked=True)
+    (tmp_path / "mine.png").write_text("mine")
+    for more_to_come in (False, True):
+        places = Places(tmp_path, more_to_come=more_to_come)
+        places.place(tmp_path / "own.png")
+        places.place(tmp_path / "new.png")
+        with pytest.raises(InputError, match=r"mine\.png exists, and is not marked .*; move it, or name another --out"):
+            places.place(tmp_path / "mine.png")

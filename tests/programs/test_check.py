@@ -63,8 +63,15 @@ def test_check_of_a_clean_set_writes_the_sheet(made, tmp_path, capsys):
     assert f"{sheet}: 6 pictures" in shown
     image = read_image(sheet)
     assert image.shape[0] > 6 * 64 and image.shape[1] >= 3 * 64
-    assert main(["check", *arguments, "--out", str(tmp_path / "other.png"), "--size", "64"]) == 0
-    assert read_image(tmp_path / "other.png").shape[1] >= 4 * 64
+    other = tmp_path / "other.png"
+    for _ in range(2):  # the second replaces the first
+        assert main(["check", *arguments, "--out", str(other), "--size", "64"]) == 0
+        assert read_image(other).shape[1] >= 4 * 64
+    other.write_bytes(b"mine")
+    capsys.readouterr()
+    assert main(["check", *arguments, "--out", str(other), "--size", "64"]) == 1
+    assert f"{other} exists, and is not marked as an unchanged output" in capsys.readouterr().err
+    assert other.read_bytes() == b"mine"
 
 
 def test_check_without_pictures_for_a_sheet(made, tmp_path, capsys):

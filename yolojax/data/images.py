@@ -166,12 +166,13 @@ def check_pixels(path: str | os.PathLike, height: int, width: int) -> None:
         raise InputError(f"{path}: {width} x {height}: {_TOO_MANY}")
 
 
-def write_image(path: str | os.PathLike, image_rgb: np.ndarray) -> None:
+def write_image(path: str | os.PathLike, image_rgb: np.ndarray, *, marked: bool = False) -> None:
     """Write a picture in the format given by the extension of its file name, whole or not at all.
 
     Args:
         path: the file.
         image_rgb: (H, W, 3) uint8 RGB.
+        marked: whether a later run of a command may replace it.
 
     Raises:
         InputError: OpenCV cannot write files with that extension, or the file cannot be written; the message names it.
@@ -184,7 +185,7 @@ def write_image(path: str | os.PathLike, image_rgb: np.ndarray) -> None:
     if not encoded or content is None:
         raise InputError(f"{path}: OpenCV cannot write a picture as {ending or 'a file without an extension'!r}; use .png")
     try:
-        write_bytes(path, content.data)
+        write_bytes(path, content.data, marked=marked)
     except OSError as error:
         raise InputError(f"{path}: the picture cannot be written: {error.strerror}") from error
 

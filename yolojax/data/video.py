@@ -10,6 +10,7 @@ import numpy as np
 
 from yolojax.errors import InputError
 from yolojax.runtime.files import draft_of, open_regular
+from yolojax.runtime.marks import mark_output
 from yolojax.runtime.opencv import cv2
 
 # FFmpeg's own messages about a broken file do not name it. The variable is read when the first video is opened.
@@ -158,7 +159,7 @@ class VideoFile:
         self._count += 1
 
     def close(self, keep: bool = True) -> None:
-        """Finish the file and give it its name, or remove it.
+        """Finish the file and give it its name, or remove it. A later run may replace it, see `runtime.marks`.
 
         Raises:
             InputError: the file cannot be written, or lacks frames, about which OpenCV says nothing; then it is removed.
@@ -173,6 +174,7 @@ class VideoFile:
                 if written != self._count:
                     reason = self._reason() or f"it has {written} of {self._count} frames"
                     raise InputError(f"{self.path}: the video cannot be written: {reason}; --nodraw writes no video")
+                mark_output(self._draft, self.path)
                 os.replace(self._draft, self.path)
         except OSError as error:
             raise InputError(f"{self.path}: the video cannot be written: {error.strerror}") from error

@@ -21,6 +21,7 @@ from yolojax.errors import InputError
 from yolojax.predict import Detection
 from yolojax.runtime.file_names import file_names
 from yolojax.runtime.files import draft_of, write_text
+from yolojax.runtime.marks import mark_output
 from yolojax.runtime.streams import say
 from yolojax.runtime.threads import thread_pool, worker_count
 
@@ -94,6 +95,7 @@ class Outputs:
             self.out.mkdir(parents=True, exist_ok=True)
             self._file, self._draft = None, draft_of(self.out / "detections.json")
             if self._json:
+                self._places.check(self.out / "detections.json")
                 self._file = self._draft.open("w", encoding="utf-8", errors="backslashreplace")
                 self._file.write("[\n")
         except OSError as error:
@@ -113,7 +115,9 @@ class Outputs:
                 if self._file:
                     self._file.write("\n]\n")
                     self._file.close()
-                    os.replace(self._draft, self._places.place(self.out / "detections.json"))
+                    self._places.check(self.out / "detections.json")  # a source that came late may be called so
+                    mark_output(self._draft, self.out / "detections.json")
+                    os.replace(self._draft, self.out / "detections.json")
                 self.complete = True
         except OSError as error:
             raise InputError(f"{self.out / 'detections.json'}: the file cannot be written: {error.strerror}") from error
@@ -145,7 +149,8 @@ class Outputs:
             The video to pass to `add`; None if nothing is drawn.
         """
         drawn = self._try(lambda: self.name(path, ".mp4")[0])
-        video, keep = VideoFile(drawn, fps) if drawn else None, False
+        place = self._try(lambda: self._places.place(drawn)) if drawn else None
+        video, keep = VideoFile(place, fps) if place else None, False
         try:
             yield video
             keep = True
@@ -199,7 +204,7 @@ class Outputs:
         if video:
             self._waiting.append(self._encoder.submit(_draw, video.write, image, detection))
         elif drawn and frame is None:
-            self._waiting.append(self._pool.submit(_draw, lambda picture: write_image(drawn, picture), image, detection))
+            self._waiting.append(self._pool.submit(self._write_drawing, drawn, image, detection))
         if stem:
             stem = stem if frame is None else f"{stem}-{frame:06}"
             if self._txt:
@@ -226,6 +231,10 @@ class Outputs:
         if self.unwritten <= NAMED:
             say(f"not written: {text_of(error)}")
 
+    def _write_drawing(self, path, image, detection):
+        place = self._places.place(path)
+        _draw(lambda picture: write_image(place, picture, marked=True), image, detection)
+
     def _write_labels(self, stem, image, detection):
         """Writes one line per detection: class, and the box as cx cy w h in fractions of the picture's width and height."""
         height, width = image.shape[:2]
@@ -234,7 +243,7 @@ class Outputs:
         lines = [f"{c} " + " ".join(f"{v:.6f}" for v in row) + "\n" for c, row in zip(detection.classes, rows, strict=True)]
         path = self.out / "labels" / f"{stem}.txt"
         try:
-            write_text(self._places.place(path), "".join(lines))
+            write_text(self._places.place(path), "".join(lines), marked=True)
         except OSError as error:
             raise InputError(f"{path}: the labels cannot be written: {error.strerror}") from error
 
@@ -249,7 +258,7 @@ class Outputs:
                 target.parent.mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise InputError(f"{target.parent}: the folder cannot be made: {error.strerror}") from error
-            write_image(self._places.place(target), image[top:bottom, left:right])
+            write_image(self._places.place(target), image[top:bottom, left:right], marked=True)
 
 
 _class_folders = functools.lru_cache(maxsize=1)(file_names)

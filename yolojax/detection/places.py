@@ -10,6 +10,7 @@ from yolojax.data.images import WRITTEN_ENDINGS
 from yolojax.errors import InputError
 from yolojax.runtime.file_names import folded
 from yolojax.runtime.files import draft_of, naming
+from yolojax.runtime.marks import mark_output, refuse_to_replace
 
 _FRAME = re.compile(r"(.+)-[0-9]{6,}")  # a frame's output has its video's name and its own number of six digits
 
@@ -17,8 +18,9 @@ _FRAME = re.compile(r"(.+)-[0-9]{6,}")  # a frame's output has its video's name 
 class Places:
     """The places that the outputs of one run may take in a folder.
 
-    Sources that are known are never overwritten. Where more may come, on standard input, a file that was there before may be
-    one of them: what is to replace it is written beside it, and takes its place in `release`, when all sources are known.
+    Names are chosen so that no source that is known is overwritten. Of the other files that were there before, only outputs of
+    earlier runs are replaced. Where more sources may come, on standard input, such an output may be one of them: what is to
+    replace it is written beside it, and takes its place in `release`, when all sources are known.
 
     Args:
         out: the folder.
@@ -55,7 +57,8 @@ class Places:
             number += 1
             name = f"{stem}-{number}{suffix}"
         self._drawings.add(folded(name))
-        return self.place(self._out / name)
+        self._refuse_source(self._out / name)
+        return self._out / name
 
     def stem(self, path: Path, *, video: bool = False) -> str:
         """Chooses the name, without extension, of the labels and crops of a source; those of a video's frames begin with it.
@@ -72,16 +75,16 @@ class Places:
             self._videos.add(folded(name))
         elif like_frame := _FRAME.fullmatch(folded(name)):
             self._like_frames.add(like_frame[1])
-        self._check(self._out / "labels" / f"{name}.txt")
+        self._refuse_source(self._out / "labels" / f"{name}.txt")
         return name
 
     def place(self, target: Path) -> Path:
         """The path to write for an output, in general the output's own.
 
         Raises:
-            InputError: it would overwrite a source or its labels.
+            InputError: as for `check`.
         """
-        self._check(target)
+        self.check(target)
         if not self._more_to_come or not os.path.lexists(target):
             return target
         draft = draft_of(target)
@@ -95,8 +98,9 @@ class Places:
             draft, target = self._held.pop()
             if draft.exists():
                 try:
-                    self._check(target)
+                    self.check(target)
                     with naming(target):
+                        mark_output(draft, target)
                         os.replace(draft, target)
                 except InputError as error:
                     errors.append(error)
@@ -110,7 +114,16 @@ class Places:
         while self._held:
             self._held.pop()[0].unlink(missing_ok=True)
 
-    def _check(self, target: Path) -> None:
+    def check(self, target: Path) -> None:
+        """Refuses a place that is taken by a file of the user's.
+
+        Raises:
+            InputError: the file is a source or its labels, was not written by an earlier run, or was changed since.
+        """
+        self._refuse_source(target)
+        refuse_to_replace(target)
+
+    def _refuse_source(self, target: Path) -> None:
         if os.path.exists(target) and _identity(target) in self._sources:
             raise InputError(f"{target} is a source, or the labels of one, and would be overwritten; name another --out")
 

@@ -53,14 +53,16 @@ def _write_sheet(path, records, sizes, names, grid):
     """Draws some of the pictures into one file; returns their number."""
     from yolojax.data.contact_sheet import contact_sheet
     from yolojax.data.images import read_image, write_image
+    from yolojax.runtime.marks import refuse_to_replace
 
     shown = [record for record, size in zip(records, sizes, strict=True) if isinstance(size, tuple) and len(record.boxes)]
     if not shown:
         raise InputError(f"{path}: not written, because no readable picture has boxes")
     if os.path.exists(path) and any(os.path.exists(r.path) and os.path.samefile(path, r.path) for r in records):
         raise InputError(f"{path}: is a picture of the data and would be overwritten; name another --out")
+    refuse_to_replace(path)
     if len(shown) > _SHEET_PICTURES:
         # Evenly through the list, because neighbours are often alike.
         shown = [shown[i * len(shown) // _SHEET_PICTURES] for i in range(_SHEET_PICTURES)]
-    write_image(path, contact_sheet([(record, read_image(record.path)) for record in shown], names, grid))
+    write_image(path, contact_sheet([(record, read_image(record.path)) for record in shown], names, grid), marked=True)
     return len(shown)

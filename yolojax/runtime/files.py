@@ -18,6 +18,7 @@ import numpy as np
 
 from yolojax.errors import InputError
 from yolojax.runtime.locks import folder_lock
+from yolojax.runtime.marks import mark_output
 from yolojax.runtime.memory import gib, host_memory
 
 SMALL_FILE = 1 << 28  # bytes that any machine has
@@ -103,24 +104,31 @@ def write_json_entries(path: str | os.PathLike[str], entries: Iterable[Any]) -> 
         file.write("\n]\n" if file.tell() else "[\n\n]\n")
 
 
-def write_text(path: str | os.PathLike[str], text: str) -> None:
+def write_text(path: str | os.PathLike[str], text: str, *, marked: bool = False) -> None:
     """Writes a text file, whole or not at all; its folder is made if it is missing.
 
-    Half of a surrogate pair, which a name in a JSON file may have, is written as its escape.
+    Half of a surrogate pair, which a name in a JSON file may have, is written as its escape. `marked` is as for `write_bytes`.
     """
     with naming(path):
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-    write_bytes(path, text.encode("utf-8", "backslashreplace"))
+    write_bytes(path, text.encode("utf-8", "backslashreplace"), marked=marked)
 
 
-def write_bytes(path: str | os.PathLike[str], content: bytes | memoryview) -> None:
+def write_bytes(path: str | os.PathLike[str], content: bytes | memoryview, *, marked: bool = False) -> None:
     """Writes a file, whole or not at all.
+
+    Args:
+        path: the file.
+        content: what it is to hold.
+        marked: whether a later run may replace it, see `marks`.
 
     Raises:
         OSError: it cannot be written; its `filename` is the path.
     """
     with _draft(Path(path)) as draft:
         draft.write_bytes(content)
+        if marked:
+            mark_output(draft, path)
 
 
 @contextlib.contextmanager
