@@ -32,7 +32,7 @@ def configs(draw):
     config.data.augment.hue = draw(UNIT)
     config.loss.label_smoothing = draw(UNIT)
     config.optimizer.learning_rate = draw(POSITIVE)
-    config.train.batch_size = draw(st.integers(1, 10**6))
+    config.train.batch_size = draw(st.integers(1, 2**16))
     return config
 
 
@@ -103,6 +103,10 @@ def test_integers_are_numbers_but_nothing_else_is_converted():
         ({"train": {"epochs": math.inf}}, r"config\.train\.epochs must be finite, not inf"),
         ({"optimizer": {"b1": math.nan}}, r"config\.optimizer\.b1 must be finite, not nan"),
         ({"optimizer": {"b1": 10**400}}, r"config\.optimizer\.b1 must be finite, not 1000"),
+        (
+            {"optimizer": {"b1": 1e39}},
+            r"config\.optimizer\.b1 must be at most 3\.4e\+38, the largest number of float32, not 1e\+39",
+        ),
         ({"data": {"train": 3}}, r"config\.data\.train must be of type str, not 3"),
         ({"data": {"size": 416}}, r"config\.data\.size must be a list, not 416"),
         ({"data": {"size": (416, 41.6)}}, r"config\.data\.size\[1\] must be of type int, not 41\.6"),

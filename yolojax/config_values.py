@@ -14,6 +14,8 @@ from yolojax.references import is_part
 
 T = TypeVar("T")
 
+LARGEST_FLOAT = 3.4e38  # of float32, in which the steps compute
+
 
 def to_dict(config: Any) -> dict[str, Any]:
     """Turns a configuration, or a section of one, into nested dicts of plain JSON values."""
@@ -67,6 +69,8 @@ def _convert(value, hint, where):
         return value
     if not abs(value) <= sys.float_info.max:
         raise InputError(f"{where} must be finite, not {value!r}")
+    if abs(value) > LARGEST_FLOAT:
+        raise InputError(f"{where} must be at most {LARGEST_FLOAT:g}, the largest number of float32, not {value!r}")
     return float(value)
 
 

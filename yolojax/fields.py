@@ -192,7 +192,7 @@ def greater(minimum: float) -> Check:
 
 def between(low: float, high: float) -> Check:
     """Accepts numbers from `low` to `high`, both included."""
-    return _check(lambda value: low <= value <= high, f"lie between {low} and {high}", f"{low} to {high}")
+    return _check(lambda value: low <= value <= high, f"lie between {low:,} and {high:,}", f"{low:,} to {high:,}")
 
 
 LARGEST_INPUT = 2**26

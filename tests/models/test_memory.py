@@ -5,7 +5,7 @@ import pytest
 from tests.helpers.tiny_config import get_config
 from yolojax.errors import InputError
 from yolojax.models import build_grid, build_model, memory
-from yolojax.models.memory import check_fits
+from yolojax.models.memory import check_batch_fits, check_fits
 
 
 def test_a_small_network_fits_and_large_ones_are_refused(monkeypatch):
@@ -20,3 +20,14 @@ def test_a_small_network_fits_and_large_ones_are_refused(monkeypatch):
         check_fits("it", model, grid, 10)
     monkeypatch.setattr(memory, "host_memory", lambda: None)
     check_fits("it", model, grid, 10)
+
+
+def test_a_batch_that_no_memory_holds_is_refused(monkeypatch):
+    monkeypatch.setattr(memory, "host_memory", lambda: 2 * 8 * 32 * 64 * 3 * 4)
+    check_batch_fits("config.eval.batch_size", 8, (32, 64))
+    with pytest.raises(
+        InputError, match=r"^config\.eval\.batch_size=9 says 0\.2 MiB of pictures, and there are 0\.4 MiB; make it"
+    ):
+        check_batch_fits("config.eval.batch_size", 9, (32, 64))
+    monkeypatch.setattr(memory, "host_memory", lambda: None)
+    check_batch_fits("config.eval.batch_size", 65_536, (8192, 8192))

@@ -43,6 +43,21 @@ def test_checkpoints_to_be_kept_are_saved_when_they_are_due(tmp_path):
             assert set(kept) <= set(evaluated)
 
 
+def test_numbers_of_epochs_that_are_too_many_to_count(tmp_path):
+    config = get_config()
+    config.train.eval_epochs = config.train.keep_every = config.optimizer.warmup_epochs = 3e38
+    config.train.checkpoint_steps = 10**30
+    plan = plan_run(config, tmp_path)
+    steps = range(1, plan.total_steps + 1)
+    assert [step for step in steps if plan.evaluates(step)] == [step for step in steps if plan.saves(step)] == [steps[-1]]
+    config.train.epochs = 1e17
+    with pytest.raises(InputError, match=r"^config\.train\.epochs=1e\+17 are \S+ steps, more than 2,147,483,647; give fewer$"):
+        plan_run(config, tmp_path)
+    config.train.epochs, config.eval.batch_size, config.data.size = 1.0, 2**16, (8192, 8192)
+    with pytest.raises(InputError, match=r"^config\.eval\.batch_size=65536 says [\d,.]+ GiB of pictures"):
+        plan_run(config, tmp_path)
+
+
 def test_one_weight_for_each_class_of_the_data(tmp_path):
     config = write_list(tmp_path)
     weights = tuple(1.0 + n for n in range(len(NAMES)))

@@ -1,4 +1,4 @@
-"""Whether a network fits into this machine's memory, from its shapes alone."""
+"""Whether a network and its batches fit into this machine's memory, from their shapes alone."""
 
 import math
 
@@ -39,3 +39,19 @@ def check_fits(what: str, model: nn.Module, grid: AnchorGrid, num_classes: int) 
             f"{what} has {gib(variables)} of variables, which are in memory twice while they are read, and there are "
             f"{gib(memory)}; use a smaller network or a machine with more memory"
         )
+
+
+def check_batch_fits(field: str, batch_size: int, size: tuple[int, int]) -> None:
+    """Refuses a batch whose pictures alone cannot be held in memory, before anything is allocated for it.
+
+    Args:
+        field: what messages call its size.
+        batch_size: images per batch.
+        size: (height, width) of the network's input, in pixels.
+
+    Raises:
+        InputError: the network's input, in float32, needs more than half of the memory of this machine or this process.
+    """
+    memory, pictures = host_memory(), 3 * FLOAT * batch_size * math.prod(size)
+    if memory and 2 * pictures > memory:
+        raise InputError(f"{field}={batch_size} says {gib(pictures)} of pictures, and there are {gib(memory)}; make it smaller")

@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib
+import math
 import os
 from collections.abc import Callable
 from typing import Any
@@ -19,6 +20,7 @@ from yolojax.grid import AnchorGrid
 from yolojax.inference import Recipe
 from yolojax.loss import build_loss
 from yolojax.models import build_grid, build_model
+from yolojax.models.memory import check_batch_fits
 from yolojax.parts import NO_PARTS, Parts, recorded
 from yolojax.runs.imported import adopt_model
 from yolojax.runtime.allocator import keep_freed_memory
@@ -29,6 +31,8 @@ from yolojax.training.optimizer import make_optimizer
 from yolojax.training.own_parts import check_parts
 from yolojax.training.pretrained import adopt_network
 from yolojax.training.schedules import make_schedule
+
+MOST_STEPS = 2**31 - 1  # that the step's counter can count
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,7 +89,7 @@ class Plan:
     @property
     def eval_every(self) -> int:
         """Steps between two evaluations."""
-        return max(1, round(self.config.train.eval_epochs * self.steps_per_epoch))
+        return self._steps(self.config.train.eval_epochs)
 
     @property
     def keep_every(self) -> int:
@@ -95,13 +99,16 @@ class Plan:
         # So that what is kept has been evaluated even where rounded epochs would drift apart.
         if evaluations.is_integer():
             return round(evaluations) * self.eval_every
-        return max(1, round(epochs * self.steps_per_epoch))
+        return self._steps(epochs)
 
     @property
     def frozen_steps(self) -> int:
         """Steps from the start in which the layers of `config.train.freeze` are held."""
         epochs = self.config.train.freeze_epochs
-        return max(1, round(epochs * self.steps_per_epoch)) if epochs else self.total_steps
+        return self._steps(epochs) if epochs else self.total_steps
+
+    def _steps(self, epochs: float) -> int:
+        return max(1, round(min(epochs * self.steps_per_epoch, MOST_STEPS)))
 
     def frozen(self, step: int) -> str:
         """Regular expression of the layers that are held in a step, "" for none."""
@@ -138,6 +145,8 @@ def plan_run(config: Config, workdir: str | os.PathLike[str], parts: Parts = NO_
     if config.train.keep_memory and jax.default_backend() == "cpu":
         keep_freed_memory()
     check_batch_size(config.train.batch_size, mesh, "config.train.batch_size", config.train.accumulate)
+    for name, pictures in (("train", config.train.batch_size), ("eval", config.eval.batch_size)):
+        check_batch_fits(f"config.{name}.batch_size", pictures, max([config.data.size, *config.data.sizes], key=math.prod))
     val_source = open_split(config, "val", parts)
     if list(val_source.names) != list(train_source.names):
         first, second = (", ".join(source.names) for source in (train_source, val_source))
@@ -149,7 +158,12 @@ def plan_run(config: Config, workdir: str | os.PathLike[str], parts: Parts = NO_
     loss = build_loss(config.loss, parts)
     check_parts(config, loss, model, grid, parts)
     steps_per_epoch = len(train_source) / config.train.batch_size
-    total_steps = max(1, round(config.train.epochs * steps_per_epoch))
+    steps = config.train.epochs * steps_per_epoch
+    if steps > MOST_STEPS:
+        raise InputError(
+            f"config.train.epochs={config.train.epochs:g} are {steps:.3g} steps, more than {MOST_STEPS:,}; give fewer"
+        )
+    total_steps = max(1, round(steps))
     schedule = make_schedule(config.optimizer, steps_per_epoch, total_steps, parts)
     return Plan(
         config=config,

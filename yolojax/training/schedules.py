@@ -107,7 +107,7 @@ def make_schedule(config: OptimizerConfig, steps_per_epoch: float, total_steps: 
                 f"{first_line(error)}"
             ) from error
         return schedule
-    warmup_steps = min(round(config.warmup_epochs * steps_per_epoch), total_steps)
+    warmup_steps = round(min(config.warmup_epochs * steps_per_epoch, total_steps))
     if config.schedule == "step":
         drops = [(round(share * total_steps), factor) for share, factor in config.steps]
         return warmup_step(config.learning_rate, drops, warmup_steps)

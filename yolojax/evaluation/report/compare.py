@@ -31,6 +31,7 @@ from yolojax.evaluation.report.page import (
 )
 from yolojax.evaluation.report.plots import NAMED, Line, line_figure
 from yolojax.evaluation.report.saved import SavedEvaluation
+from yolojax.evaluation.report.saved_metrics import CLASS_KEYS, HEADLINES
 from yolojax.evaluation.report.tables import plain_text
 from yolojax.runtime.file_names import file_names
 from yolojax.runtime.files import write_text
@@ -40,13 +41,6 @@ if TYPE_CHECKING:
     from yolojax.evaluation.evaluate import Evaluation
 
 COLORS = ("#2a5d84", "#b7652b")
-HEADLINES = {
-    "AP50": ("ap50",), "AP": ("ap",), "AP75": ("ap75",), "VOC AP": ("voc_ap50",), "F1": ("best_f1", "f1"),
-    "precision": ("best_f1", "precision"), "recall": ("best_f1", "recall"), "at score": ("best_f1", "score_threshold"),
-    "AP, small": ("ap_small",), "AP, medium": ("ap_medium",), "AP, large": ("ap_large",), "loss": ("loss",),
-    "images per second": ("images_per_second",),
-}  # fmt: skip
-CLASS_KEYS = {"AP50": "ap50", "AP": "ap"}
 LESS_IS_BETTER = ("loss",)
 NEITHER_IS_BETTER = ("at score",)
 

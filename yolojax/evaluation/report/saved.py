@@ -10,6 +10,7 @@ import numpy as np
 
 from yolojax.errors import InputError
 from yolojax.evaluation.report.history import History, read_history
+from yolojax.evaluation.report.saved_metrics import check_metrics
 from yolojax.runtime.command import command
 
 
@@ -56,8 +57,12 @@ def read_evaluation(path: str | os.PathLike[str], split: str) -> SavedEvaluation
     if "pictures" not in metrics or "curves" not in metrics:
         raise InputError(f"{folder / 'metrics.json'} was written by an older version; {again}")
     try:
-        detections = _by_picture(results)
-    except (TypeError, KeyError, ValueError) as error:
+        check_metrics(metrics)
+    except ValueError as error:
+        raise InputError(f"{folder / 'metrics.json'} is damaged, or not from an evaluation: {error}; {again}") from error
+    try:
+        detections = _by_picture(results, len(metrics["per_class"]))
+    except (TypeError, KeyError, ValueError, OverflowError) as error:
         raise InputError(f"{folder / 'detections.json'} is not in COCO's results format ({error}); {again}") from error
     return SavedEvaluation(workdir.name, folder, metrics, detections, read_history(workdir / "metrics.jsonl"), again)
 
@@ -81,12 +86,19 @@ def check_fits(other: SavedEvaluation, names: Sequence[str], pictures: int) -> N
         raise InputError(f"{other.folder} was evaluated on {number} images, but this split has {pictures}; {other.again}")
 
 
-def _by_picture(results: list[dict[str, Any]]) -> dict[int, tuple[np.ndarray, np.ndarray, np.ndarray]]:
+def _by_picture(results: list[dict[str, Any]], num_classes: int) -> dict[int, tuple[np.ndarray, np.ndarray, np.ndarray]]:
     pictures = np.array([result["image_id"] for result in results], np.int64)
-    boxes = np.array([result["bbox"] for result in results], np.float64).reshape(-1, 4)
-    boxes[:, 2:] += boxes[:, :2]
+    boxes = np.array([result["bbox"] for result in results], np.float64)
+    if results and boxes.shape != (len(results), 4):
+        raise ValueError("a bbox is no list of four numbers")
+    boxes = boxes.reshape(-1, 4)
     scores = np.array([result["score"] for result in results], np.float64)
+    if not (np.abs(boxes) < 1e15).all() or not np.isfinite(scores).all():
+        raise ValueError("a bbox or a score is no number of a picture")
+    boxes[:, 2:] += boxes[:, :2]
     classes = np.array([result["category_id"] for result in results], np.int64)
+    if len(classes) and not 0 <= classes.min() <= classes.max() < num_classes:
+        raise ValueError(f"a category_id is not one of {num_classes} classes")
     ids, picture = np.unique(pictures, return_inverse=True)
     order = np.argsort(picture, kind="stable")
     parts = np.split(order, np.cumsum(np.bincount(picture, minlength=len(ids)))[:-1])
