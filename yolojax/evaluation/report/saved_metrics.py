@@ -39,7 +39,7 @@ def check_metrics(metrics: Mapping[str, Any]) -> None:
         _check(_is_curve(points), "is no list of numbers", "curves", axis)
         curves = _entry(metrics, "curves", kind)
         _check(isinstance(curves, dict), "is no group of classes", "curves", kind)
-        named = [((kind, name), curve) for name, curve in curves.items()]
+        named: list[tuple[tuple[str, ...], Any]] = [((kind, name), curve) for name, curve in curves.items()]
         if kind == "f1":
             named.append((("f1_all",), _entry(metrics, "curves", "f1_all")))
         for keys, curve in named:
