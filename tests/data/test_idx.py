@@ -2,6 +2,7 @@
 
 import gzip
 import struct
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -41,7 +42,7 @@ FAULTS = {
     "doubles": (b"\x00\x00\x0e\x01\x00\x00\x00\x01" + bytes(8), "an IDX file of doubles"),
     "header cut": (PICTURES[:14], "ends within its header, after 14 bytes; it was cut off"),
     "cut": (PICTURES[:-1], "11 bytes of values for the 2 x 3 x 2 that the header states: it was cut off"),
-    "more": (PICTURES + b"z", "13 bytes of values for the 2 x 3 x 2 that the header states: there is more"),
+    "more": (PICTURES + b"z", "at least 13 bytes of values for the 2 x 3 x 2 that the header states: there is more"),
     "huge": (
         b"\x00\x00\x08\x04" + b"\xff" * 16,
         "0 bytes of values for the 4294967295 x .* that the header states: it was cut off",
@@ -59,6 +60,19 @@ def test_what_is_not_right_is_said_in_one_line(tmp_path, fault):
     with pytest.raises(InputError, match=message) as caught:
         read_idx(tmp_path / "a")
     assert str(caught.value).startswith(f"{tmp_path / 'a'}: ") and "\n" not in str(caught.value)
+
+
+def test_no_more_is_decompressed_than_the_header_states(tmp_path, monkeypatch):
+    (tmp_path / "a").write_bytes(gzip.compress(PICTURES + bytes(1 << 24)))
+    tracemalloc.start()
+    with pytest.raises(InputError, match="at least 13 bytes of values for the 2 x 3 x 2"):
+        read_idx(tmp_path / "a")
+    assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    tracemalloc.stop()
+    (tmp_path / "a").write_bytes(gzip.compress(struct.pack(">BBBBI", 0, 0, 8, 1, 1 << 31) + bytes(1 << 20)))
+    monkeypatch.setattr("yolojax.data.idx.host_memory", lambda: 1 << 20)
+    with pytest.raises(InputError, match=r"a: 0\.5 MiB of values or more, half of the memory; use a smaller set"):
+        read_idx(tmp_path / "a")
 
 
 def test_files_that_cannot_be_read(tmp_path):

@@ -1,8 +1,10 @@
 """MNIST from its four IDX files, wherever they lie and whatever is wrong with them, and from an .npz file."""
 
 import gzip
+import io
 import shutil
 import struct
+import zipfile
 
 import numpy as np
 import pytest
@@ -149,3 +151,24 @@ def test_an_idx_file_of_another_name_is_not_taken_for_an_npz(tmp_path):
             InputError, match="an IDX or gzip file whose name does not say which of MNIST's it is; the names are "
         ):
             read_mnist(tmp_path / name)
+
+
+def test_arrays_that_no_memory_holds_are_refused(tmp_path, monkeypatch):
+    zeros = {
+        f"{axis}_{part}": np.zeros((1, 28, 28) if axis == "x" else 1, np.uint8) for axis in "xy" for part in ("train", "test")
+    }
+    np.savez_compressed(tmp_path / "zeros.npz", **zeros)
+    assert len(read_mnist(tmp_path / "zeros.npz")) == 2
+    monkeypatch.setattr("yolojax.data.mnist.host_memory", lambda: 1 << 11)
+    with pytest.raises(InputError, match=r"zeros\.npz: its arrays have 0\.0 MiB, more than half of the memory of 0\.0 MiB"):
+        read_mnist(tmp_path / "zeros.npz")
+    monkeypatch.undo()
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "|u1", "fortran_order": False, "shape": (10**12, 28, 28)})
+    with zipfile.ZipFile(tmp_path / "huge.npz", "w") as archive:
+        for name in zeros:
+            archive.writestr(f"{name}.npy", header.getvalue() + bytes(100))
+    with pytest.raises(
+        InputError, match=r"huge\.npz: (its arrays cannot be read: there is not enough memory|cannot be read as)"
+    ):
+        read_mnist(tmp_path / "huge.npz")

@@ -1,5 +1,6 @@
 """Files that are there whole or not at all, and the pictures on which they are checked."""
 
+import os
 import sys
 import types
 
@@ -108,6 +109,11 @@ def test_only_an_earlier_export_of_the_same_format_is_replaced(workdir, seen, tm
     (tmp_path / "net.yolojax").write_bytes(b"PK.." + module.MARKS["stablehlo"] + b"yolojax")
     for name in ("photo.jpg", "net.yolojax", workdir / "config.json"):
         with pytest.raises(InputError, match=f"{tmp_path / name} exists and is no file that an export to onnx has written"):
+            export_workdir(workdir, "onnx", tmp_path / name)
+    os.mkfifo(tmp_path / "pipe")
+    os.symlink("nowhere", tmp_path / "link")
+    for name in ("pipe", "link"):
+        with pytest.raises(InputError, match=f"{tmp_path / name} cannot be read"):
             export_workdir(workdir, "onnx", tmp_path / name)
     assert (tmp_path / "photo.jpg").read_bytes() == b"mine" and (workdir / "config.json").read_bytes() == config and not seen
 

@@ -17,6 +17,8 @@ from yolojax.errors import InputError
 from yolojax.runtime.files import whole_set
 from yolojax.runtime.opencv import cv2
 
+LARGEST_SIDE = 8192  # of a picture, in pixels: the side of the largest input that a network may have
+
 DIGIT_NAMES = ("0", "1", "2", "3", "4", "5", "6", "7", "8", "9")
 
 # The parts of a scene. Heights of digits are fractions of the scene's size: 24 to 80 pixels at 160.
@@ -133,6 +135,8 @@ def write_mnist_detection(
         raise InputError(f"--train {train} and --val {val}: both lists need at least one picture")
     if size < largest:
         raise InputError(f"--size {size}: the largest digit is {largest} pixels high; give at least {largest}")
+    if size > LARGEST_SIDE:
+        raise InputError(f"--size {size}: give at most {LARGEST_SIDE:,}, the side of a network's largest input")
     if seed < 0:
         raise InputError(f"--seed {seed}: give 0 or more")
     digits = read_mnist(mnist) if mnist is not None else [(_to_tiles(glyphs), ys) for glyphs, ys in split_digits()]

@@ -8,12 +8,14 @@ import gzip
 import math
 import os
 import struct
+import sys
 import zlib
 
 import numpy as np
 
 from yolojax.errors import InputError
 from yolojax.runtime.files import open_regular
+from yolojax.runtime.memory import gib, host_memory
 
 _TYPES = {8: "unsigned bytes", 9: "signed bytes", 11: "short integers", 12: "integers", 13: "floats", 14: "doubles"}
 _GZIP = b"\x1f\x8b"
@@ -41,24 +43,36 @@ def read_idx(path: str | os.PathLike[str]) -> np.ndarray:
     Raises:
         InputError: the file cannot be read, is no IDX file or one of another type, or holds fewer or more bytes than it states.
     """
+    most = (host_memory() or sys.maxsize) // 2
     try:
         with open_regular(path) as file:
-            content = file.read()
-        if content.startswith(_GZIP):
-            content = gzip.decompress(content)
+            compressed = file.read(2) == _GZIP
+            file.seek(0)
+            # What is compressed may be a thousand times as long as the file: no more is read than the header states.
+            stream = gzip.GzipFile(fileobj=file) if compressed else file
+            start = stream.read(4)
+            shape = _shape(path, start, stream.read(4 * start[3] if len(start) == 4 else 0))
+            stated = math.prod(shape)
+            content = stream.read(min(stated + 1, most))
     except (OSError, EOFError, ValueError, zlib.error) as error:
         raise InputError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
-    if len(content) < 4 or content[:2] != b"\0\0" or content[2] not in _TYPES:
-        raise InputError(f"{path}: not an IDX file: it begins with the bytes {content[:4].hex(' ') or '(none)'}")
-    if content[2] != 8:
-        raise InputError(f"{path}: an IDX file of {_TYPES[content[2]]}; give one of unsigned bytes")
-    start = 4 + 4 * content[3]
-    if len(content) < start:
-        raise InputError(f"{path}: the file ends within its header, after {len(content)} bytes; it was cut off")
-    shape = struct.unpack_from(f">{content[3]}I", content, 4)
-    stated, found = math.prod(shape), len(content) - start
-    if stated != found:
+    if len(content) == most:
+        raise InputError(f"{path}: {gib(most)} of values or more, half of the memory; use a smaller set")
+    if stated != len(content):
         size = " x ".join(map(str, shape))
-        what = "it was cut off" if found < stated else "there is more behind them"
+        found, what = (
+            (len(content), "it was cut off") if len(content) < stated else (f"at least {len(content)}", "there is more")
+        )
         raise InputError(f"{path}: {found} bytes of values for the {size} that the header states: {what}")
-    return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
+    return np.frombuffer(content, np.uint8).reshape(shape)
+
+
+def _shape(path: str | os.PathLike[str], start: bytes, sizes: bytes) -> tuple[int, ...]:
+    """The dimensions that the header of an IDX file of bytes states, from its first four bytes and those that follow."""
+    if len(start) < 4 or start[:2] != b"\0\0" or start[2] not in _TYPES:
+        raise InputError(f"{path}: not an IDX file: it begins with the bytes {start.hex(' ') or '(none)'}")
+    if start[2] != 8:
+        raise InputError(f"{path}: an IDX file of {_TYPES[start[2]]}; give one of unsigned bytes")
+    if len(sizes) < 4 * start[3]:
+        raise InputError(f"{path}: the file ends within its header, after {4 + len(sizes)} bytes; it was cut off")
+    return struct.unpack(f">{start[3]}I", sizes)

@@ -10,6 +10,7 @@ import numpy as np
 
 from yolojax.data.idx import looks_like_idx, read_idx
 from yolojax.errors import InputError
+from yolojax.runtime.memory import enough_memory, gib, host_memory
 
 TILE = 28
 """Height and width of a digit, pixels."""
@@ -86,7 +87,11 @@ def _read_npz(path: str | os.PathLike[str]) -> list[Digits]:
     """The digits of an .npz file."""
     try:
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
-            arrays = {key: archive[key] for key in ("x_train", "y_train", "x_test", "y_test")}
+            memory, size = host_memory(), sum(member.file_size for member in archive.zip.infolist())
+            if memory and size > memory / 2:
+                raise InputError(f"{path}: its arrays have {gib(size)}, more than half of the memory of {gib(memory)}")
+            with enough_memory(f"{path}: its arrays cannot be read"):
+                arrays = {key: archive[key] for key in ("x_train", "y_train", "x_test", "y_test")}
     except KeyError as error:
         raise InputError(f"{path}: no array {error.args[0]}; MNIST as an .npz file is at {NPZ_AT}") from error
     except (OSError, ValueError, EOFError, TypeError, AttributeError, zipfile.BadZipFile, zlib.error) as error:

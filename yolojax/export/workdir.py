@@ -72,7 +72,7 @@ def export_workdir(
         for name in DARKNET_FILES:
             if os.path.lexists(Path(out) / name):
                 raise InputError(f"{Path(out) / name} exists; name another folder with --out")
-    elif os.path.isfile(out) and MARKS[to] not in _beginning(out):
+    elif os.path.lexists(out) and not os.path.isdir(out) and MARKS[to] not in _beginning(out):
         raise InputError(f"{out} exists and is no file that an export to {to} has written; name another one with --out")
     run = load_run(workdir, checkpoint, parts=parts)
     images = _given_pictures(pictures) if pictures else _validation_pictures(run.config, parts)
