@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import os
 import shutil
 import struct
 import zipfile
@@ -172,3 +173,9 @@ def test_arrays_that_no_memory_holds_are_refused(tmp_path, monkeypatch):
         InputError, match=r"huge\.npz: (its arrays cannot be read: there is not enough memory|cannot be read as)"
     ):
         read_mnist(tmp_path / "huge.npz")
+
+
+def test_a_pipe_in_the_place_of_a_file_does_not_wait(tmp_path):
+    os.mkfifo(tmp_path / "mnist.npz")
+    with pytest.raises(InputError, match=r"mnist\.npz: cannot be read as an \.npz file of arrays: .*Not a regular file"):
+        read_mnist(tmp_path / "mnist.npz")

@@ -199,6 +199,16 @@ def test_a_broken_picture_is_named_and_the_rest_is_done(folder, tmp_path, capsys
     assert "2 detections in 2 pictures" in printed
 
 
+def test_of_very_many_broken_pictures_the_first_are_named(tmp_path):
+    paths = [tmp_path / f"{number}.png" for number in range(14)]
+    for path in paths:
+        path.write_text("no picture")
+    with pytest.raises(InputError) as caught:
+        detect_files(Whole(), paths, tmp_path / "out")
+    named = ", ".join(str(path) for path in paths[:10])
+    assert str(caught.value) == f"14 of 14 pictures could not be read: {named} and 4 more"
+
+
 def test_nothing_but_broken_pictures(tmp_path):
     (tmp_path / "a.png").write_text("no picture")
     detector = Whole()

@@ -10,6 +10,7 @@ import numpy as np
 
 from yolojax.data.idx import looks_like_idx, read_idx
 from yolojax.errors import InputError
+from yolojax.runtime.files import open_regular
 from yolojax.runtime.memory import enough_memory, gib, host_memory
 
 TILE = 28
@@ -86,7 +87,7 @@ def _read_idx_files(files: dict[str, Path], where: str, hint: str = "") -> list[
 def _read_npz(path: str | os.PathLike[str]) -> list[Digits]:
     """The digits of an .npz file."""
     try:
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
+        with open_regular(path) as file, np.load(file, allow_pickle=False) as archive:
             memory, size = host_memory(), sum(member.file_size for member in archive.zip.infolist())
             if memory and size > memory / 2:
                 raise InputError(f"{path}: its arrays have {gib(size)}, more than half of the memory of {gib(memory)}")

@@ -27,7 +27,7 @@ from yolojax.runtime.threads import thread_pool, worker_count
 
 WAITING = 8  # how many pictures may wait to be drawn and written
 BYTES_WAITING = 1 << 28  # how many bytes of decoded pictures may; one more always may
-NAMED = 10  # how many of the outputs that could not be written are named while the run goes on
+NAMED = 10  # how many outputs that could not be written, or sources that could not be read, are named
 
 
 class Outputs:

@@ -14,7 +14,7 @@ from yolojax.backend import MAX_DETECTIONS
 from yolojax.data.images import read_image
 from yolojax.data.pictures import STANDARD_INPUT, find_sources, is_video, paths_of
 from yolojax.data.video import frames, open_video, properties
-from yolojax.detection.outputs import Outputs, text_of
+from yolojax.detection.outputs import NAMED, Outputs, text_of
 from yolojax.errors import InputError
 from yolojax.predict import MAX_BATCH, Detector
 from yolojax.runtime.console import Progress
@@ -94,7 +94,8 @@ def detect_files(
     problems = []
     if run.unreadable:
         kind = "sources" if any(map(is_video, entries)) else "pictures"
-        names = ", ".join(run.unreadable)
+        rest = len(run.unreadable) - NAMED
+        names = ", ".join(run.unreadable[:NAMED]) + f" and {rest} more" * (rest > 0)
         problems.append(f"{len(run.unreadable)} of {run.inputs} {kind} could not be read: {names}")
     if outputs.unwritten:
         count, first = outputs.unwritten, outputs.first_unwritten

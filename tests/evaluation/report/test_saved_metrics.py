@@ -3,6 +3,7 @@
 import copy
 import json
 import math
+import os
 import random
 
 import numpy as np
@@ -94,6 +95,15 @@ def test_detections_that_are_not_as_they_were_written_are_refused_or_compared(tm
             (tmp_path / "other/detections.json").write_text(json.dumps(changed(results, keys, new) if keys else new))
             wrong += not compared(tmp_path, metrics, outcome)
     assert wrong > 100
+
+
+@pytest.mark.parametrize("name", ["metrics.json", "detections.json"])
+def test_a_pipe_in_the_place_of_a_file_does_not_wait(tmp_path, name):
+    evaluated(tmp_path, FIRST)
+    (tmp_path / name).unlink()
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(InputError, match=f"{name}: the file cannot be read: Not a regular file"):
+        read_evaluation(tmp_path, "val")
 
 
 def test_the_entry_is_named(tmp_path):

@@ -12,6 +12,7 @@ from yolojax.errors import InputError
 from yolojax.evaluation.report.history import History, read_history
 from yolojax.evaluation.report.saved_metrics import check_metrics
 from yolojax.runtime.command import command
+from yolojax.runtime.files import read_whole
 
 
 class SavedEvaluation(NamedTuple):
@@ -106,7 +107,8 @@ def _by_picture(results: list[dict[str, Any]], num_classes: int) -> dict[int, tu
 
 
 def _read_json(path: Path) -> Any:
+    content = read_whole(path, "the file")
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        return json.loads(content.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path} cannot be read: {error}") from error
