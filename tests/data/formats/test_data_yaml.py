@@ -25,6 +25,14 @@ def test_lists_roots_and_several_places(yolo, tmp_path):
     assert len(read_annotations(moved / "data.yml", "val").records) == 1
 
 
+@pytest.mark.parametrize("text", ["train: /\nnames: [cat]\n", "path: /\ntrain: ./\nnames: [cat]\n"])
+def test_the_root_of_the_file_system_is_not_searched(yolo, text):
+    with pytest.raises(
+        InputError, match=r"data\.yaml: train: \S+ is the root of the file system; name the folder of the pictures"
+    ):
+        read_annotations(yolo(LABELS, text), "train")
+
+
 def test_splits_beside_the_file_that_name_the_folder_above(yolo, tmp_path):
     labels = {"train/images/a.png": "0 .5 .5 .5 .5"}
     yolo(labels, "train: ../train/images\nnames: [cat]\n")

@@ -139,6 +139,10 @@ class DataYaml:
             place = find_place(entry, self.folder, self._root, f"{self.path}: {split}", on_problem)
             if place is None:
                 continue
+            if os.path.realpath(place) == os.path.realpath(os.sep):
+                raise InputError(
+                    f"{self.path}: {split}: {entry} is the root of the file system; name the folder of the pictures"
+                )
             if place.is_dir():
                 pictures.update((str(file), str(file)) for file in pictures_in(place, on_problem))
                 result.folders.append(place)
