@@ -57,7 +57,8 @@ def test_what_is_no_output(tmp_path, attributes):
     later(own)
     os.symlink(mine, tmp_path / "link.png")
     os.symlink(tmp_path / "nowhere", tmp_path / "dangling.png")
-    for path in (mine, own, tmp_path / "link.png", tmp_path / "dangling.png"):
+    os.symlink(tmp_path, tmp_path / "folder.png")
+    for path in (mine, own, *(tmp_path / f"{name}.png" for name in ("link", "dangling", "folder"))):
         with pytest.raises(InputError):
             refuse_to_replace(path)
     refuse_to_replace(tmp_path / "new.png")

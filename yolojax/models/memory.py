@@ -46,12 +46,12 @@ def check_batch_fits(field: str, batch_size: int, size: tuple[int, int]) -> None
 
     Args:
         field: what messages call its size.
-        batch_size: images per batch.
+        batch_size: images per batch, over all processes of a distributed run.
         size: (height, width) of the network's input, in pixels.
 
     Raises:
         InputError: the network's input, in float32, needs more than half of the memory of this machine or this process.
     """
-    memory, pictures = host_memory(), 3 * FLOAT * batch_size * math.prod(size)
+    memory, pictures = host_memory(), 3 * FLOAT * batch_size * math.prod(size) / jax.process_count()
     if memory and 2 * pictures > memory:
         raise InputError(f"{field}={batch_size} says {gib(pictures)} of pictures, and there are {gib(memory)}; make it smaller")

@@ -40,24 +40,22 @@ def is_own_output(path: str | os.PathLike[str]) -> bool:
     if os.path.islink(path) or not os.path.isfile(path):
         return False
     changed = os.stat(path).st_mtime_ns
-    try:
+    with contextlib.suppress(AttributeError, OSError):
         if os.getxattr(path, ATTRIBUTE) == str(changed).encode():
             return True
-    except (AttributeError, OSError):
-        pass
-    try:
+    with contextlib.suppress(OSError):
         return os.stat(_note(Path(path))).st_mtime_ns == changed
-    except OSError:
-        return False
+    return False
 
 
 def refuse_to_replace(path: str | os.PathLike[str]) -> None:
-    """Refuses to write to the path of a file that is no output of an earlier run. Folders no rename replaces anyway.
+    """Refuses to write to the path of a file or link that is no output of an earlier run.
 
     Raises:
-        InputError: there is such a file; the message names it.
+        InputError: there is one; the message names it.
     """
-    if os.path.lexists(path) and not os.path.isdir(path) and not is_own_output(path):
+    folder = os.path.isdir(path) and not os.path.islink(path)  # which no rename replaces
+    if os.path.lexists(path) and not folder and not is_own_output(path):
         raise InputError(
             f"{path} exists, and is not marked as an unchanged output of an earlier run; move it, or name another --out"
         )

@@ -145,8 +145,9 @@ def plan_run(config: Config, workdir: str | os.PathLike[str], parts: Parts = NO_
     if config.train.keep_memory and jax.default_backend() == "cpu":
         keep_freed_memory()
     check_batch_size(config.train.batch_size, mesh, "config.train.batch_size", config.train.accumulate)
-    for name, pictures in (("train", config.train.batch_size), ("eval", config.eval.batch_size)):
-        check_batch_fits(f"config.{name}.batch_size", pictures, max([config.data.size, *config.data.sizes], key=math.prod))
+    largest = max([config.data.size, *config.data.sizes], key=math.prod)
+    check_batch_fits("config.train.batch_size", config.train.batch_size, largest)
+    check_batch_fits("config.eval.batch_size", config.eval.batch_size, config.data.size)
     val_source = open_split(config, "val", parts)
     if list(val_source.names) != list(train_source.names):
         first, second = (", ".join(source.names) for source in (train_source, val_source))
