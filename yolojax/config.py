@@ -233,7 +233,7 @@ class DataConfig:
         at_least(0),
         used_with={"source": one_of("auto", "list")},
     )
-    max_boxes: int = field(150, "boxes per image; if there are more, the largest are kept", between(1, 100_000))
+    max_boxes: int = field(150, "boxes per image; if there are more, the largest are kept", at_least(1, 100_000))
     on_unreadable: str = field(
         "stop", "stop: an unreadable image ends the run; skip: it is counted and left out", one_of("stop", "skip")
     )
@@ -242,16 +242,16 @@ class DataConfig:
         "images of another size than their annotations state; refuse: the run does not start; ignore: boxes are used as given",
         one_of("refuse", "ignore"),
     )
-    threads: int = field(0, "threads that read and augment images; 0: one per core, at most 16", between(0, 1024))
+    threads: int = field(0, "threads that read and augment images; 0: one per core, at most 16", at_least(0, 1024))
     processes: int = field(
         0,
         "processes that make training images, with 100 MB of memory each; worth it from about four cores on, one per core, as "
         "threads share one Python lock; 0: threads",
-        between(0, 1024),
+        at_least(0, 1024),
         needs={"cache_gib": zero},
     )
-    digits_train: int = field(1600, "scenes per epoch of the digits source, drawn anew in every epoch", between(1, 10**8))
-    digits_val: int = field(200, "scenes in the validation split of the digits source", between(1, 10**8))
+    digits_train: int = field(1600, "scenes per epoch of the digits source, drawn anew in every epoch", at_least(1, 10**8))
+    digits_val: int = field(200, "scenes in the validation split of the digits source", at_least(1, 10**8))
     augment: AugmentConfig = dataclasses.field(default_factory=AugmentConfig)
 
 
@@ -445,7 +445,7 @@ class TrainConfig:
     """The length of the run and what happens when."""
 
     epochs: float = field(30.0, "passes over the training images", positive)
-    batch_size: int = field(8, "images per step, over all devices", between(1, 2**16))
+    batch_size: int = field(8, "images per step, over all devices", at_least(1, 2**16))
     accumulate: int = field(1, "parts in which the images of a step go through the network, to save memory", at_least(1))
     remat: bool = field(False, "recompute activations for the gradient: less memory, a third more work", any_value)
     log_steps: int = field(20, "steps between two lines of training metrics", at_least(1))
@@ -481,11 +481,11 @@ class TrainConfig:
 class EvalConfig:
     """How detections are made for evaluation."""
 
-    batch_size: int = field(8, "images per step, over all devices", between(1, 2**16))
+    batch_size: int = field(8, "images per step, over all devices", at_least(1, 2**16))
     score_threshold: float = field(0.001, "detections have a higher score than this", between(0, 1))
     iou_threshold: float = field(0.6, "detections with a higher IoU to a better one of their class are dropped", between(0, 1))
-    max_candidates: int = field(1024, "(slot, class) pairs per image that enter non-maximum suppression", between(1, 10**6))
-    max_detections: int = field(300, "detections per image", between(1, 10**6))
+    max_candidates: int = field(1024, "(slot, class) pairs per image that enter non-maximum suppression", at_least(1, 10**6))
+    max_detections: int = field(300, "detections per image", at_least(1, 10**6))
 
 
 @dataclasses.dataclass(slots=True)

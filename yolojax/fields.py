@@ -8,6 +8,7 @@ dots ("model.name") starts at the whole configuration.
 
 import copy
 import dataclasses
+import math
 import re
 import sys
 import types
@@ -180,9 +181,15 @@ def one_of_or_part(*choices: str) -> Check:
     )
 
 
-def at_least(minimum: float) -> Check:
-    """Accepts numbers from a minimum."""
-    return _check(lambda value: value >= minimum, f"be at least {minimum}", f">= {minimum}")
+def at_least(minimum: float, most: float = math.inf) -> Check:
+    """Accepts numbers from a minimum up to `most`, which is far beyond what anybody needs."""
+
+    def problem(value: float) -> str | None:
+        if value < minimum:
+            return f"must be at least {minimum}"
+        return f"must be at most {most:,}" if value > most else None
+
+    return Check(problem, f">= {minimum}")
 
 
 def greater(minimum: float) -> Check:
@@ -192,7 +199,7 @@ def greater(minimum: float) -> Check:
 
 def between(low: float, high: float) -> Check:
     """Accepts numbers from `low` to `high`, both included."""
-    return _check(lambda value: low <= value <= high, f"lie between {low:,} and {high:,}", f"{low:,} to {high:,}")
+    return _check(lambda value: low <= value <= high, f"lie between {low} and {high}", f"{low} to {high}")
 
 
 LARGEST_INPUT = 2**26

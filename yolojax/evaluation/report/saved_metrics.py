@@ -4,8 +4,6 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from yolojax.evaluation.report.configuration import config_leaves
-
 HEADLINES = {
     "AP50": ("ap50",), "AP": ("ap",), "AP75": ("ap75",), "VOC AP": ("voc_ap50",), "F1": ("best_f1", "f1"),
     "precision": ("best_f1", "precision"), "recall": ("best_f1", "recall"), "at score": ("best_f1", "score_threshold"),
@@ -24,6 +22,8 @@ def check_metrics(metrics: Mapping[str, Any]) -> None:
     Raises:
         ValueError: the entry is named.
     """
+    from yolojax.evaluation.report.configuration import config_leaves  # here, not above: it loads matplotlib
+
     for keys in HEADLINES.values():
         _check(_is_number(_entry(metrics, *keys), none=True), "is no number", *keys)
     for key in ("images", "unreadable", "boxes", "step"):
