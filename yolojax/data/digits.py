@@ -2,6 +2,7 @@
 
 import functools
 import gzip
+import math
 import os
 import sys
 import time
@@ -14,10 +15,11 @@ from yolojax.data.formats.names import write_names
 from yolojax.data.images import write_image
 from yolojax.data.mnist import TILE, read_mnist
 from yolojax.errors import InputError
+from yolojax.fields import LARGEST_INPUT
 from yolojax.runtime.files import whole_set
 from yolojax.runtime.opencv import cv2
 
-LARGEST_SIDE = 8192  # of a picture, in pixels: the side of the largest input that a network may have
+LARGEST_SIDE = math.isqrt(LARGEST_INPUT)  # of a picture, in pixels
 
 DIGIT_NAMES = ("0", "1", "2", "3", "4", "5", "6", "7", "8", "9")
 
