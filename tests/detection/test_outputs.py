@@ -23,6 +23,7 @@ from yolojax.detection.outputs import Outputs
 from yolojax.detection.run import detect_files
 from yolojax.errors import InputError
 from yolojax.predict import Detection
+from yolojax.runtime.drafts import draft_name
 
 
 def files(folder):
@@ -47,6 +48,17 @@ def test_a_video_is_drawn_and_has_an_entry_a_frame(tmp_path):
     assert {frame.shape for _, frame in drawn} == {(480, 800, 3)}
     for (_, frame), (left, top, _, _) in zip(drawn, boxes, strict=True):
         assert frame[5 * top + 80, 5 * left + 80, 0] > 200 > 60 > frame[5 * top + 80, 5 * left + 80, 2]
+
+
+def test_what_a_killed_run_left_behind_goes(tmp_path):
+    out = tmp_path / "out"
+    dead = [out / draft_name(), out / "labels" / draft_name(), out / "crops" / "cat" / draft_name()]
+    for draft in dead:
+        draft.parent.mkdir(parents=True, exist_ok=True)
+        draft.write_text("half")
+        os.utime(draft, (0, 0))
+    detected(colour_detector(), [picture(tmp_path / "a.png")], out, draw=False)
+    assert files(out) == ["detections.json"]
 
 
 def test_pictures_and_videos_keep_their_order(tmp_path):

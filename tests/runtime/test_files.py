@@ -188,22 +188,6 @@ def test_two_sets_at_once_do_not_mix(tmp_path):
     assert len(files) == 11 and len(set(files.values())) == 1
 
 
-def test_what_a_killed_program_left_behind_goes(tmp_path):
-    fcntl = pytest.importorskip("fcntl", reason="this system has no locks on folders")
-    dead, alive, young = (tmp_path / f".yolojax.{letter * 12}.tmp" for letter in "abc")
-    for folder in (dead, alive, young):
-        folder.mkdir()
-        write_files(folder, a="1")
-    for folder in (dead, alive):
-        os.utime(folder, (0, 0))
-    descriptor = os.open(alive, os.O_RDONLY)
-    fcntl.flock(descriptor, fcntl.LOCK_EX)
-    with whole_set(tmp_path / "set") as draft:
-        write_files(draft, b="2")
-    os.close(descriptor)
-    assert {path.name for path in tmp_path.iterdir()} == {alive.name, young.name, "set"}
-
-
 @pytest.mark.parametrize(("last", "name"), [("", "other"), ("key", "a"), ("key", "key")])
 def test_a_set_replaces_nothing_that_came_meanwhile(last, name, tmp_path):
     out = tmp_path / "set"

@@ -10,7 +10,7 @@ from yolojax.data.images import ENDINGS
 from yolojax.data.lines import read_lines
 from yolojax.data.video import ENDINGS as VIDEO_ENDINGS
 from yolojax.errors import InputError
-from yolojax.runtime.files import is_draft
+from yolojax.runtime.drafts import is_draft
 
 STANDARD_INPUT = "-"
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from yolojax.errors import InputError
-from yolojax.runtime.files import draft_of, open_regular
+from yolojax.runtime.drafts import draft_of
+from yolojax.runtime.files import open_regular
 from yolojax.runtime.marks import mark_output
 from yolojax.runtime.opencv import cv2
 

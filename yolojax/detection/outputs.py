@@ -19,8 +19,9 @@ from yolojax.detection.places import Places
 from yolojax.draw import draw_detections
 from yolojax.errors import InputError
 from yolojax.predict import Detection
+from yolojax.runtime.drafts import draft_of, remove_left_behind
 from yolojax.runtime.file_names import file_names
-from yolojax.runtime.files import draft_of, write_text
+from yolojax.runtime.files import write_text
 from yolojax.runtime.marks import mark_output
 from yolojax.runtime.streams import say
 from yolojax.runtime.threads import thread_pool, worker_count
@@ -93,6 +94,8 @@ class Outputs:
     def __enter__(self) -> Self:
         try:
             self.out.mkdir(parents=True, exist_ok=True)
+            for folder in (self.out, self.out / "labels", *self.out.glob("crops/*")):
+                remove_left_behind(folder)
             self._file, self._draft = None, draft_of(self.out / "detections.json")
             if self._json:
                 self._places.check(self.out / "detections.json")

@@ -8,8 +8,9 @@ from pathlib import Path
 from yolojax.data.formats.yolo import label_path
 from yolojax.data.images import WRITTEN_ENDINGS
 from yolojax.errors import InputError
+from yolojax.runtime.drafts import draft_of
 from yolojax.runtime.file_names import folded
-from yolojax.runtime.files import draft_of, naming
+from yolojax.runtime.files import naming
 from yolojax.runtime.marks import mark_output, refuse_to_replace
 
 _FRAME = re.compile(r"(.+)-[0-9]{6,}")  # a frame's output has its video's name and its own number of six digits

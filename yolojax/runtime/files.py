@@ -6,10 +6,8 @@ import json
 import math
 import os
 import re
-import secrets
 import shutil
 import stat
-import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -17,14 +15,12 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from yolojax.errors import InputError
+from yolojax.runtime.drafts import draft_name, is_draft, remove_left_behind
 from yolojax.runtime.locks import folder_lock
 from yolojax.runtime.marks import mark_output
 from yolojax.runtime.memory import gib, host_memory
 
 SMALL_FILE = 1 << 28  # bytes that any machine has
-LEFT_BEHIND_SECONDS = 60
-"""A temporary folder without a lock that is younger may be one whose program has not locked it yet."""
-
 _ENCODER = json.JSONEncoder(allow_nan=False, ensure_ascii=False)
 
 
@@ -135,30 +131,12 @@ def write_bytes(path: str | os.PathLike[str], content: bytes | memoryview, *, ma
 def _draft(path: Path) -> Iterator[Path]:
     """A file beside another one, which it replaces at the end of a block without an exception."""
     with naming(path):
-        draft = path.with_name(_unique())  # without an extension: it must not be taken for a picture
+        draft = path.with_name(draft_name())  # without an extension: it must not be taken for a picture
         try:
             yield draft
             os.replace(draft, path)
         finally:
             draft.unlink(missing_ok=True)
-
-
-def draft_of(path: Path) -> Path:
-    """Another name in the folder of a file, under which it can be written before it gets its own by a rename.
-
-    A rename is atomic in one file system only. The name is unlike any other, and short and ASCII whatever the file's is; it
-    has the file's extension.
-    """
-    return path.with_name(f"{_unique()}{path.suffix if len(path.suffix) < 9 and path.suffix.isascii() else ''}")
-
-
-def is_draft(path: Path) -> bool:
-    """Whether a file is one that is being written, or was when its program was killed."""
-    return re.match(r"\.yolojax\.[0-9a-f]{12}\.tmp", path.name) is not None
-
-
-def _unique() -> str:
-    return f".yolojax.{secrets.token_hex(6)}.tmp"
 
 
 @contextlib.contextmanager
@@ -280,12 +258,12 @@ def beside(folder: str | os.PathLike[str]) -> bool:
 def _aside(out: Path, place: Path) -> Iterator[Path]:
     """A temporary folder in `place` for what becomes `out`; both are named `out` in errors, and removed with what was made."""
     made = [folder for folder in (place, *place.parents) if not folder.exists()]
-    draft = place / _unique()
+    draft = place / draft_name()
     try:
         if place.exists() and not place.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
         place.mkdir(parents=True, exist_ok=True)
-        _remove_left_behind(place)
+        remove_left_behind(place)
         draft.mkdir()
         with folder_lock(draft, wait=False):
             yield draft
@@ -298,13 +276,3 @@ def _aside(out: Path, place: Path) -> Iterator[Path]:
         with contextlib.suppress(OSError):
             for folder in made:
                 folder.rmdir()  # refuses folders that are not empty
-
-
-def _remove_left_behind(place: Path) -> None:
-    """Removes temporary folders of programs that were killed: nobody holds their lock."""
-    with contextlib.suppress(OSError):
-        for folder in filter(is_draft, place.iterdir()):
-            if folder.is_dir() and time.time() - folder.stat().st_mtime > LEFT_BEHIND_SECONDS:
-                with folder_lock(folder, wait=False) as held:
-                    if held:
-                        shutil.rmtree(folder, ignore_errors=True)

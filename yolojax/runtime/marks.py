@@ -10,6 +10,7 @@ import os
 from pathlib import Path
 
 from yolojax.errors import InputError
+from yolojax.runtime.drafts import is_draft
 
 ATTRIBUTE = "user.yolojax.output"
 FOLDER = ".yolojax.outputs"
@@ -27,7 +28,7 @@ def mark_output(path: str | os.PathLike[str], name: str | os.PathLike[str] | Non
         os.setxattr(path, ATTRIBUTE, str(changed).encode())
     except (AttributeError, OSError):
         note = _note(Path(name or path))
-        if note.name.startswith(".yolojax."):
+        if is_draft(note):
             return  # this name is not its last one either
         with contextlib.suppress(OSError):
             note.parent.mkdir(exist_ok=True)
