@@ -85,3 +85,19 @@ def test_an_evaluation_is_whole_or_not_there(workdir, monkeypatch, capsys):
     assert "\x1b" not in (out := capsys.readouterr().out) and "\\x1b[31mcat" in out
     files = {path.name for path in folder.iterdir()}
     assert {"metrics.json", "detections.json", "report.html", "notes.txt"} < files and "sample_999.png" not in files
+
+
+def test_another_folder_is_new_or_an_evaluation(workdir, tmp_path):
+    photos = tmp_path / "photos"
+    for name, text in (("notes.txt", "mine"), ("metrics.json", '{"mine": 1}')):
+        photos.mkdir(exist_ok=True)
+        (photos / name).write_text(text)
+        with pytest.raises(InputError, match=r"photos holds files and no evaluation; name a new folder with --out"):
+            evaluate_workdir(workdir, out=photos)
+    with pytest.raises(InputError, match=r"notes\.txt is a file; name a new folder"):
+        evaluate_workdir(workdir, out=photos / "notes.txt")
+    out = tmp_path / "evaluations/first"
+    for checkpoint in ("best", 1):
+        evaluate_workdir(workdir, checkpoint, out=out)
+    assert json.loads((out / "metrics.json").read_text())["split"] == "val" and (out / "report.html").exists()
+    assert not (workdir / "eval").exists() and {path.name for path in photos.iterdir()} == {"notes.txt", "metrics.json"}

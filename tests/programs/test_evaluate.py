@@ -15,17 +15,17 @@ def calls(monkeypatch):
     """What the evaluation was called with; there are no other processes."""
     made = []
     monkeypatch.setattr(evaluate, "distributed_run", contextlib.nullcontext)
-    monkeypatch.setattr(workdir, "evaluate_workdir", lambda *given: made.append(given))
+    monkeypatch.setattr(workdir, "evaluate_workdir", lambda *given, out: made.append((*given, out)))
     return made
 
 
 @pytest.mark.parametrize(
     ("flags", "call"),
     [
-        ([], ("runs/a", "best", "val", None, None, {})),
+        ([], ("runs/a", "best", "val", None, None, {}, None)),
         (
-            ["--checkpoint=7", "--split=test", "--data=d.json", "--compare=runs/b", "--class_map=a=b, c d = e,f="],
-            ("runs/a", "7", "test", "d.json", "runs/b", {"a": "b", "c d": "e", "f": ""}),
+            ["--checkpoint=7", "--split=test", "--data=d.json", "--compare=runs/b", "--class_map=a=b, c d = e,f=", "--out=o"],
+            ("runs/a", "7", "test", "d.json", "runs/b", {"a": "b", "c d": "e", "f": ""}, "o"),
         ),
     ],
 )

@@ -1,5 +1,6 @@
 """The evaluation of a trained run, and the files it leaves in the workdir."""
 
+import json
 import os
 import re
 from collections.abc import Mapping
@@ -27,7 +28,7 @@ from yolojax.runtime.collector import paused_collector
 from yolojax.runtime.console import NullOutput, Progress
 from yolojax.runtime.devices import make_mesh, shardings
 from yolojax.runtime.file_names import file_names
-from yolojax.runtime.files import whole_set, write_json, write_json_entries
+from yolojax.runtime.files import read_whole, whole_set, write_json, write_json_entries
 from yolojax.runtime.hosts import check_same_on_all_hosts, is_first
 from yolojax.runtime.streams import say
 
@@ -44,8 +45,10 @@ def evaluate_workdir(
     compare: str | os.PathLike[str] | None = None,
     class_map: Mapping[str, str] | None = None,
     parts: Parts = NO_PARTS,
+    *,
+    out: str | os.PathLike[str] | None = None,
 ) -> dict[str, Any] | None:
-    """Evaluates a checkpoint of a run, prints the table and writes WORKDIR/eval/SPLIT.
+    """Evaluates a checkpoint of a run, prints the table and writes WORKDIR/eval/SPLIT, or another folder.
 
     Args:
         workdir: folder of the run.
@@ -57,13 +60,17 @@ def evaluate_workdir(
         compare: another workdir, or the folder of an evaluation, on the same images: the two are compared too.
         class_map: with `data`: {name of a class in the data: its name in the run, "" to leave its boxes out}.
         parts: parts that the run was given as objects and that have no importable name.
+        out: folder to write instead: a new or empty one, or that of an earlier evaluation, which is replaced.
 
     Returns:
-        The dict of eval/SPLIT/metrics.json, undefined numbers as NaN; None in all processes but the first.
+        The dict of metrics.json, undefined numbers as NaN; None in all processes but the first.
 
     Raises:
-        InputError: there is no run, no such checkpoint or split, data that cannot be read, or nothing to compare with.
+        InputError: there is no run, no such checkpoint or split, data that cannot be read, nothing to compare with, or `out`
+            holds something else.
     """
+    if out is not None:
+        _refuse_files_of_others(Path(out))
     other = read_evaluation(compare, split) if compare else None
     replicated, batch_sharding = shardings(make_mesh())
     run = load_run(workdir, checkpoint, replicated, parts)
@@ -111,7 +118,30 @@ def evaluate_workdir(
     )
     if not is_first():
         return None
-    return write_evaluation(workdir, split, run.step, outcome, source, run.config, other, stage_seconds=stages)
+    return write_evaluation(workdir, split, run.step, outcome, source, run.config, other, out=out, stage_seconds=stages)
+
+
+def _refuse_files_of_others(folder: Path) -> None:
+    """Refuses a folder with anything but an evaluation.
+
+    Raises:
+        InputError: it holds files, but no metrics.json of an evaluation; or it is a file.
+    """
+    problem = f"{folder} holds files and no evaluation; name a new folder with --out"
+    try:
+        if not os.listdir(folder):
+            return
+        metrics = json.loads(read_whole(folder / "metrics.json", "the evaluation"))
+    except FileNotFoundError:
+        return
+    except NotADirectoryError as error:
+        raise InputError(f"{folder} is a file; name a new folder with --out") from error
+    except (InputError, ValueError, RecursionError) as error:
+        raise InputError(problem) from error
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be read: {error.strerror}") from error
+    if not isinstance(metrics, dict) or not {"run", "step", "split"} <= metrics.keys():
+        raise InputError(problem)
 
 
 def _own_split(config: Config, split: str, parts: Parts) -> Source:
@@ -141,9 +171,11 @@ def write_evaluation(
     source: Any,
     config: Config,
     other: SavedEvaluation | None = None,
+    *,
+    out: str | os.PathLike[str] | None = None,
     **measured: Any,
 ) -> dict[str, Any]:
-    """Prints the table of an evaluation and writes its files into WORKDIR/eval/SPLIT.
+    """Prints the table of an evaluation and writes its files into WORKDIR/eval/SPLIT, or another folder.
 
     metrics.json (the numbers), detections.json (COCO results; image_id is the image's number in the split, from 0),
     report.html (`write_report`), its plots, and sample_*.png (truth and detections side by side of some of the images that
@@ -157,6 +189,7 @@ def write_evaluation(
         source: the split.
         config: resolved configuration.
         other: result of `read_evaluation`, to compare with (`write_comparison`), or None.
+        out: the other folder.
         measured: more entries of metrics.json.
 
     Returns:
@@ -166,7 +199,7 @@ def write_evaluation(
     from yolojax.evaluation.report.compare import format_comparison, write_comparison
     from yolojax.evaluation.report.html import write_report
 
-    folder = Path(workdir) / "eval" / file_names([split])[0]
+    folder = Path(workdir) / "eval" / file_names([split])[0] if out is None else Path(out)
     names = config.data.class_names
     summary = analyse(outcome.summary, outcome.detections, outcome.truths, names)
     best_score = summary["best_f1"]["score_threshold"]

@@ -3,6 +3,7 @@
 yolojax eval --workdir runs/digits
 yolojax eval --workdir runs/digits --checkpoint last
 yolojax eval --workdir runs/mine --split test --data more_cells
+yolojax eval --workdir runs/mine --data more_cells --out more_cells_eval
 yolojax eval --workdir runs/mine --data VOC2007:test --class_map "lorry=truck,van="
 yolojax eval --workdir runs/mine --compare runs/other
 """
@@ -30,6 +31,11 @@ def define() -> None:
     flags.DEFINE_string(
         "compare", None, "also compare with another run that was evaluated on this split, or with the folder of an evaluation"
     )
+    flags.DEFINE_string(
+        "out",
+        None,
+        "folder to write instead of WORKDIR/eval/SPLIT: a new one, or that of an earlier evaluation, which is replaced",
+    )
     flags.mark_flag_as_required("workdir")
     define_distributed_flags()
 
@@ -43,4 +49,6 @@ def main(arguments: list[str]) -> None:
 
         chosen = flags.FLAGS
         class_map = parse_class_map(chosen.class_map)
-        evaluate_workdir(chosen.workdir, chosen.checkpoint, chosen.split, chosen.data, chosen.compare, class_map)
+        evaluate_workdir(
+            chosen.workdir, chosen.checkpoint, chosen.split, chosen.data, chosen.compare, class_map, out=chosen.out
+        )
