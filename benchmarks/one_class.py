@@ -2,8 +2,8 @@
 
 python benchmarks/one_class.py --data BCCD_FOLDER --name WBC --weights yolo-fastest-1.1.weights --out runs/one_class
 
-Some of the pictures of the splits train and val are trained on, a fifth as many are for validation. Pictures without the class stay
-as background. What is finished already is not trained again.
+Some of the pictures of the splits train and val are trained on, a fifth as many are for validation. Pictures without the class
+stay as background. What is finished already is not trained again.
 """
 
 import argparse
