@@ -11,7 +11,7 @@ import numpy as np
 
 from yolojax.data.images import fitted_aspect
 from yolojax.decode import Predictions, decode
-from yolojax.inference import ImageDetections, Recipe, raw_heads, to_original
+from yolojax.inference import ImageDetections, Recipe, merge_mirrored, raw_heads, to_original, with_mirrored
 from yolojax.runtime.compiler_options import compiler_options
 from yolojax.runtime.memory import enough_memory
 
@@ -145,10 +145,9 @@ def _predict_detections(
     max_detections=MAX_DETECTIONS,
 ):
     """Detections of a batch of images, (B, H, W, 3), of `aspects` (B,); wanted (C,) bool are the classes to find."""
-    views = jnp.concatenate([images, images[:, :, ::-1]]) if augment else images
-    predictions = _predict(variables, views, model=model, recipe=recipe)
+    predictions = _predict(variables, with_mirrored(images) if augment else images, model=model, recipe=recipe)
     if augment:
-        predictions = _merge_mirrored(predictions, recipe.size[1])
+        predictions = merge_mirrored(predictions, recipe.size[1])
     if recipe.multi_label:
         predictions = predictions._replace(class_logits=jnp.where(wanted, predictions.class_logits, -jnp.inf))
     else:
@@ -166,14 +165,6 @@ def _predict_detections(
         max_detections=kept,
         max_candidates=max(1024, kept, min(CANDIDATES_PER_DETECTION * kept, slots)),
     )
-
-
-def _merge_mirrored(predictions: Predictions, width: int) -> Predictions:
-    """Predictions of images and then of the same images mirrored, (2B, N, ...), as those of the images, (B, 2N, ...)."""
-    plain, mirrored = (Predictions(*half) for half in zip(*(jnp.split(member, 2) for member in predictions), strict=True))
-    boxes = mirrored.boxes.at[..., 0].set(width - mirrored.boxes[..., 0])
-    merged = zip(plain, mirrored._replace(boxes=boxes), strict=True)
-    return Predictions(*(jnp.concatenate(pair, axis=1) for pair in merged))
 
 
 def stack_padded(arrays: Sequence[np.ndarray | np.float32] | np.ndarray) -> np.ndarray:

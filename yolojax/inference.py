@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, cast
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from yolojax.data.darknet_fit import FITS, multi_label
@@ -180,6 +181,24 @@ def raw_heads(model: "nn.Module", variables: Mapping[str, Any], images: jax.Arra
 
     heads = model.apply(variables, images, **train_argument(model, False))
     return cast(tuple[jax.Array, ...], tuple(heads) if isinstance(heads, list) else heads)
+
+
+def with_mirrored(images: jax.Array) -> jax.Array:
+    """Images (B, H, W, 3), and after them the same images mirrored left to right: (2B, H, W, 3)."""
+    return jnp.concatenate([images, images[:, :, ::-1]])
+
+
+def merge_mirrored(predictions: Predictions, width: int) -> Predictions:
+    """What a network predicts for `with_mirrored` images, (2B, N, ...), as twice as many predictions of each: (B, 2N, ...).
+
+    Args:
+        predictions: decoded heads of the images.
+        width: of the network's input in pixels.
+    """
+    plain, mirrored = (Predictions(*half) for half in zip(*(jnp.split(member, 2) for member in predictions), strict=True))
+    boxes = mirrored.boxes.at[..., 0].set(width - mirrored.boxes[..., 0])
+    merged = zip(plain, mirrored._replace(boxes=boxes), strict=True)
+    return Predictions(*(jnp.concatenate(pair, axis=1) for pair in merged))
 
 
 def to_original(

@@ -295,6 +295,16 @@ def test_the_compiled_step():
         found.scores[:, :3], sigmoid(np.array([[4, 3, 4]]) + surer) * sigmoid(np.array([[3, 3, -1]])), rtol=1e-4
     )
 
+    # Mirrored as well, the same boxes are found at the other side too; the loss stays that of the pictures as they are.
+    both = compile_eval_step(replicated, split, model=model, recipe=RECIPE, loss=loss, config=config, augment=True)
+    twice, same_terms = jax.device_get(both(jax.device_put(variables, replicated), jax.device_put(batch, split)))
+    jax.tree.map(lambda one, two: np.testing.assert_allclose(one, two, rtol=1e-5), same_terms, terms)
+    np.testing.assert_array_equal(twice.valid.sum(1), 3)  # candidates: the surest box in either view, and the next of them
+    assert {tuple(box) for box in twice.boxes[0, :2].round().tolist()} == {(64, 32, 96, 64), (0, 32, 32, 64)}
+    soft = compile_eval_step(replicated, split, model=model, recipe=RECIPE, loss=loss, config=config, soft_nms=True)
+    less = jax.device_get(soft(jax.device_put(variables, replicated), jax.device_put(batch, split)))[0]
+    assert (less.scores[:, 1] < found.scores[:, 1]).all()
+
     outcome = evaluate(step, variables, Memory(9), settings, PAIR, split)
     # The boxes are no detections in a narrow picture, where they lie in the margin.
     margins = [letterbox_transform(Memory(9).example(0, index).image.shape[:2], (64, 96)).left for index in range(9)]

@@ -14,18 +14,25 @@ from yolojax.programs import evaluate
 def calls(monkeypatch):
     """What the evaluation was called with; there are no other processes."""
     made = []
+
+    def evaluated(*given, out, augment, soft_nms):
+        made.append((*given, out, augment, soft_nms))
+
     monkeypatch.setattr(evaluate, "distributed_run", contextlib.nullcontext)
-    monkeypatch.setattr(workdir, "evaluate_workdir", lambda *given, out: made.append((*given, out)))
+    monkeypatch.setattr(workdir, "evaluate_workdir", evaluated)
     return made
 
 
 @pytest.mark.parametrize(
     ("flags", "call"),
     [
-        ([], ("runs/a", "best", "val", None, None, {}, None)),
+        ([], ("runs/a", "best", "val", None, None, {}, None, False, False)),
         (
-            ["--checkpoint=7", "--split=test", "--data=d.json", "--compare=runs/b", "--class_map=a=b, c d = e,f=", "--out=o"],
-            ("runs/a", "7", "test", "d.json", "runs/b", {"a": "b", "c d": "e", "f": ""}, "o"),
+            [
+                *("--checkpoint=7", "--split=test", "--data=d.json", "--compare=runs/b", "--class_map=a=b, c d = e,f="),
+                *("--out=o", "--augment", "--soft_nms"),
+            ],
+            ("runs/a", "7", "test", "d.json", "runs/b", {"a": "b", "c d": "e", "f": ""}, "o", True, True),
         ),
     ],
 )

@@ -16,7 +16,7 @@ from yolojax.data.sources import truth
 from yolojax.decode import decode
 from yolojax.evaluation.metrics.summary import summarize
 from yolojax.grid import AnchorGrid
-from yolojax.inference import Recipe, raw_heads, to_original
+from yolojax.inference import Recipe, merge_mirrored, raw_heads, to_original, with_mirrored
 from yolojax.loss import LossTerms, yolo_loss
 from yolojax.loss_terms import in_log_order, named_terms
 from yolojax.nms import Detections
@@ -57,6 +57,8 @@ def compile_eval_step(
     recipe: Recipe,
     loss: Callable[..., Any] = yolo_loss,
     config: EvalConfig | None = None,
+    augment: bool = False,
+    soft_nms: bool = False,
 ) -> Callable[..., tuple[Detections, Any]]:
     """Compiles (variables, batch) -> (Detections, what the loss returns), in one program.
 
@@ -69,15 +71,22 @@ def compile_eval_step(
         recipe: what turns images into detections with it.
         loss: function of (raw heads, targets, grid) to terms, see `loss_terms.named_terms`.
         config: thresholds and limits; None: those of `EvalConfig`.
+        augment: the network also sees the mirrored images, and suppression merges the detections; the loss is that of the
+            images as they are.
+        soft_nms: overlapping boxes lose score instead of being removed.
     """
-    suppress = suppression(config or EvalConfig(), recipe)
+    suppress = suppression(config or EvalConfig(), recipe, method="soft" if soft_nms else "hard")
     if replicated is None or batch_sharding is None:
         whole, rows = shardings(make_mesh())
         replicated, batch_sharding = replicated or whole, batch_sharding or rows
 
     def eval_step(variables, batch):
-        raw = raw_heads(model, variables, batch.images)
-        detections = suppress(decode(raw, recipe.grid), aspects=batch.aspects)
+        raw = raw_heads(model, variables, with_mirrored(batch.images) if augment else batch.images)
+        predictions = decode(raw, recipe.grid)
+        if augment:
+            predictions = merge_mirrored(predictions, recipe.size[1])
+            raw = tuple(head[: len(batch.images)] for head in raw)
+        detections = suppress(predictions, aspects=batch.aspects)
         terms = loss(raw, batch.targets, recipe.grid)
         named_terms(terms)  # an error here comes before any batch
         return detections, terms
@@ -90,8 +99,11 @@ def compile_eval_step(
     )
 
 
-def suppression(config: EvalConfig, recipe: Recipe) -> Callable[..., Detections]:
-    """`Recipe.suppress` with the thresholds and limits of an evaluation; every class over the threshold counts."""
+def suppression(config: EvalConfig, recipe: Recipe, **options: Any) -> Callable[..., Detections]:
+    """`Recipe.suppress` with the thresholds and limits of an evaluation, and other options of it.
+
+    Every class over the threshold counts.
+    """
     return functools.partial(
         recipe.suppress,
         score_threshold=config.score_threshold,
@@ -99,6 +111,7 @@ def suppression(config: EvalConfig, recipe: Recipe) -> Callable[..., Detections]
         max_candidates=config.max_candidates,
         max_detections=config.max_detections,
         multi_label=True,
+        **options,
     )
 
 

@@ -47,6 +47,8 @@ def evaluate_workdir(
     parts: Parts = NO_PARTS,
     *,
     out: str | os.PathLike[str] | None = None,
+    augment: bool = False,
+    soft_nms: bool = False,
 ) -> dict[str, Any] | None:
     """Evaluates a checkpoint of a run, prints the table and writes WORKDIR/eval/SPLIT, or another folder.
 
@@ -61,6 +63,8 @@ def evaluate_workdir(
         class_map: with `data`: {name of a class in the data: its name in the run, "" to leave its boxes out}.
         parts: parts that the run was given as objects and that have no importable name.
         out: folder to write instead: a new or empty one, or that of an earlier evaluation, which is replaced.
+        augment: look at each image mirrored as well, as `Detector` does with this argument.
+        soft_nms: overlapping boxes lose score instead of being removed.
 
     Returns:
         The dict of metrics.json, undefined numbers as NaN; None in all processes but the first.
@@ -96,6 +100,8 @@ def evaluate_workdir(
         recipe=run.recipe,
         loss=build_loss(run.config.loss, parts),
         config=run.config.eval,
+        augment=augment,
+        soft_nms=soft_nms,
     )
     progress = Progress("evaluate", 0, len(source)) if is_first() else NullOutput()
     try:
@@ -118,7 +124,8 @@ def evaluate_workdir(
     )
     if not is_first():
         return None
-    return write_evaluation(workdir, split, run.step, outcome, source, run.config, other, out=out, stage_seconds=stages)
+    ways = {"augment": augment, "soft_nms": soft_nms}
+    return write_evaluation(workdir, split, run.step, outcome, source, run.config, other, out=out, stage_seconds=stages, **ways)
 
 
 def _refuse_files_of_others(folder: Path) -> None:

@@ -36,6 +36,8 @@ def define() -> None:
         None,
         "folder to write instead of WORKDIR/eval/SPLIT: a new one, or that of an earlier evaluation, which is replaced",
     )
+    flags.DEFINE_bool("augment", False, "also look at each picture mirrored, as detect --augment does")
+    flags.DEFINE_bool("soft_nms", False, "overlapping boxes lose score instead of being removed, as in detect --soft_nms")
     flags.mark_flag_as_required("workdir")
     define_distributed_flags()
 
@@ -50,5 +52,13 @@ def main(arguments: list[str]) -> None:
         chosen = flags.FLAGS
         class_map = parse_class_map(chosen.class_map)
         evaluate_workdir(
-            chosen.workdir, chosen.checkpoint, chosen.split, chosen.data, chosen.compare, class_map, out=chosen.out
+            chosen.workdir,
+            chosen.checkpoint,
+            chosen.split,
+            chosen.data,
+            chosen.compare,
+            class_map,
+            out=chosen.out,
+            augment=chosen.augment,
+            soft_nms=chosen.soft_nms,
         )
