@@ -27,6 +27,7 @@ def test_a_cfg_of_its_name_is_found(tmp_path, cfg, weights):
 def test_the_only_cfg_is_found_and_the_name_comes_first(tmp_path):
     (tmp_path / "yolov3-voc.cfg").touch()
     assert find_cfg(tmp_path / "mine.weights") == tmp_path / "yolov3-voc.cfg"
+    assert find_cfg(tmp_path / "darknet53.conv.74") is None  # the first layers of many networks
     (tmp_path / "mine.cfg").touch()
     assert find_cfg(tmp_path / "mine.weights") == tmp_path / "mine.cfg"
 
@@ -39,6 +40,9 @@ def test_names_are_found_where_there_are_as_many(tmp_path):
     (tmp_path / "b.names").write_text("cat\ndog\n")
     assert find_names(weights, 2) == (("cat", "dog"), str(tmp_path / "b.names")) and find_names(weights, 3) == ((), "")
     (tmp_path / "c.names").write_text("cow\nfox\n")
-    assert find_names(weights, 2) == ((), "")  # which of the two it is, nobody knows
+    differ = f"{tmp_path / 'b.names'} and {tmp_path / 'c.names'} differ"
+    assert find_names(weights, 2) == ((), differ)  # which of the two it is, nobody knows
+    (tmp_path / "c.names").write_text("Cat\ndog\n")
+    assert find_names(weights, 2)[0] == ("cat", "dog")
     (tmp_path / "net.names").write_text("ant\nbee\n")
     assert find_names(weights, 2)[0] == ("ant", "bee")

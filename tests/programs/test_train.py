@@ -14,6 +14,7 @@ from tests.helpers.tiny_set import write_set
 from yolojax.config import to_dict
 from yolojax.errors import InputError
 from yolojax.programs import train
+from yolojax.programs.config_flag import prepare_config_arguments
 from yolojax.runtime.distributed import DistributedOptions
 from yolojax.training import loop
 from yolojax.training.pretrained import untrained_network
@@ -61,6 +62,38 @@ def test_a_cfg_without_weights_is_the_network(calls, repository, monkeypatch, tm
         config_given = calls[-1][0]
         assert (config_given.model.name, config_given.data.size) == ("darknet", (32, 32)) and not config_given.init_from
         assert f"{cfg}: a network for 10 classes; all its layers start anew\n" in capsys.readouterr().out
+
+
+def test_weights_say_what_they_are_and_the_user_more(calls, repository, monkeypatch, tmp_path, capsys):
+    _, weights = write_face(tmp_path)
+    (tmp_path / "face.names").write_text("".join(f"{name}\n" for name in "abcdefghij"))
+    data = write_set(tmp_path / "set", tuple("abcdefghij"), pictures=8)
+    own, given = f"--workdir={tmp_path}/run", [f"--weights={weights}", f"--data={data}"]
+    by_field = [f"--config.init_from={weights}", "--config.init_network=true", "--config.init_heads=adapt"]
+    for flags, heads, rate in (
+        (given, "adapt", 1e-4),
+        ([*given, "--config.init_heads=anew"], "anew", 1e-4),
+        ([*given, "--config=fine_tune"], "adapt", 1e-4),
+        ([*given, "--config=data_set"], "adapt", 1e-3),
+        ([given[0], f"--config.data.train={data}"], "adapt", 1e-4),
+        ([given[1], "--config=fine_tune", *by_field], "adapt", 1e-4),
+    ):
+        arguments = prepare_config_arguments([own, *flags])
+        run(monkeypatch, *arguments)
+        config = calls[-1][0]
+        assert (config.model.name, config.init_heads, config.init_network) == ("darknet", heads, False)
+        assert config.optimizer.learning_rate == pytest.approx(rate), flags
+        assert f"{weights}: its network is that of {tmp_path}/face.cfg" in (printed := capsys.readouterr().out)
+        assert "network yolov3 " not in printed
+    with pytest.raises(InputError, match=r"--weights takes the network of the weights; .* give --config\.init_from instead"):
+        run(monkeypatch, own, *given, "--config.init_network=false")
+
+
+def test_first_layers_leave_the_anchors_to_the_data(calls, monkeypatch, tmp_path, capsys):
+    part = tmp_path / "darknet53.conv.74"
+    part.touch()
+    run(monkeypatch, f"--workdir={tmp_path}/run", f"--weights={part}", f"--data={write_set(tmp_path / 'set')}")
+    assert "anchors: the published ones, best possible recall" in capsys.readouterr().out
 
 
 def test_a_run_does_not_go_on_with_another_cfg(calls, monkeypatch, tmp_path):

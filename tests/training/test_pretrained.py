@@ -14,6 +14,7 @@ from tests.helpers.saved_run import save_run
 from tests.helpers.tiny_config import get_config as tiny_config
 from tests.helpers.tiny_set import write_set
 from yolojax.config import ModelConfig
+from yolojax.configs import strong
 from yolojax.configs.fine_tune import get_config
 from yolojax.darknet.cfg import parse_cfg
 from yolojax.darknet.describe import cfg_text
@@ -25,6 +26,7 @@ from yolojax.runs.workdir import load_run, read_config
 from yolojax.training.loop import train_and_evaluate
 from yolojax.training.plan import plan_run, resolve
 from yolojax.training.pretrained import adopt_network, has_network_of, lower_rates, source_classes, untrained_network
+from yolojax.training.trained import read_trained
 from yolojax.training.transfer import initial_values
 
 
@@ -94,6 +96,59 @@ def test_a_run_gives_its_network_and_a_contradiction_is_refused(tmp_path):
         adopt_network(mine, {"model.width"})
     with pytest.raises(InputError, match=r"a cfg goes with a \.weights file"):
         adopt_network(starting_from(tmp_path / "run", init_cfg="a.cfg"))
+
+
+def test_what_does_not_go_with_the_network_is_said(tmp_path):
+    cfg, weights = write_face(tmp_path)
+    config = strong.get_config("yolov3_tiny")
+    config.init_from, config.data.sizes = str(weights), ((320, 320), (608, 608))
+    _, network, sizes, ratio = adopt_network(config, {"model.anchors"})
+    fields = "name=yolov3_tiny, xy_scale=2.0, squared_sizes=True in config.model"
+    assert network == f"that network takes the place of the configuration's ({fields})"
+    assert sizes == "config.data.sizes is left out: 320 to 608 pixels are not for a network of 32 x 32"
+    assert not config.data.sizes
+    assert ratio.startswith("config.loss.assign_rule=ratio is for centres that reach into the neighbouring cells")
+    config = starting_from(weights)
+    config.data.sizes = ((32, 32), (64, 64))
+    assert len(adopt_network(config, set())) == 1 and config.data.sizes
+    cfg.write_text(FACE.replace("num=2", "num=2\nscale_x_y=2"))
+    config = starting_from(weights)
+    config.loss.assign_rule = "ratio"
+    assert len(adopt_network(config, set())) == 1
+    trained = tiny_config()
+    trained.loss.name, trained.loss.assign_rule = "iou_aware", "best"
+    save_run(tmp_path / "run", trained, 2, jax.tree.map(jnp.asarray, initialize(YOLOv3Tiny(10, width=0.125), 3)))
+    (line,) = adopt_network(starting_from(tmp_path / "run"))[1:]
+    here = "name=yolo, assign_rule=threshold (config.loss)"
+    assert line == f"that run was trained with name=iou_aware, assign_rule=best, and now it is {here}"
+
+
+def test_heads_may_start_anew_in_a_darknet_network(tmp_path):
+    _, weights = write_face(tmp_path)
+    config = fine_tuned(tmp_path / "set", weights, ("dog", "bird"))
+    config.init_heads = "anew"
+    plan = plan_run(config, tmp_path / "run")
+    assert plan.model.num_classes == 2
+    fresh = initialize(plan.model, 0, plan.config.data.size)
+    values, lines = initial_values(weights, fresh, plan.model)
+    assert lines[2].startswith("  start anew    1 layers: conv003")
+    same = jax.tree.map(np.array_equal, values["params"], jax.device_get(fresh["params"]))
+    assert all(jax.tree.leaves(same.pop("conv003"))) and not any(all(jax.tree.leaves(layer)) for layer in same.values())
+
+
+def test_classes_without_names_are_taken_by_their_numbers_and_said(tmp_path):
+    _, weights = write_face(tmp_path)
+    config = fine_tuned(tmp_path / "set", weights, tuple("abcdefghij"))
+    plan = plan_run(config, tmp_path / "run")
+    fresh = initialize(plan.model, 0, plan.config.data.size)
+    said = "  its 10 classes are taken for those of the data, in their order: their names are not known"
+    assert said in initial_values(weights, fresh, plan.model, plan.config.data.class_names)[1]
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.names").write_text("".join(f"{name}{number}\n" for number in range(10)))
+    lines = initial_values(weights, fresh, plan.model, plan.config.data.class_names)[1]
+    assert f"{said} ({tmp_path / 'one.names'} and {tmp_path / 'two.names'} differ)" in lines
+    (tmp_path / "two.names").unlink()
+    assert not any("not known" in line for line in initial_values(weights, fresh, plan.model, tuple("abcdefghij"))[1])
 
 
 def fine_tuned(folder, weights, names):
@@ -180,6 +235,19 @@ def test_a_tenth_of_the_rate_where_all_classes_are_known(tmp_path):
 
 def load_face(weights):
     return read_weights(weights, build_network(parse_cfg(FACE))[0]).variables
+
+
+def test_step_0_is_the_best_where_training_made_it_worse(tmp_path, capsys):
+    _, weights = write_face(tmp_path)
+    config = fine_tuned(tmp_path / "set", weights, ("a", "b"))
+    config.optimizer.learning_rate, config.train.save_best_by = 5.0, "loss"
+    train_and_evaluate(config, tmp_path / "run")
+    assert "from step 0:\nit is the network that the run started from" in capsys.readouterr().out
+    assert load_run(tmp_path / "run").step == 0 and load_run(tmp_path / "run", "last").step == 2
+    for name, step in (("best", 0), ("last", 2), ("2", 2)):
+        again = starting_from(tmp_path / "run/checkpoints" / name)
+        adopt_network(again)
+        assert read_trained(again.init_from, {}, YOLOv3Tiny(1), with_heads=True).origin.endswith(f", step {step}")
 
 
 def test_step_0_is_evaluated_saved_and_may_be_the_best(tmp_path, capsys):

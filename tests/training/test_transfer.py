@@ -23,7 +23,7 @@ from yolojax.training.loop import train_and_evaluate
 from yolojax.training.optimizer import make_optimizer
 from yolojax.training.preflight import count_flops
 from yolojax.training.step import create_state, train_step
-from yolojax.training.transfer import check_decay, check_freeze, initial_values
+from yolojax.training.transfer import check_decay, check_freeze, check_rates, initial_values
 
 BUT_HEADS = "^(?!head)"
 
@@ -201,6 +201,13 @@ def test_a_decay_of_no_layer_is_refused():
     assert check_decay("^(?!head)", variables) == "the kernels of 11 of 13 layers decay"
     with pytest.raises(InputError, match=r"config\.optimizer\.decay_layers='stem' matches no layer; .* conv1, .*head32"):
         check_decay("stem", variables)
+
+
+def test_a_rate_of_no_layer_is_refused():
+    variables = initialize(TINY, 0)
+    check_rates((("^conv", 0.1), ("head", 2.0)), variables)
+    with pytest.raises(InputError, match=r"config\.optimizer\.layer_rates: 'stem' matches no layer; .* conv1, .*head32"):
+        check_rates((("^conv", 0.1), ("stem", 0.1)), variables)
 
 
 def test_only_free_layers_cost_a_backward_pass():

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from yolojax.data.formats.names import read_names
-from yolojax.data.published_classes import PUBLISHED
+from yolojax.data.published_classes import PUBLISHED, same_classes
 from yolojax.errors import InputError
 
 WEIGHTS = re.compile(r"\.(weights|backup|conv\.\d+)$")
@@ -32,9 +32,11 @@ def find_cfg(weights: str | os.PathLike[str]) -> Path | None:
         weights: the path of the weights; what Darknet adds in training, such as _last, is not part of the name.
 
     Returns:
-        Its path; None if there is none, or several of other names.
+        Its path; None if there is none, or several of other names. First layers are those of many networks: theirs has their
+        name.
     """
-    return next(_of_its_name(Path(weights), ".cfg", ("cfg", "../cfg")), None) or _only(Path(weights).parent, ".cfg")
+    named = next(_of_its_name(Path(weights), ".cfg", ("cfg", "../cfg")), None)
+    return named or (None if is_partial(weights) else _only(Path(weights).parent, ".cfg"))
 
 
 def find_names(weights: str | os.PathLike[str], classes: int) -> tuple[tuple[str, ...], str]:
@@ -48,7 +50,7 @@ def find_names(weights: str | os.PathLike[str], classes: int) -> tuple[tuple[str
         classes: the number of classes of its network.
 
     Returns:
-        The names, and where they are from; () and "" if they are not known.
+        The names, and where they are from; if they are not known, () and the reason, if there is more to say.
     """
     weights = Path(weights)
     fitting: dict[tuple[str, ...], str] = {}
@@ -58,9 +60,11 @@ def find_names(weights: str | os.PathLike[str], classes: int) -> tuple[tuple[str
         folders = (weights.parent, weights.parent / "data", weights.parent.parent / "data")
         for path in sorted(path for folder in folders for path in folder.glob("*.names")):
             fitting |= _names_of(path, classes)
-    if len(fitting) == 1:
+    if fitting and all(len(same_classes(names, next(iter(fitting)))) == classes for names in fitting):
         return next(iter(fitting.items()))
-    if not fitting and classes in PUBLISHED:
+    if fitting:
+        return (), f"{' and '.join(fitting.values())} differ"
+    if classes in PUBLISHED:
         data, names = PUBLISHED[classes]
         return names, f"those of {data}, which has {classes}"
     return (), ""

@@ -133,7 +133,7 @@ def describe(
     usable = network_boxes([record for record, _ in read], [size for _, size in read], grid.size)
     if len(usable):
         fit = anchor_fit(usable, grid)
-        input_size = f"{grid.size[1]} x {grid.size[0]}"
+        input_size = f"{grid.size[0]} x {grid.size[1]}"
         lines.append(f"At {input_size} the network's anchors reach {fit.recall:.1%} of the boxes (best possible recall).")
         lines.append(f"The IoU of a box with its best anchor is {fit.mean_iou:.3f} on average, over 0.5 for {fit.close:.1%}.")
     else:

@@ -92,6 +92,16 @@ def continued_run(arguments: list[str]) -> str | None:
     return workdir if steps or _value(arguments, "data") is None else None
 
 
+def chosen_config(arguments: list[str]) -> str | None:
+    """Returns the name of the package's configuration that is chosen, by --config or in its place; None for any other.
+
+    Args:
+        arguments: those of the program, without its name.
+    """
+    value = (_value(arguments, "config") or default_config(arguments)).partition(":")[0]
+    return next((name for name in config_names() if value in (name, str(config_path(name)))), None)
+
+
 def overridden_fields() -> set[str]:
     """Returns the dotted names of the fields that --config.FIELD=VALUE sets."""
     from ml_collections import config_flags

@@ -10,13 +10,14 @@ yolojax train --workdir runs/mine --config data_set:yolov3_tiny --data FOLDER --
 
 import os
 import sys
+from collections.abc import Collection
 
 from absl import flags
 
 from yolojax.config import Config
 from yolojax.errors import InputError
 from yolojax.programs import cli
-from yolojax.programs.config_flag import continued_run, default_config, overridden_fields
+from yolojax.programs.config_flag import chosen_config, continued_run, default_config, overridden_fields
 from yolojax.programs.flags import define_distributed_flags, distributed_options, refuse_arguments
 from yolojax.runtime.distributed import distributed_run
 from yolojax.runtime.streams import say
@@ -62,11 +63,12 @@ def main(arguments: list[str]) -> None:
     if chosen.names is not None and chosen.data is None:
         raise InputError("--names goes with --data; give that, or --config.data.names")
     with distributed_run(distributed_options()):
+        from yolojax.data.sources import open_split
         from yolojax.runs.workdir import is_imported
         from yolojax.runtime.hosts import is_first
         from yolojax.training.loop import train_and_evaluate
         from yolojax.training.own_data import use_data
-        from yolojax.training.pretrained import adopt_network, untrained_network
+        from yolojax.training.pretrained import adopt_network, lower_rates, untrained_network
 
         config, lines = cli.config_value(), []
         if continued_run(sys.argv[1:]):
@@ -78,11 +80,12 @@ def main(arguments: list[str]) -> None:
                 flag = "weights" if trained else "cfg"
                 raise InputError(f"{chosen.workdir} holds an imported network; name another --workdir, or leave out --{flag}")
             if trained:
-                config.init_from, config.init_cfg = os.path.abspath(chosen.weights), chosen.cfg or ""
-                config.init_heads, config.init_network = "adapt", True
-                lines = adopt_network(config, overridden)
+                _start_from(config, overridden)
             elif chosen.cfg is not None:
                 lines = untrained_network(config, chosen.cfg, overridden)
+            if adopted := config.init_network:
+                lines = adopt_network(config, overridden)
+            fine_tune = adopted and chosen_config(sys.argv[1:]) == "fine_tune"
             if chosen.data is not None:
                 lines += use_data(
                     config,
@@ -90,12 +93,28 @@ def main(arguments: list[str]) -> None:
                     chosen.names,
                     overridden=overridden,
                     workdir=chosen.workdir,
-                    adopted=trained,
-                    fine_tune=trained and not flags.FLAGS["config"].present,
+                    adopted=adopted,
+                    fine_tune=fine_tune,
                 )
+            elif fine_tune:
+                lines += lower_rates(config, open_split(config, "train").names, overridden)
         if is_first():
             say("\n".join(lines), end="\n" * bool(lines))
         train_and_evaluate(config, chosen.workdir, chosen.profile)
+
+
+def _start_from(config: Config, overridden: Collection[str]) -> None:
+    """Puts what --weights and --cfg say into the configuration."""
+    chosen = flags.FLAGS
+    if "init_network" in overridden and not config.init_network:
+        raise InputError(
+            "--weights takes the network of the weights; to load their layers into the network of the configuration, give "
+            "--config.init_from instead"
+        )
+    config.init_from, config.init_cfg = os.path.abspath(chosen.weights), chosen.cfg or ""
+    config.init_network = True
+    if "init_heads" not in overridden:
+        config.init_heads = "adapt"
 
 
 def _continue(config: Config) -> None:

@@ -90,6 +90,11 @@ class Checkpoints:
         """
         return self.best_of(self.steps())
 
+    def best_or_last_step(self) -> int:
+        """The best step, or the last one if no checkpoint has been evaluated; there must be a checkpoint. See `best_step`."""
+        best = self.best_step()
+        return self.steps()[-1] if best is None else best
+
     def best_of(self, steps: Sequence[int]) -> int | None:
         """The best of some steps that have a checkpoint; see `best_step`."""
         for step in steps:

@@ -4,6 +4,8 @@ import contextlib
 import itertools
 import json
 import os
+import re
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -212,7 +214,7 @@ def _find_step(checkpoints: "Checkpoints", wanted: str | int) -> int:
     if wanted == "last":
         return steps[-1]
     if wanted == "best":
-        return checkpoints.best_step() or steps[-1]
+        return checkpoints.best_or_last_step()
     if not str(wanted).isdigit() or int(wanted) not in steps:
         raise InputError(f"{checkpoints.folder} has no checkpoint {wanted!r}: best, last, {', '.join(map(str, steps))}")
     return int(wanted)
@@ -281,10 +283,16 @@ def _refuse_files_of_others(folder: Path) -> None:
 
 
 def continue_command(workdir: str | os.PathLike[str]) -> str:
-    """Returns the command that trains on in a new workdir, from the weights of a run and otherwise with the flags given now."""
+    """Returns the command that trains on in a new workdir, from the weights of a run and otherwise with the flags given now.
+
+    Where --weights or --cfg gave the run its network, --weights gives it to the new one.
+    """
     stem = os.path.normpath(workdir)
     new = next(name for number in itertools.count(2) if not os.path.lexists(name := f"{stem}_{number}"))
-    return command_again("train", workdir=new, weights=None, cfg=None, config_init_from=os.fspath(workdir))
+    source = {"weights": None, "config_init_from": os.fspath(workdir)}
+    if any(re.match(r"--?(weights|cfg)(=|$)", word) for word in sys.argv):
+        source = {"weights": os.fspath(workdir), "config_init_from": None}
+    return command_again("train", workdir=new, cfg=None, **source)
 
 
 def update_places(config: Config, workdir: str | os.PathLike[str]) -> None:

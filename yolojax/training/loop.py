@@ -220,7 +220,7 @@ class Training:
 
     def evaluate_best(self) -> tuple[int, Evaluation]:
         """The step of the best checkpoint, and its evaluation."""
-        best_step = self.checkpoints.best_step() or self.checkpoints.steps()[-1]
+        best_step = self.checkpoints.best_or_last_step()
         if self.evaluated and self.evaluated[0] == best_step:
             return self.evaluated
         plan = self.plan

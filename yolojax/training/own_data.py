@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 import numpy as np
 
 from yolojax.config import Config
+from yolojax.darknet.beside import is_partial
 from yolojax.data.anchors import anchor_fit, find_anchors, network_boxes
 from yolojax.data.annotations import Record
 from yolojax.data.formats.read import recognise, split_of
@@ -73,9 +74,10 @@ def use_data(
     ]
     if fine_tune:
         lines += lower_rates(config, train.names, overridden)
-    if adopted and "model.anchors" not in overridden:
+    fixed = bool(config.init_from) and not is_partial(config.init_from)
+    if adopted and fixed and "model.anchors" not in overridden:
         return [*lines, _KEPT, *_warn_of_anchors(config, records)]
-    return [*lines, _choose_anchors(config, records, fixed=bool(config.init_from) or is_imported(workdir))]
+    return [*lines, _choose_anchors(config, records, fixed=fixed or is_imported(workdir))]
 
 
 def _warn_of_anchors(config: Config, records: Sequence[Record]) -> list[str]:

@@ -214,7 +214,7 @@ def resolve(config: Config, parts: Parts = NO_PARTS) -> tuple[Config, Any]:
     from_scratch = not config.init_from and not config.model.num_classes
     config.model.num_classes = number
     if config.model.name == "darknet" and config.model.cfg:
-        if config.init_heads == "adapt" or from_scratch:
+        if config.init_from or from_scratch:
             config.model.cfg = with_classes(config.model.cfg, number)
         if config.model.anchors:
             config.model.cfg, config.model.anchors = with_anchors(config.model.cfg, config.model.anchors), ()

@@ -62,7 +62,7 @@ def adopt_network(config: Config, overridden: Collection[str] | None = None) -> 
     Raises:
         InputError: weights that cannot be read, whose network is not known, or that differs from one that the user has set.
     """
-    source = config.init_from
+    source, losses = config.init_from, []
     if is_weights(source):
         found = _of_weights(source, config.init_cfg)
     elif config.init_cfg:
@@ -70,18 +70,17 @@ def adopt_network(config: Config, overridden: Collection[str] | None = None) -> 
     else:
         run = read_config(run_of(source)[0])
         found = _Source(run.model, run.data.size, run.data.fit, "the network of that run")
+        losses = _other_losses(config, run)
     config.init_network, config.init_cfg = False, ""
     if found is None:
         return [f"{source} has the first layers of a network alone; the network is that of the configuration"]
-    _take(config, found, source, overridden)
-    return [f"{source}: {found.known_by}"]
+    return [f"{source}: {found.known_by}", *_take(config, found, source, overridden), *losses]
 
 
 def untrained_network(config: Config, cfg: str, overridden: Collection[str]) -> list[str]:
     """Takes the network of a Darknet cfg into a configuration, to be trained from random weights; see `adopt_network`."""
     found = _of_cfg(cfg)
-    _take(config, found, cfg, overridden)
-    return [f"{cfg}: a network {found.known_by}; all its layers start anew"]
+    return [f"{cfg}: a network {found.known_by}; all its layers start anew", *_take(config, found, cfg, overridden)]
 
 
 def has_network_of(config: Config, cfg: str) -> bool:
@@ -98,8 +97,8 @@ def has_network_of(config: Config, cfg: str) -> bool:
     return with_anchors(wanted, anchors) == with_anchors(mine.cfg, anchors)
 
 
-def _take(config: Config, found: _Source, source: str, overridden: Collection[str] | None) -> None:
-    """Writes a network into a configuration, as `adopt_network` says."""
+def _take(config: Config, found: _Source, source: str, overridden: Collection[str] | None) -> list[str]:
+    """Writes a network into a configuration, as `adopt_network` says; returns lines about what does not go with it."""
 
     def is_set(name: str) -> bool:
         if overridden is not None:
@@ -107,10 +106,13 @@ def _take(config: Config, found: _Source, source: str, overridden: Collection[st
         section, field = name.split(".")
         return getattr(getattr(config, section), field) != getattr(getattr(Config(), section), field)
 
+    replaced = []
     for name in OWN_FIELDS:
         wanted, own = getattr(config.model, name), getattr(found.model, name)
         if overridden is not None and f"model.{name}" in overridden and wanted != own:
             raise InputError(f"config.model.{name} is {wanted!r}, but the network of {source} has {own!r}; leave it out")
+        if wanted not in (own, getattr(ModelConfig(), name)):
+            replaced.append(f"{name}={wanted}")
         setattr(config.model, name, own)
     if not is_set("model.anchors"):
         config.model.anchors = found.model.anchors
@@ -118,6 +120,38 @@ def _take(config: Config, found: _Source, source: str, overridden: Collection[st
         config.data.size = found.size
     if found.fit and not is_set("data.fit"):
         config.data.fit = found.fit
+    lines = []
+    if replaced:
+        lines.append(f"that network takes the place of the configuration's ({', '.join(replaced)} in config.model)")
+    sides = [side for size in config.data.sizes for side in size]
+    if sides and not min(sides) <= max(config.data.size) <= max(sides) and not is_set("data.sizes"):
+        height, width = config.data.size
+        lines.append(
+            f"config.data.sizes is left out: {min(sides)} to {max(sides)} pixels are not for a network of {height} x {width}"
+        )
+        config.data.sizes = ()
+    if config.loss.assign_rule == "ratio" and _xy_scale(found.model) < 2:
+        lines.append(
+            "config.loss.assign_rule=ratio is for centres that reach into the neighbouring cells, as this network's do not; "
+            "--config.loss.assign_rule=threshold is for centres that stay in theirs"
+        )
+    return lines
+
+
+def _xy_scale(model: ModelConfig) -> float:
+    """The smallest `xy_scale` of a network's heads."""
+    if model.name != "darknet":
+        return model.xy_scale
+    return min(build_network(parse_cfg(model.cfg))[1].xy_scales, default=1.0)
+
+
+def _other_losses(config: Config, run: Config) -> list[str]:
+    """A line if a run was trained with another loss than the configuration has."""
+    names = [name for name in ("name", "assign_rule", "class_scores") if getattr(config.loss, name) != getattr(run.loss, name)]
+    if not names:
+        return []
+    theirs, here = ([f"{name}={getattr(loss, name)}" for name in names] for loss in (run.loss, config.loss))
+    return [f"that run was trained with {', '.join(theirs)}, and now it is {', '.join(here)} (config.loss)"]
 
 
 def source_classes(config: Config) -> tuple[str, ...]:
@@ -141,7 +175,7 @@ def lower_rates(config: Config, class_names: Sequence[str], overridden: Collecti
     (benchmarks/results/fine_tuning.md).
 
     Args:
-        config: it is changed.
+        config: it is changed; its network is that of the weights (`adopt_network`).
         class_names: those of the data.
         overridden: dotted names of the fields that the user has set.
 

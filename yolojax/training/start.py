@@ -15,7 +15,7 @@ from yolojax.runtime.console import NullOutput, Progress
 from yolojax.training.own_parts import own_parts_notes
 from yolojax.training.plan import Plan
 from yolojax.training.step import TrainState, create_state
-from yolojax.training.transfer import check_decay, check_freeze, initial_values
+from yolojax.training.transfer import check_decay, check_freeze, check_rates, initial_values
 
 if TYPE_CHECKING:
     from yolojax.runs.checkpoints import Checkpoints
@@ -92,7 +92,7 @@ def announce(plan: Plan, start: Start, workdir: str | os.PathLike[str], progress
     """Says what will be trained, on what, and from where.
 
     Raises:
-        InputError: `config.train.freeze` or `config.optimizer.decay_layers` matches no layer, or too many.
+        InputError: `config.train.freeze`, `config.optimizer.decay_layers` or `layer_rates` matches no layer, or too many.
     """
     config, grid = plan.config, plan.recipe.grid
     variables = {"params": start.abstract.params, "batch_stats": start.abstract.batch_stats}
@@ -113,6 +113,7 @@ def announce(plan: Plan, start: Start, workdir: str | os.PathLike[str], progress
         notes.append(f"{check_freeze(config.train.freeze, variables)} for the first {plan.frozen_steps} steps")
     if config.optimizer.decay_layers:
         notes.append(check_decay(config.optimizer.decay_layers, variables))
+    check_rates(config.optimizer.layer_rates, variables)
     for note in notes:
         progress.say(note)
     progress.say(f"resuming {workdir} at step {start.step}" if start.step else f"starting in {workdir}")

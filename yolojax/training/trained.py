@@ -64,7 +64,7 @@ def run_of(source: str | os.PathLike[str]) -> tuple[Path, str]:
     """The workdir of a source of initial values, and the checkpoint that is meant.
 
     Args:
-        source: a workdir, for its best checkpoint, or WORKDIR/checkpoints/STEP.
+        source: a workdir, for its best checkpoint, or WORKDIR/checkpoints/STEP; "best" or "last" may stand for the step.
 
     Raises:
         InputError: it is neither.
@@ -72,7 +72,7 @@ def run_of(source: str | os.PathLike[str]) -> tuple[Path, str]:
     path = Path(source)
     if (path / "config.json").is_file():
         return path, "best"
-    if path.is_dir() and path.parent.name == "checkpoints" and path.name.isdigit():
+    if path.parent.name == "checkpoints" and ((path.is_dir() and path.name.isdigit()) or path.name in ("best", "last")):
         return path.parent.parent, path.name
     what = "is not a workdir, checkpoint or .weights file" if os.path.exists(source) else "does not exist"
     raise InputError(f"config.init_from: {source} {what}: give the folder of a run, or one of its checkpoints/STEP")

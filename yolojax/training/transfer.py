@@ -61,6 +61,7 @@ def initial_values(
         f"initial values from {trained.origin}:",
         f"  loaded      {len(loaded):3} layers, {sum(map(_floats, loaded.values())):,} floats",
         *_adapted_lines(trained, adapted, class_names),
+        *_unnamed_lines(trained, class_names),
         f"  start anew  {len(not_loaded):3} layers{': ' * bool(not_loaded)}{', '.join(not_loaded.values())}",
         f"  not used    {len(unused):3} layers{': ' * bool(unused)}{', '.join(unused)}",
     ]
@@ -111,13 +112,28 @@ def check_decay(pattern: str, variables: dict[str, Any]) -> str:
     return f"the kernels of {len(decayed)} of {len(layers)} layers decay"
 
 
+def check_rates(rates: Sequence[tuple[str, float]], variables: dict[str, Any]) -> None:
+    """Checks config.optimizer.layer_rates against the layers of a network.
+
+    Args:
+        rates: ((regular expression, factor), ...).
+        variables: {"params", "batch_stats"} of the network.
+
+    Raises:
+        InputError: a pattern matches no layer.
+    """
+    layers = list(layers_of(variables))
+    for pattern, _ in rates:
+        if not any(layer_matches(layer, pattern) for layer in layers):
+            raise InputError(f"config.optimizer.layer_rates: {pattern!r} matches no layer; the layers are {', '.join(layers)}")
+
+
 def _adapted_heads(trained: Trained, own_layers: dict[str, dict], class_names: Sequence[str]) -> dict[str, dict]:
     """The trained heads for these classes; none if they are for these classes already, by name or, without names, by number."""
     if trained.classes is None or trained.names == tuple(class_names):
         return {}
     classes, shared = (trained.classes, len(class_names)), shared_classes(class_names, trained.names)
-    # An imported network whose names were not given has the numbers of its classes in their place.
-    if trained.classes == len(class_names) and not shared and trained.names in ((), tuple(map(str, range(trained.classes)))):
+    if _are_unnamed(trained, class_names):
         return {}
     adapted = {}
     for layer, arrays in own_layers.items():
@@ -127,6 +143,25 @@ def _adapted_heads(trained: Trained, own_layers: dict[str, dict], class_names: S
             if _shapes(new) == _shapes(arrays):
                 adapted[layer] = new
     return adapted
+
+
+def _are_unnamed(trained: Trained, class_names: Sequence[str]) -> bool:
+    """Whether the classes of a trained network are taken for these ones by their numbers alone, for their names are not known.
+
+    An imported network whose names were not given has the numbers of its classes in their place.
+    """
+    numbers = tuple(map(str, range(trained.classes or 0)))
+    same_number = bool(class_names) and trained.classes == len(class_names) and trained.names != tuple(class_names)
+    return same_number and trained.names in ((), numbers) and not shared_classes(class_names, trained.names)
+
+
+def _unnamed_lines(trained: Trained, class_names: Sequence[str]) -> list[str]:
+    if not _are_unnamed(trained, class_names):
+        return []
+    reason = f" ({trained.named_by})" if trained.named_by else ""
+    return [
+        f"  its {trained.classes} classes are taken for those of the data, in their order: their names are not known{reason}"
+    ]
 
 
 def _adapted_lines(trained: Trained, adapted: dict[str, dict], class_names: Sequence[str]) -> list[str]:
