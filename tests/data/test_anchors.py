@@ -130,3 +130,6 @@ def test_network_boxes():
     np.testing.assert_allclose(boxes, expected, rtol=1e-6)
     assert boxes.dtype == np.float32
     assert network_boxes([], [], (416, 416)).shape == (0, 4)
+    stretched = network_boxes([record((10, 20, 30, 60))], [(100, 200)], (416, 416), stretch=True)
+    np.testing.assert_allclose(stretched, [(20.8, 83.2, 62.4, 249.6)], rtol=1e-6)
+    assert stretched.dtype == np.float32

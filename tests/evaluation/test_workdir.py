@@ -97,7 +97,8 @@ def test_another_folder_is_new_or_an_evaluation(workdir, tmp_path):
     with pytest.raises(InputError, match=r"notes\.txt is a file; name a new folder"):
         evaluate_workdir(workdir, out=photos / "notes.txt")
     out = tmp_path / "evaluations/first"
-    for checkpoint in ("best", 1):
-        evaluate_workdir(workdir, checkpoint, out=out)
+    for checkpoint, ways in (("best", {"augment": True}), (1, {})):
+        metrics = evaluate_workdir(workdir, checkpoint, out=out, **ways)
+        assert metrics.get("augment", False) == bool(ways)
     assert json.loads((out / "metrics.json").read_text())["split"] == "val" and (out / "report.html").exists()
     assert not (workdir / "eval").exists() and {path.name for path in photos.iterdir()} == {"notes.txt", "metrics.json"}

@@ -1,11 +1,13 @@
 """A Darknet detector, read from its files."""
 
 import os
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
+from yolojax.darknet.cfg import Section
 from yolojax.darknet.network import DarknetNetwork, network_from_cfg
 from yolojax.darknet.weights import Weights, read_weights
 from yolojax.data.formats.names import read_names
@@ -78,6 +80,11 @@ def config_fit(fit: str) -> str:
     if fit not in DARKNET_FITS:
         raise InputError(f"fit must be one of {', '.join(DARKNET_FITS)}, not {fit!r}")
     return DARKNET_FITS[fit]
+
+
+def stated_fit(sections: Sequence[Section]) -> str:
+    """How a cfg says that pictures are fitted: "letterbox", or "stretch" with letter_box=0 in its [net]."""
+    return "letterbox" if sections[0].whole("letter_box", 1) else "stretch"
 
 
 def class_names(path: str | os.PathLike[str] | None, cfg: str | os.PathLike[str], number: int) -> tuple[str, ...]:

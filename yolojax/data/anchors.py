@@ -35,13 +35,16 @@ class AnchorFit(NamedTuple):
     close: float
 
 
-def network_boxes(records: Sequence[Record], picture_sizes: Sequence[tuple[int, int]], size: tuple[int, int]) -> np.ndarray:
-    """Collect the boxes of all pictures as the network sees them without augmentation: clipped, then letterboxed.
+def network_boxes(
+    records: Sequence[Record], picture_sizes: Sequence[tuple[int, int]], size: tuple[int, int], *, stretch: bool = False
+) -> np.ndarray:
+    """Collect the boxes of all pictures as the network sees them without augmentation: clipped, then fitted to the input.
 
     Args:
         records: the pictures and their boxes.
         picture_sizes: (h, w) of each record's picture in pixels.
         size: (H, W) of the network's input in pixels.
+        stretch: whether pictures are stretched to the input, not letterboxed.
 
     Returns:
         (n, 4) float32 xyxy in pixels of the input; boxes with less than a pixel inside their picture are left out.
@@ -49,7 +52,10 @@ def network_boxes(records: Sequence[Record], picture_sizes: Sequence[tuple[int, 
     boxes = [np.zeros((0, 4), np.float32)]
     for record, picture_size in zip(records, picture_sizes, strict=True):
         clipped, _, _ = clip_boxes(record.boxes, record.classes, *picture_size)
-        boxes.append(letterbox_boxes(clipped, letterbox_transform(picture_size, size)))
+        if stretch:
+            boxes.append(clipped * np.float32([size[1] / picture_size[1], size[0] / picture_size[0]] * 2))
+        else:
+            boxes.append(letterbox_boxes(clipped, letterbox_transform(picture_size, size)))
     return np.concatenate(boxes)
 
 

@@ -124,7 +124,7 @@ def evaluate_workdir(
     )
     if not is_first():
         return None
-    ways = {"augment": augment, "soft_nms": soft_nms}
+    ways = {name: True for name, used in (("augment", augment), ("soft_nms", soft_nms)) if used}
     return write_evaluation(workdir, split, run.step, outcome, source, run.config, other, out=out, stage_seconds=stages, **ways)
 
 

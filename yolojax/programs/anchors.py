@@ -24,6 +24,14 @@ def define(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _stretches(cfg: str | None) -> bool:
+    """Whether a cfg says that pictures are stretched to the input."""
+    from yolojax.darknet.cfg import read_cfg
+    from yolojax.darknet.detector import stated_fit
+
+    return cfg is not None and stated_fit(read_cfg(cfg)) == "stretch"
+
+
 def main(options: argparse.Namespace) -> int:
     """Prints both sets of anchors, how well they fit, and the flag for training; returns the exit status."""
     from yolojax.data.anchors import anchor_fit, find_anchors, network_boxes
@@ -37,7 +45,7 @@ def main(options: argparse.Namespace) -> int:
         raise InputError(f"--ratio must be greater than 1, not {options.ratio:g}")
     default = make_grid(options)
     records = read_annotations(options.data, names=read_names(options.names) if options.names else None).records
-    boxes = network_boxes(records, picture_sizes(records), default.size)
+    boxes = network_boxes(records, picture_sizes(records), default.size, stretch=_stretches(options.cfg))
     fitted = find_anchors(boxes, default, options.seed)
     grids = {"default": default, "found": fitted}
     height, width = default.size

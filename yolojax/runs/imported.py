@@ -11,7 +11,7 @@ import jax
 from yolojax.config import Config, to_dict
 from yolojax.darknet.cfg import read_cfg
 from yolojax.darknet.describe import model_of
-from yolojax.darknet.detector import class_names, config_fit, finite
+from yolojax.darknet.detector import class_names, config_fit, finite, stated_fit
 from yolojax.darknet.weights import read_weights
 from yolojax.errors import InputError
 from yolojax.models import build_model
@@ -78,8 +78,8 @@ def import_weights(
     weights: str | os.PathLike[str],
     cfg: str | os.PathLike[str],
     workdir: str | os.PathLike[str],
-    names: str | os.PathLike[str] | None = None,
-    fit: str = "letterbox",
+    names: str | os.PathLike[str] | tuple[str, ...] | None = None,
+    fit: str | None = None,
 ) -> Config:
     """Makes a workdir from a Darknet network, for evaluation, detection and training.
 
@@ -88,8 +88,9 @@ def import_weights(
         cfg: path of the .cfg. A cfg of YOLOv3, YOLOv3-SPP or YOLOv3-tiny becomes that network; the text of any other goes
             into config.model.cfg.
         workdir: folder to make; it must not hold a run.
-        names: path of a file with one class name per line; by default classes are called by their numbers.
-        fit: "letterbox" or "stretch", how Darknet fits images into the input; goes into config.data.fit.
+        names: path of a file with one class name per line, or the names; by default classes are called by their numbers.
+        fit: "letterbox" or "stretch", how Darknet fits images into the input; goes into config.data.fit. None: as the cfg says,
+            letterbox where it says nothing.
 
     Returns:
         The configuration of the workdir.
@@ -98,9 +99,9 @@ def import_weights(
         InputError: files that cannot be read or honoured, or do not fit each other; a workdir that holds a run.
     """
     config = Config()
-    config.data.fit = config_fit(fit)
-    config.model, size = model_of(read_cfg(cfg))
-    config.data.size = size
-    config.data.class_names = class_names(names, cfg, config.model.num_classes)
+    sections = read_cfg(cfg)
+    config.data.fit = config_fit(fit or stated_fit(sections))
+    config.model, config.data.size = model_of(sections)
+    config.data.class_names = names if isinstance(names, tuple) else class_names(names, cfg, config.model.num_classes)
     save_import(workdir, config, finite(weights, read_weights(weights, build_model(config.model))).variables)
     return config

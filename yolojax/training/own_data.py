@@ -1,6 +1,7 @@
 """A training on a data set that is named in one word: what follows from the data, chosen and said."""
 
 import os
+import shlex
 from collections.abc import Collection, Sequence
 
 import numpy as np
@@ -76,22 +77,23 @@ def use_data(
         lines += lower_rates(config, train.names, overridden)
     fixed = bool(config.init_from) and not is_partial(config.init_from)
     if adopted and fixed and "model.anchors" not in overridden:
-        return [*lines, _KEPT, *_warn_of_anchors(config, records)]
+        return [*lines, _KEPT, *_warn_of_anchors(config, data, records)]
     return [*lines, _choose_anchors(config, records, fixed=fixed or is_imported(workdir))]
 
 
-def _warn_of_anchors(config: Config, records: Sequence[Record]) -> list[str]:
+def _warn_of_anchors(config: Config, data: str | os.PathLike[str], records: Sequence[Record]) -> list[str]:
     """A line if the anchors of a trained network miss boxes of the data."""
-    boxes = _boxes(records[:: 1 + len(records) // _MEASURED], config.data.size)
+    boxes = _boxes(records, config)
     if not len(boxes):
         return []
     recall = anchor_fit(boxes, build_grid(config.model, config.data.size), ratio=_ratio(config)).recall
     if recall >= GOOD_RECALL:
         return []
     height, width = config.data.size
+    network = {"darknet": " --cfg FILE.cfg", "yolov3_tiny": " --network yolov3_tiny"}.get(config.model.name, "")
     return [
         f"these anchors have a best possible recall of {recall:.1%}: boxes of other sizes are learned with the nearest; "
-        f"{command('anchors')} --size {height}x{width} finds others (config.model.anchors)"
+        f"{command('anchors')} {shlex.quote(str(data))}{network} --size {height}x{width} finds others (config.model.anchors)"
     ]
 
 
@@ -107,7 +109,7 @@ def _choose_anchors(config: Config, records: Sequence[Record], *, fixed: bool) -
         return "anchors: those of the configuration"
     if fixed:
         return _KEPT
-    boxes = _boxes(records[:: 1 + len(records) // _MEASURED], config.data.size)
+    boxes = _boxes(records, config)
     ratio = _ratio(config)
     blank = grid_to_fit(config.model, config.data.size)
     if blank and len(boxes):
@@ -138,8 +140,10 @@ def _ratio(config: Config) -> float | None:
     return config.loss.assign_ratio if config.loss.assign_rule == "ratio" else None
 
 
-def _boxes(records: Sequence[Record], size: tuple[int, int]) -> np.ndarray:
-    """(n, 4) xyxy in pixels of the input: the boxes of those pictures whose size can be read."""
+def _boxes(records: Sequence[Record], config: Config) -> np.ndarray:
+    """(n, 4) xyxy in pixels of the input: the boxes of some thousand pictures, of those whose size can be read."""
+    records = records[:: 1 + len(records) // _MEASURED]
     sizes = zip(records, try_sizes(records), strict=True)
     measured = [(record, original) for record, original in sizes if not isinstance(original, InputError)]
-    return network_boxes([record for record, _ in measured], [original for _, original in measured], size)
+    read, originals = ([pair[place] for pair in measured] for place in (0, 1))
+    return network_boxes(read, originals, config.data.size, stretch=config.data.fit == "darknet_stretch")

@@ -9,7 +9,7 @@ from yolojax.config import Config, ModelConfig
 from yolojax.darknet.beside import find_cfg, find_names, is_partial, is_weights
 from yolojax.darknet.cfg import parse_cfg, read_cfg
 from yolojax.darknet.describe import NAMES, model_of
-from yolojax.darknet.detector import config_fit
+from yolojax.darknet.detector import config_fit, stated_fit
 from yolojax.darknet.edit import with_anchors, with_classes
 from yolojax.darknet.network import build_network
 from yolojax.darknet.weights import classes_of_file
@@ -218,5 +218,4 @@ def _of_cfg(path: str | os.PathLike[str]) -> _Source:
     """The network that a cfg describes."""
     sections = read_cfg(path)
     model, size = model_of(sections)
-    fit = config_fit("letterbox" if sections[0].whole("letter_box", 1) else "stretch")
-    return _Source(model, size, fit, f"for {model.num_classes} classes")
+    return _Source(model, size, config_fit(stated_fit(sections)), f"for {model.num_classes} classes")
