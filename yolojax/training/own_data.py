@@ -145,5 +145,5 @@ def _boxes(records: Sequence[Record], config: Config) -> np.ndarray:
     records = records[:: 1 + len(records) // _MEASURED]
     sizes = zip(records, try_sizes(records), strict=True)
     measured = [(record, original) for record, original in sizes if not isinstance(original, InputError)]
-    read, originals = ([pair[place] for pair in measured] for place in (0, 1))
+    read, originals = [record for record, _ in measured], [original for _, original in measured]
     return network_boxes(read, originals, config.data.size, stretch=config.data.fit == "darknet_stretch")
