@@ -15,6 +15,7 @@ from yolojax.config import to_dict
 from yolojax.errors import InputError
 from yolojax.programs import train
 from yolojax.programs.config_flag import prepare_config_arguments
+from yolojax.runs.imported import import_weights
 from yolojax.runtime.distributed import DistributedOptions
 from yolojax.training import loop
 from yolojax.training.pretrained import untrained_network
@@ -87,6 +88,13 @@ def test_weights_say_what_they_are_and_the_user_more(calls, repository, monkeypa
         assert "network yolov3 " not in printed
     with pytest.raises(InputError, match=r"--weights takes the network of the weights; .* give --config\.init_from instead"):
         run(monkeypatch, own, *given, "--config.init_network=false")
+
+
+def test_an_imported_network_wants_data(calls, monkeypatch, tmp_path):
+    cfg, weights = write_face(tmp_path)
+    import_weights(weights, cfg, tmp_path / "run")
+    with pytest.raises(InputError, match=r"run holds an imported network; name the data to train it on with --data FOLDER"):
+        run(monkeypatch, f"--workdir={tmp_path}/run")
 
 
 def test_first_layers_leave_the_anchors_to_the_data(calls, monkeypatch, tmp_path, capsys):

@@ -9,7 +9,7 @@ import pytest
 from tests.helpers.own_folder import write_folder
 from tests.helpers.tiny_config import get_config as tiny_config
 from tests.helpers.tiny_set import write_set
-from yolojax.config import Config, differences
+from yolojax.config import Config, differences, to_dict
 from yolojax.configs.data_set import get_config
 from yolojax.data.convert import convert
 from yolojax.data.pipeline import train_batches
@@ -49,10 +49,15 @@ def test_anchors_are_fitted_where_the_published_ones_miss_boxes(tmp_path):
         config, workdir = get_config(), tmp_path / change
         if change == "imported":
             (workdir / "checkpoints/0").mkdir(parents=True)
+            known = Config()
+            known.model.name, known.data.size = "darknet", (56, 64)
+            (workdir / "config.json").write_text(json.dumps(to_dict(known)))
         else:
             config.init_from = "a.weights"
         lines = use_data(config, tmp_path / "out/all.json", workdir=workdir)
-        assert lines[3] == "anchors: those of the network that training starts from" and not config.model.anchors
+        assert lines[-1] == "anchors: those of the network that training starts from" and not config.model.anchors
+        assert lines[3:-1] == ["it was imported for 56 x 64 pixels (--config.data.size=56,64)"] * (change == "imported")
+        assert lines[2].startswith("network darknet at" if change == "imported" else "network yolov3")
 
 
 def test_anchors_of_a_network_of_ones_own(tmp_path):

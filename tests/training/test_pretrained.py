@@ -69,6 +69,10 @@ def test_weights_without_a_cfg_are_known_by_their_length_or_refused(tmp_path):
     (tmp_path / "face.cfg").unlink()
     with pytest.raises(InputError, match=r"face\.weights: there is no cfg of its name beside it, .* give its cfg with --cfg"):
         adopt_network(starting_from(tmp_path / "face.weights"))
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.cfg").touch()
+    with pytest.raises(InputError, match=r"no cfg of its name beside it \(there are one\.cfg, two\.cfg\)"):
+        adopt_network(starting_from(tmp_path / "face.weights"))
     with pytest.raises(InputError, match=r"nowhere\.weights does not exist"):
         adopt_network(starting_from(tmp_path / "nowhere.weights"))
 

@@ -53,7 +53,7 @@ def network_boxes(
     for record, picture_size in zip(records, picture_sizes, strict=True):
         clipped, _, _ = clip_boxes(record.boxes, record.classes, *picture_size)
         if stretch:
-            boxes.append(clipped * np.float32([size[1] / picture_size[1], size[0] / picture_size[0]] * 2))
+            boxes.append(clipped * np.array([size[1] / picture_size[1], size[0] / picture_size[0]] * 2, np.float32))
         else:
             boxes.append(letterbox_boxes(clipped, letterbox_transform(picture_size, size)))
     return np.concatenate(boxes)

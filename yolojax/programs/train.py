@@ -79,6 +79,9 @@ def main(arguments: list[str]) -> None:
             if (trained or chosen.cfg is not None) and is_imported(chosen.workdir):
                 flag = "weights" if trained else "cfg"
                 raise InputError(f"{chosen.workdir} holds an imported network; name another --workdir, or leave out --{flag}")
+            without_data = chosen.data is None and "data.train" not in overridden and not flags.FLAGS["config"].present
+            if without_data and is_imported(chosen.workdir):
+                raise InputError(f"{chosen.workdir} holds an imported network; name the data to train it on with --data FOLDER")
             if trained:
                 _start_from(config, overridden)
             elif chosen.cfg is not None:

@@ -17,7 +17,7 @@ from yolojax.errors import InputError
 from yolojax.models import build_grid
 from yolojax.models.build import grid_to_fit
 from yolojax.references import is_part
-from yolojax.runs.workdir import is_imported
+from yolojax.runs.workdir import is_imported, read_config
 from yolojax.runtime.command import command
 from yolojax.training.pretrained import lower_rates
 
@@ -68,17 +68,21 @@ def use_data(
     form = recognise(split_of(config.data.train)[0])
     height, width = config.data.size
     shown = ", ".join(train.names[:_NAMED]) + ", ..." * (len(train.names) > _NAMED)
+    imported = read_config(workdir) if is_imported(workdir) else None
     lines = [
         f"{data}: recognised as {form}; {len(train.names)} classes: {shown}",
         f"{len(train)} pictures for training, {len(val)} for validation",
-        f"network {config.model.name} at {height} x {width} pixels (config.model.name, config.data.size)",
+        f"network {(imported or config).model.name} at {height} x {width} pixels (config.model.name, config.data.size)",
     ]
+    if imported and imported.data.size != config.data.size:
+        height, width = imported.data.size
+        lines.append(f"it was imported for {height} x {width} pixels (--config.data.size={height},{width})")
     if fine_tune:
         lines += lower_rates(config, train.names, overridden)
     fixed = bool(config.init_from) and not is_partial(config.init_from)
     if adopted and fixed and "model.anchors" not in overridden:
         return [*lines, _KEPT, *_warn_of_anchors(config, data, records)]
-    return [*lines, _choose_anchors(config, records, fixed=fixed or is_imported(workdir))]
+    return [*lines, _choose_anchors(config, records, fixed=fixed or bool(imported))]
 
 
 def _warn_of_anchors(config: Config, data: str | os.PathLike[str], records: Sequence[Record]) -> list[str]:

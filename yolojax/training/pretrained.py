@@ -3,6 +3,7 @@
 import dataclasses
 import os
 from collections.abc import Collection, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from yolojax.config import Config, ModelConfig
@@ -66,7 +67,10 @@ def adopt_network(config: Config, overridden: Collection[str] | None = None) -> 
     if is_weights(source):
         found = _of_weights(source, config.init_cfg)
     elif config.init_cfg:
-        raise InputError(f"a cfg goes with a .weights file; {source} is none, and says itself what its network is")
+        raise InputError(
+            f"a cfg goes with a .weights file (or .backup, .conv.N), and the name of {source} has no such ending; a run says "
+            "itself what its network is"
+        )
     else:
         run = read_config(run_of(source)[0])
         found = _Source(run.model, run.data.size, run.data.fit, "the network of that run")
@@ -209,8 +213,10 @@ def _of_weights(weights: str, cfg: str) -> _Source | None:
             anchors = _TINY_WEIGHTS_ANCHORS if name == "yolov3_tiny" else ()
             found = dataclasses.replace(model, anchors=anchors)
             return _Source(found, None, None, f"by its length it is {name}, for {classes} classes")
+    others = sorted(path.name for path in Path(weights).parent.glob("*.cfg"))
+    there = f" (there are {', '.join(others)})" if others else ""
     raise InputError(
-        f"{weights}: there is no cfg of its name beside it, and its length is that of no YOLOv3; give its cfg with --cfg"
+        f"{weights}: there is no cfg of its name beside it{there}, and its length is that of no YOLOv3; give its cfg with --cfg"
     )
 
 
