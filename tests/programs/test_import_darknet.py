@@ -32,7 +32,7 @@ def test_cfg_names_and_fit_are_those_beside_the_weights(face, tmp_path, capsys):
     cfg, weights = face
     assert main(["import", str(weights), "--workdir", str(tmp_path / "numbers")]) == 0
     shown = capsys.readouterr().out
-    assert f"darknet of {cfg}, 10 classes, 32 x 32 pixels, pictures are letterboxed\n" in shown
+    assert f"darknet, 10 classes, 32 x 32 pixels\nits network is that of {cfg}; pictures are letterboxed\n" in shown
     assert "class names: not known, so their numbers (--names)\n" in shown
     cfg.write_text(cfg.read_text().replace("height=32", "height=32\nletter_box=0"))
     (tmp_path / "face.names").write_text("".join(f"{name}\n" for name in "abcdefghij"))

@@ -51,8 +51,8 @@ def main(options: argparse.Namespace) -> int:
     config = import_weights(options.weights, cfg, options.workdir, names or None, options.fit)
     height, width = config.data.size
     fit = "stretched" if config.data.fit.endswith("stretch") else "letterboxed"
-    network = f"{config.model.name} of {cfg}, {config.model.num_classes} classes"
-    say(f"{options.workdir}: {network}, {height} x {width} pixels, pictures are {fit}")
+    say(f"{options.workdir}: {config.model.name}, {config.model.num_classes} classes, {height} x {width} pixels")
+    say(f"its network is that of {cfg}; pictures are {fit}")
     reason = f"; {named_by}" * bool(named_by)
     say(f"class names: {named_by}" if names else f"class names: not known, so their numbers{reason} (--names)")
     workdir = f"--workdir {shlex.quote(options.workdir)}"
