@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +15,7 @@ from yolojax.config import to_dict
 from yolojax.errors import InputError
 from yolojax.models import build_model, initialize
 from yolojax.runs import workdir
-from yolojax.runs.workdir import load_run, make_meta, open_workdir, read_config
+from yolojax.runs.workdir import continue_command, load_run, make_meta, open_workdir, read_config
 from yolojax.training.loop import resolve
 
 
@@ -143,3 +144,12 @@ def test_an_input_of_more_pixels_than_any_network_has_is_refused_with_its_file(t
     (tmp_path / "config.json").write_text(json.dumps(values))
     with pytest.raises(InputError, match=r"config.json: config.data.size must be .*, at most 67,108,864 pixels, not "):
         load_run(tmp_path)
+
+
+@pytest.mark.parametrize("given", ["--weights=a.weights", "--cfg=a.cfg", "--seed=1"])
+def test_the_command_to_train_on_gives_the_network_as_the_run_got_it(given, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["train.py", "--workdir=runs/a", "--data=d", given])
+    words = continue_command("runs/a").split()
+    kept = ["--seed=1"] * (given == "--seed=1")
+    source = "--config.init_from=runs/a" if kept else "--weights=runs/a"
+    assert words[-len(kept) - 3 :] == ["--data=d", *kept, "--workdir=runs/a_2", source]
