@@ -1,8 +1,6 @@
 """Pools of threads that decode, draw and write images."""
 
 import os
-import subprocess
-import sys
 import threading
 
 import pytest
@@ -28,18 +26,3 @@ def test_threads_have_the_pools_name_and_opencv_starts_none_in_them():
         seen = list(pool.map(look, range(3)))
     assert {name.rpartition("_")[0] for name, _ in seen} == {"decode"} and len(set(seen)) == 3
     assert {threads for _, threads in seen} == {1}
-
-
-STUCK = """
-import sys, threading
-from yolojax.runtime.threads import end_anyway
-threading.Thread(target=threading.Event().wait).start()  # as a library's thread that waits for a file that never comes
-end_anyway(3, seconds=0.2)
-sys.exit(int(sys.argv[1]))
-"""
-CLEAN = "import sys; from yolojax.runtime.threads import end_anyway; end_anyway(3, seconds=60); sys.exit(int(sys.argv[1]))"
-
-
-@pytest.mark.parametrize(("program", "status"), [(STUCK, 3), (CLEAN, 5)])
-def test_a_process_ends_although_a_thread_does_not(program, status):
-    assert subprocess.run([sys.executable, "-c", program, "5"], timeout=60).returncode == status

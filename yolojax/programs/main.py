@@ -9,6 +9,7 @@ from typing import NamedTuple
 from yolojax.errors import InputError, printable
 from yolojax.programs.arguments import refuse_empty
 from yolojax.runtime.command import COMMANDS, program
+from yolojax.runtime.ending import end_anyway
 from yolojax.runtime.limits import check_limits, shortage_of
 from yolojax.runtime.streams import drop_stdout, prepare_streams
 
@@ -80,6 +81,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error: {shortage}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
+        end_anyway(130)
         return 130
 
 

@@ -23,7 +23,7 @@ from yolojax.errors import InputError, first_line
 from yolojax.runs.meta import check_meta
 from yolojax.runs.selection import score
 from yolojax.runs.store_path import store_folder
-from yolojax.runtime.threads import end_anyway
+from yolojax.runtime.ending import end_anyway
 
 _UNFINISHED = ".orbax-checkpoint-tmp"
 """In the names of folders in which checkpoints are being written."""
