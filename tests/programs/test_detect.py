@@ -64,6 +64,7 @@ def test_the_help_says_how_many_detections_are_kept():
     [
         (["--workdir=a"], "name at least one picture"),
         (["--workdir=a", "--nodraw", "--nojson", "b.png"], "nothing would be written"),
+        (["--workdir=a", "--score_threshold=nan", "b.png"], "--score_threshold must be a number from 0 to 1, not nan"),
         (["b.png"], "give --workdir for a run"),
         (["--workdir=a", "--cfg=a.cfg", "--weights=a.weights", "b.png"], "give --workdir for a run"),
         (["--cfg=a.cfg", "b.png"], "give --workdir for a run"),

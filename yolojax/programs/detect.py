@@ -11,6 +11,7 @@
 The last line says what the run waited for. Files that cannot be read are named and skipped; the exit status is then 1.
 """
 
+import math
 from typing import Any
 
 from absl import flags
@@ -61,6 +62,9 @@ def main(sources: list[str]) -> None:
     from yolojax.predict import Detector
     from yolojax.runtime.devices import check_devices
 
+    for name in ("score_threshold", "iou_threshold"):
+        if math.isnan(own[name].value):  # which absl takes for a number between any two
+            raise InputError(f"--{name} must be a number from 0 to 1, not nan")
     check_devices()
     darknet = (own.cfg, own.weights, own.names, own.fit)
     detector = Detector.from_darknet(*darknet) if own.cfg else Detector.from_workdir(own.workdir, own.checkpoint)

@@ -3,6 +3,7 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ET
 
+import matplotlib
 import numpy as np
 import pytest
 
@@ -57,3 +58,8 @@ def test_figures_leave_the_settings_of_the_program_alone():
         "sys.exit(matplotlib.rcParams != before or 'matplotlib.pyplot' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_a_user_who_sets_text_with_latex_needs_none_for_the_report(monkeypatch):
+    monkeypatch.setitem(matplotlib.rcParams, "text.usetex", True)
+    assert to_svg(line_figure([], x_label="x", y_label="y"), "a-").startswith("<svg")

@@ -20,6 +20,7 @@ STYLE: dict[Any, Any] = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],  # matplotlib brings it
     "font.size": 9,
+    "text.usetex": False,  # a user's matplotlibrc may ask for LaTeX
     "text.parse_math": False,  # a class may be named "$"
     "text.color": INK,
     "axes.labelcolor": MUTED,
