@@ -62,8 +62,8 @@ def main(sources: list[str]) -> None:
     from yolojax.predict import Detector
     from yolojax.runtime.devices import check_devices
 
-    for name in ("score_threshold", "iou_threshold"):
-        if math.isnan(own[name].value):  # which absl takes for a number between any two
+    for name, value in (("score_threshold", own.score_threshold), ("iou_threshold", own.iou_threshold)):
+        if math.isnan(value):  # which absl takes for a number between any two
             raise InputError(f"--{name} must be a number from 0 to 1, not nan")
     check_devices()
     darknet = (own.cfg, own.weights, own.names, own.fit)
