@@ -72,6 +72,7 @@ OUT_OF_RANGE = {
     "data.augment.saturation": [0.9, 0.0],
     "data.augment.value": [0.9, 0.0],
     "data.augment.vertical_flip_probability": [-0.1, 1.1],
+    "data.augment.transpose_probability": [-0.1, 1.1],
     "data.augment.rotation_probability": [-0.1, 1.1],
     "data.augment.rotation_degrees": [-1.0, 181.0],
     "data.augment.shear_probability": [-0.1, 1.1],

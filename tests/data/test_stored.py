@@ -98,3 +98,16 @@ def test_what_is_no_whole_picture_is_refused_at_once(tmp_path):
     for refused, message in ((path, "cut short"), (tmp_path / "none.jpg", "cannot be read: No such file")):
         with pytest.raises(InputError, match=message):
             open_stored(refused, "")
+
+
+@pytest.mark.parametrize("reduction", [1, *REDUCTIONS])
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_a_transposed_one_is_what_it_was_with_rows_and_columns_exchanged(tmp_path, reduction, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    stored = open_stored(jpeg(tmp_path, smooth_example(0, 41, 60).image, exif=exif), "")
+    turned = stored.transpose()
+    assert turned.shape == (stored.shape[1], stored.shape[0], 3) and turned.transpose().shape == stored.shape
+    if orientation == 1 or reduction == 1:
+        np.testing.assert_array_equal(turned.read(reduction), stored.read(reduction).transpose(1, 0, 2))
+    assert turned.transpose().read().shape == stored.shape

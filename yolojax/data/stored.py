@@ -39,6 +39,7 @@ class StoredJpeg:
         shape: (h, w, 3) of the decoded picture, upright.
         reducible: whether it can be decoded at a smaller size, a pixel of which is then a square of pixels from the upper left
             corner on: not if it is stored turned or mirrored.
+        transposed: whether rows and columns change places after decoding; `shape` is the one after it.
     """
 
     content: bytes
@@ -46,6 +47,12 @@ class StoredJpeg:
     listed: str
     shape: tuple[int, int, int]
     reducible: bool
+    transposed: bool = False
+
+    def transpose(self) -> StoredJpeg:
+        """The same picture with its rows and columns exchanged."""
+        height, width, channels = self.shape
+        return dataclasses.replace(self, shape=(width, height, channels), transposed=not self.transposed)
 
     def read(self, reduction: int = 1) -> np.ndarray:
         """Decode it.
@@ -59,13 +66,18 @@ class StoredJpeg:
         Raises:
             UnreadablePicture: it is damaged, or not as large as its header says.
         """
+        image = self._decoded(reduction)
+        return cv2.transpose(image) if self.transposed else image
+
+    def _decoded(self, reduction: int) -> np.ndarray:
         image = cv2.imdecode(np.frombuffer(self.content, np.uint8), _FLAGS[reduction])
         if image is None:
             try:
                 return decode_image(self.content, self.name)[::reduction, ::reduction]  # which says what is wrong
             except InputError as error:
                 raise UnreadablePicture(f"{self.listed}: {error}") from error
-        expected = tuple(-(-side // reduction) for side in self.shape[:2])
+        height, width = self.shape[1::-1] if self.transposed else self.shape[:2]
+        expected = -(-height // reduction), -(-width // reduction)
         if image.shape[:2] != expected:
             found = f"{image.shape[1]} x {image.shape[0]}, not {expected[1]} x {expected[0]} pixels as its header says"
             raise UnreadablePicture(f"{self.listed}: {self.name}: the picture has {found}; save it again")

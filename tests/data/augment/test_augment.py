@@ -25,11 +25,13 @@ from yolojax.data.augment import (
     scale,
     shear,
     translate,
+    transpose,
 )
 
 FUNCTIONS = {
     "flip_horizontal": flip_horizontal,
     "flip_vertical": flip_vertical,
+    "transpose": transpose,
     "crop": crop,
     "translate": translate,
     "hsv": hsv,

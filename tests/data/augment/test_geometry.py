@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.helpers.example_pictures import SEEDS, coordinates, corner_errors, noise_example, sharp_edges, wide_rectangles
-from yolojax.data.augment import Example, crop, flip_horizontal, flip_vertical, iou_crop, scale, translate
+from yolojax.data.augment import Example, crop, flip_horizontal, flip_vertical, iou_crop, scale, translate, transpose
 
 
 def test_flip_is_its_own_inverse():
@@ -31,6 +31,30 @@ def test_vertical_flip_is_its_own_inverse_and_draws_nothing_when_it_is_off():
     np.testing.assert_array_equal(once.boxes[0], [10.25, 60 - 40.5, 30.75, 60 - 5.5])
     for one, two in zip(flip_vertical(rng, once, probability=1.0), example, strict=True):
         np.testing.assert_array_equal(one, two)
+
+
+def test_transposition_is_its_own_inverse_and_draws_nothing_when_it_is_off():
+    example = noise_example()
+    rng = np.random.default_rng(0)
+    assert transpose(rng, example, probability=0.0) is example
+    assert rng.random() == np.random.default_rng(0).random()
+    once = transpose(rng, example, probability=1.0)
+    np.testing.assert_array_equal(once.image, example.image.transpose(1, 0, 2))
+    np.testing.assert_array_equal(once.boxes[0], [5.5, 10.25, 40.5, 30.75])
+    for one, two in zip(transpose(rng, once, probability=1.0), example, strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
+def test_transposition_and_the_flips_make_the_eight_ways_to_lay_a_picture_down():
+    example = noise_example()
+    ways = [np.rot90(part, turns) for part in (example.image, example.image[::-1]) for turns in range(4)]
+    found = set()
+    for bits in range(8):
+        varied = transpose(np.random.default_rng(0), example, probability=bits & 1)
+        varied = flip_horizontal(np.random.default_rng(0), varied, probability=bits >> 1 & 1)
+        varied = flip_vertical(np.random.default_rng(0), varied, probability=bits >> 2)
+        found |= {way for way, image in enumerate(ways) if np.array_equal(image, varied.image)}
+    assert found == set(range(8))
 
 
 _SIDES = st.tuples(*[st.floats(0, 1, width=32)] * 4)

@@ -21,6 +21,7 @@ from yolojax.data.augment import (
     rotate_and_shear,
     scale,
     translate,
+    transpose,
 )
 from yolojax.data.augment.order import build_more
 from yolojax.errors import InputError
@@ -50,7 +51,7 @@ def test_all_of_it_in_order_and_with_its_strengths(crops, mixes):
         hue=0.2, saturation=2.0, value=1.7, iou_crop_smallest=0.5, scale_smallest=0.7, scale_largest=1.2, scale_aspect=1.1,
         blur_sigma=2.0, noise_deviation=3.0, mosaic_smallest=0.6, mosaic_largest=1.3, mixup_alpha=4.0, min_visible=0.5,
         rotation_degrees=20.0, shear_degrees=7.0,
-        crop_probability=crops, iou_crop_probability=crops, mixup_probability=mixes,
+        crop_probability=crops, iou_crop_probability=crops, mixup_probability=mixes, transpose_probability=0.0,
     )  # fmt: skip
     pictures = [smooth_example(seed, 120, 160) for seed in range(6)]
     draw_other = one_of(pictures)
@@ -86,6 +87,27 @@ def test_all_of_it_in_order_and_with_its_strengths(crops, mixes):
         found = augment(np.random.default_rng(seed), pictures[0], config, size=(128, 192), draw_other=draw_other)
         assert_same(found[1:], expected[1:])
         assert_nearly(found.image, expected.image)
+
+
+def test_pictures_are_transposed_as_they_are_read_before_all_else():
+    pictures = [smooth_example(seed, 120, 160) for seed in range(6)]
+    draw_other = one_of(pictures)
+
+    def transposed(rng, example):
+        rng.random()  # whether it is
+        return transpose(np.random.default_rng(0), example, probability=1.0)
+
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        expected = augment(
+            rng,
+            transposed(rng, pictures[0]),
+            everything(transpose_probability=0.0),
+            size=(128, 192),
+            draw_other=lambda rng: transposed(rng, draw_other(rng)),
+        )
+        found = augment(np.random.default_rng(seed), pictures[0], everything(), size=(128, 192), draw_other=draw_other)
+        assert_same(found, expected)
 
 
 def assert_nearly(image, expected):

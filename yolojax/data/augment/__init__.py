@@ -6,7 +6,7 @@ so treat both as read-only.
 
 from yolojax.data.augment.affine import rotate, rotate_and_shear, shear, transform
 from yolojax.data.augment.config import AugmentConfig
-from yolojax.data.augment.geometry import crop, flip_horizontal, flip_vertical, iou_crop, scale, translate
+from yolojax.data.augment.geometry import crop, flip_horizontal, flip_vertical, iou_crop, scale, translate, transpose
 from yolojax.data.augment.mixing import mixup, mosaic
 from yolojax.data.augment.order import augment
 from yolojax.data.augment.photometric import blur, hsv, noise
@@ -32,4 +32,5 @@ __all__ = [
     "shear",
     "transform",
     "translate",
+    "transpose",
 ]

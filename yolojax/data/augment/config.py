@@ -18,6 +18,9 @@ class AugmentConfig:
     saturation: float = field(1.5, "largest factor on the saturation; the smallest is its inverse", at_least(1))
     value: float = field(1.5, "largest factor on the brightness; the smallest is its inverse", at_least(1))
     vertical_flip_probability: float = field(0.0, "probability that an image is mirrored top to bottom", between(0, 1))
+    transpose_probability: float = field(
+        0.0, "probability that an image's rows and columns change places; with both flips, turns by 90 degrees", between(0, 1)
+    )
     iou_crop_probability: float = field(
         0.0, "probability of a crop that overlaps some box by a random minimum IoU (as in SSD)", between(0, 1)
     )

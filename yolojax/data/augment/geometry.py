@@ -1,4 +1,4 @@
-"""Augmentation that moves what is in an image: flips, crops, shift, zoom and stretch.
+"""Augmentation that moves what is in an image: transposition, flips, crops, shift, zoom and stretch.
 
 Each operation takes a random generator first, happens with a probability, and never writes into its input. What it returns may
 share memory with its input (a crop is a view), so treat both as read-only.
@@ -12,6 +12,7 @@ import numpy as np
 
 from yolojax.boxes import pairwise_iou
 from yolojax.data.augment.moves import cut, flip, shift, warp
+from yolojax.data.augment.moves import transpose as exchange
 from yolojax.data.example import Example, clipped, place_boxes
 
 # How far an image without boxes may be cropped and shifted, as a fraction of its width and height.
@@ -42,6 +43,18 @@ def flip_vertical(rng: np.random.Generator, example: Example, *, probability: fl
     mirrored = boxes.copy()
     mirrored[:, [1, 3]] = image.shape[0] - boxes[:, [3, 1]]
     return Example(flip(image, 0), mirrored, classes)
+
+
+def transpose(rng: np.random.Generator, example: Example, *, probability: float = 0.5) -> Example:
+    """Exchange the rows and columns of the image, and x and y of its boxes, with `probability`.
+
+    This mirrors at the diagonal from the upper left corner; with both flips it makes all turns by 90 degrees. Boxes stay as
+    tight as they are.
+    """
+    if not probability or rng.random() >= probability:
+        return example
+    image, boxes, classes = example
+    return Example(exchange(image), boxes[:, [1, 0, 3, 2]], classes)
 
 
 def crop(rng: np.random.Generator, example: Example, *, probability: float = 0.5) -> Example:

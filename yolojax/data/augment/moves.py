@@ -10,6 +10,7 @@ import numpy as np
 
 from yolojax.data.augment.canvas import GREY_OUTSIDE, Affine, Canvas, canvas_with, warp_matrix
 from yolojax.data.images import GREY
+from yolojax.data.stored import StoredJpeg
 from yolojax.runtime.opencv import cv2
 
 
@@ -20,6 +21,11 @@ def flip(image: Any, axis: int) -> Any:
     height, width = image.shape[:2]
     place: Affine = (-1, 0, width, 0, 1, 0) if axis else (1, 0, 0, 0, -1, height)
     return image.moved(place, (0, 0, width, height), image.shape)
+
+
+def transpose(image: np.ndarray | StoredJpeg) -> Any:
+    """Exchange rows and columns, of a picture as it was read: a canvas takes no turns before its cuts."""
+    return image.transpose() if isinstance(image, StoredJpeg) else cv2.transpose(image)
 
 
 def cut(image: Any, left: int, top: int, right: int, bottom: int) -> Any:

@@ -8,7 +8,7 @@ import numpy as np
 from yolojax.data.augment.affine import rotate_and_shear
 from yolojax.data.augment.canvas import canvas_of, drawn
 from yolojax.data.augment.config import AugmentConfig
-from yolojax.data.augment.geometry import crop, flip_horizontal, flip_vertical, iou_crop, scale, translate
+from yolojax.data.augment.geometry import crop, flip_horizontal, flip_vertical, iou_crop, scale, translate, transpose
 from yolojax.data.augment.mixing import mixup, mosaic
 from yolojax.data.augment.moves import warp
 from yolojax.data.augment.photometric import blur, hsv, noise
@@ -30,11 +30,11 @@ def augment(
 ) -> Example:
     """Vary an example in all the ways of `config`, each with its probability.
 
-    In order: mosaic; flips, IoU crop, crop, translate, scale, rotation and shear; mixup; colours, blur, noise; the functions of
-    `config.more`. A mosaic comes first: it takes images as they are, and is moved as one. Mixup comes after the geometry, so
-    that the two images move independently; the other one goes through the same geometry, and is fitted into this one's size.
-    The photometric changes come late: a camera's noise is not resampled, and does not end where two images meet. With
-    probability 0 only the horizontal flip, crop, translate and colours draw a random number.
+    In order: transposition; mosaic; flips, IoU crop, crop, translate, scale, rotation and shear; mixup; colours, blur, noise;
+    the functions of `config.more`. A mosaic comes early: it takes images as they are, each transposed or not, and is moved as
+    one. Mixup comes after the geometry, so that the two images move independently; the other one goes through the same
+    geometry, and is fitted into this one's size. The photometric changes come late: a camera's noise is not resampled, and does
+    not end where two images meet. With probability 0 only horizontal flip, crop, translate and colours draw a random number.
 
     The geometry of an image is put together before it is drawn, so that it is resampled once (`canvas.drawn`). The functions of
     this package, one after the other, find the same boxes, and resample each time.
@@ -146,7 +146,9 @@ def _coloured(
     return noise(rng, blurred, probability=config.noise_probability, deviation=config.noise_deviation * noise_left)
 
 
-def _undrawn(example: Example) -> Example:
+def _transposed(rng: np.random.Generator, example: Example, config: AugmentConfig) -> Example:
+    """The example, transposed or not, on a canvas that is not drawn yet."""
+    example = transpose(rng, example, probability=config.transpose_probability)
     # Only in this module: whoever gets an Example from here gets an array.
     return example._replace(image=cast(Any, canvas_of(example.image)))
 
@@ -158,13 +160,13 @@ def _move(
     size: tuple[int, int] | None,
     draw_other: Callable[[np.random.Generator], Example] | None,
 ) -> Example:
-    """The part of `augment` that changes where things are: mosaic, flips, crops, translate, scale, rotation and shear."""
-    example = _undrawn(example)
+    """The part of `augment` that changes where things are, up to the shear."""
+    example = _transposed(rng, example, config)
     if draw_other and _happens(rng, config.mosaic_probability):
         example = mosaic(
             rng,
             example,
-            [_undrawn(draw_other(rng)) for _ in range(3)],
+            [_transposed(rng, draw_other(rng), config) for _ in range(3)],
             size=size or example.image.shape[:2],
             smallest=config.mosaic_smallest,
             largest=config.mosaic_largest,
