@@ -179,7 +179,8 @@ def test_detect_draws_pictures_and_lists_boxes(environment, finished, tmp_path):
     assert str(out) in printed
 
 
-def test_detect_takes_paths_as_they_come_and_ctrl_c_keeps_what_was_done(environment, finished, tmp_path):
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_detect_takes_paths_as_they_come_and_a_signal_keeps_what_was_done(environment, finished, tmp_path, stop):
     workdir, _ = finished
     scenes = [compose_scene(np.random.default_rng(seed), *split_digits()[1], size=96).image for seed in range(2)]
     for number, scene in enumerate(scenes):
@@ -197,9 +198,9 @@ def test_detect_takes_paths_as_they_come_and_ctrl_c_keeps_what_was_done(environm
         while not (out / f"{number}.png").exists():  # before the next path is known
             assert time.monotonic() < deadline and process.poll() is None
             time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(stop)
     _, err = end_of(process)
-    assert process.returncode == 130 and not err
+    assert process.returncode == 128 + stop and not err
     results = json.loads((out / "detections.json").read_text())
     assert [Path(result["file"]).name for result in results] == ["0.png", "1.png"]
     found = [found for result in results for found in result["detections"]]

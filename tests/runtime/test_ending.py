@@ -1,5 +1,6 @@
-"""The end of a process whose threads do not end."""
+"""The end of a process by a signal, and of one whose threads do not end."""
 
+import signal
 import subprocess
 import sys
 
@@ -21,15 +22,16 @@ def test_a_process_ends_although_a_thread_does_not(program, status):
 
 
 INTERRUPTED = """
-import sys, threading
+import signal, sys, threading
 from yolojax.programs import {module}
 from yolojax.runtime import ending
 from yolojax.programs import cli, main
 def interrupted(*_):
     threading.Thread(target=threading.Event().wait).start()
-    raise KeyboardInterrupt
+    signal.raise_signal({number})
 ending.end_anyway.__defaults__ = (0.2,)
 {module}.main = interrupted
+signal.signal(signal.SIGINT, signal.default_int_handler)  # it is ignored in what a shell runs in the background
 sys.argv = ["yolojax", *sys.argv[1:]]
 sys.exit(main.main(sys.argv[1:]))
 """
@@ -38,7 +40,45 @@ sys.exit(main.main(sys.argv[1:]))
 @pytest.mark.parametrize(
     ("module", "arguments"), [("digits", ["digits", "--out", "x"]), ("evaluate", ["eval", "--workdir", "x"])]
 )
-def test_a_command_that_is_interrupted_ends_although_a_thread_does_not(module, arguments, tmp_path):
-    program = INTERRUPTED.format(module=module)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_command_that_is_interrupted_ends_although_a_thread_does_not(module, arguments, number, tmp_path):
+    program = INTERRUPTED.format(module=module, number=int(number))
     done = subprocess.run([sys.executable, "-c", program, *arguments], timeout=120, cwd=tmp_path, capture_output=True)
-    assert done.returncode == 130 and b"Traceback" not in done.stderr
+    assert done.returncode == 128 + number and not done.stderr
+
+
+IGNORING = """
+import signal, sys
+signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+from yolojax.programs import digits, main
+def hung_up(_):
+    signal.raise_signal(signal.SIGHUP)
+    return 0
+digits.main = hung_up
+sys.exit(main.main(["digits", "--out", "x"]))
+"""
+
+
+def test_a_signal_that_is_ignored_stays_so(tmp_path):
+    assert subprocess.run([sys.executable, "-c", IGNORING], timeout=120, cwd=tmp_path).returncode == 0
+
+
+WRITING = """
+import signal, sys
+from yolojax.programs import digits, main
+from yolojax.runtime.files import whole_or_not_at_all, whole_set, write_text
+def stopped(_):
+    with whole_set("set") as draft, whole_or_not_at_all("file") as other:
+        write_text(draft / "one.txt", "one")
+        write_text(other, "other")
+        signal.raise_signal({number})
+digits.main = stopped
+sys.exit(main.main(["digits", "--out", "x"]))
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_command_that_is_ended_leaves_nothing_behind(number, tmp_path):
+    program = WRITING.format(number=int(number))
+    assert subprocess.run([sys.executable, "-c", program], timeout=120, cwd=tmp_path).returncode == 128 + number
+    assert not list(tmp_path.iterdir())

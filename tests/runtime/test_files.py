@@ -1,10 +1,12 @@
 """Files that are written whole or not at all."""
 
+import contextlib
 import errno
 import json
 import math
 import os
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -154,6 +156,23 @@ def test_after_an_error_a_set_is_as_it_was(error, tmp_path):
     assert read_files(tmp_path / "set") == {"key": "old"} and [path.name for path in tmp_path.iterdir()] == ["set"]
     with pytest.raises(InputError, match=rf"^{out}/x\.png: is full"), whole_set(out) as draft:
         raise InputError(f"{draft}/x.png: is full")  # the user never saw the draft
+
+
+def test_what_a_thread_writes_after_the_interrupt_goes_too(tmp_path):
+    def write_on(draft, until=0.4):  # as the threads that save a checkpoint
+        end = time.monotonic() + until
+        while time.monotonic() < end:
+            with contextlib.suppress(OSError):
+                (draft / "deep").mkdir(parents=True, exist_ok=True)
+                (draft / "deep" / "array").write_text("late")
+
+    with pytest.raises(KeyboardInterrupt), whole_set(tmp_path / "new" / "set") as draft:
+        thread = threading.Thread(target=write_on, args=(draft,))
+        thread.start()
+        raise KeyboardInterrupt
+    assert not list(tmp_path.iterdir())
+    thread.join()
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_mount_point_is_filled_from_inside(tmp_path, monkeypatch):

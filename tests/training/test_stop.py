@@ -17,7 +17,7 @@ def assert_ends(stop, first):
     assert stop.signal() == first
     with pytest.raises(KeyboardInterrupt if first == signal.SIGINT else SystemExit) as ended:
         stop.leave()
-    assert getattr(ended.value, "code", None) == (None if first == signal.SIGINT else 143)
+    assert getattr(ended.value, "code", None) == (None if first == signal.SIGINT else 128 + first)
 
 
 @pytest.mark.parametrize("order", ORDERS)
@@ -37,6 +37,21 @@ def test_a_second_signal_at_the_same_moment_changes_nothing(order):
         for number in order:
             signal.raise_signal(number)
         assert_ends(stop, order[0])
+
+
+def test_the_end_of_the_terminal_stops_a_run_unless_it_is_ignored():
+    before = signal.getsignal(signal.SIGHUP)
+    with StopSignals(make_mesh()) as stop:
+        signal.raise_signal(signal.SIGHUP)
+        assert_ends(stop, signal.SIGHUP)
+    assert signal.getsignal(signal.SIGHUP) == before
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with StopSignals(make_mesh()) as stop:
+            signal.raise_signal(signal.SIGHUP)
+            assert not stop.signal()
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 @pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGTERM])

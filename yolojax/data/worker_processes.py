@@ -207,7 +207,7 @@ class _Worker:
 def _stop_signals_blocked() -> Iterator[None]:
     """What is started within never sees the signals that stop a run: they may be sent to all of its processes, and then it
     still needs the samples on their way, and ends the workers itself."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
     try:
         yield
     finally:

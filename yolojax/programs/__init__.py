@@ -22,7 +22,8 @@ def _report_but_interrupts(kind: type[BaseException], error: BaseException, trac
 def _interrupt_later(ignored: Any) -> None:
     # JAX runs code whenever garbage is collected; an exception in there is printed and forgotten by Python.
     if issubclass(ignored.exc_type, KeyboardInterrupt):
-        later = threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT))  # from in here it would be lost again
+        number = getattr(ignored.exc_value, "number", signal.SIGINT)
+        later = threading.Timer(0.05, os.kill, (os.getpid(), number))  # from in here it would be lost again
         later.daemon = True
         later.start()
     else:

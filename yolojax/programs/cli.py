@@ -20,7 +20,7 @@ from yolojax.programs.config_flag import config_flag, config_value, prepare_conf
 from yolojax.runtime.command import as_typed
 from yolojax.runtime.compilation_cache import cache_compiled_programs, remove_damaged_entries
 from yolojax.runtime.console import report_error
-from yolojax.runtime.ending import end_anyway
+from yolojax.runtime.ending import end_anyway, interrupt_at_signals, status_after
 from yolojax.runtime.limits import check_limits, shortage_of
 from yolojax.runtime.streams import drop_stdout, outlive_readers, prepare_streams, say
 
@@ -30,14 +30,15 @@ __all__ = ["config_flag", "config_value", "run"]
 def run(main: Callable[[list[str]], object], define: Callable[[], object], doc: str | None) -> None:
     """Runs a program: parses its flags and calls it; the user's mistakes become one line on stderr.
 
-    Returns when `main` does; else exits with 1 for input that cannot be used, 2 for wrong flags, 130 after Ctrl-C. Results are
-    files, so a program whose stdout is closed or no longer read continues.
+    Returns when `main` does; else exits with 1 for input that cannot be used, 2 for wrong flags, 130 after Ctrl-C, 143 after
+    SIGTERM and 129 after SIGHUP. Results are files, so a program whose stdout is closed or no longer read continues.
 
     Args:
         main: called with the arguments that are not flags.
         define: defines the flags; called once.
         doc: what the program does, for --help; each "yolojax COMMAND" in it is shown as the user can type it.
     """
+    interrupt_at_signals()
     prepare_streams()
     report_failed_writes_once()
     try:
@@ -64,9 +65,9 @@ def run(main: Callable[[list[str]], object], define: Callable[[], object], doc: 
         if not shortage:
             raise
         _fail(InputError(shortage), 1)
-    except KeyboardInterrupt:
-        end_anyway(130)
-        sys.exit(130)
+    except KeyboardInterrupt as interrupt:
+        end_anyway(status_after(interrupt))
+        sys.exit(status_after(interrupt))
 
 
 def _parse(define: Callable[[], object], doc: str) -> list[str]:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from yolojax.errors import InputError, printable
 from yolojax.programs.arguments import refuse_empty
 from yolojax.runtime.command import COMMANDS, program
-from yolojax.runtime.ending import end_anyway
+from yolojax.runtime.ending import end_anyway, interrupt_at_signals, status_after
 from yolojax.runtime.limits import check_limits, shortage_of
 from yolojax.runtime.streams import drop_stdout, prepare_streams
 
@@ -43,9 +43,10 @@ def main(arguments: list[str] | None = None) -> int:
         arguments: without the program's name; by default those of the process.
 
     Returns:
-        The exit status: 0, or 1 where `check` finds problems, 1 after an error, which is shown as one line, and 130 after
-        Ctrl-C.
+        The exit status: 0, or 1 where `check` finds problems, 1 after an error, which is shown as one line, 130 after Ctrl-C,
+        143 after SIGTERM and 129 after SIGHUP.
     """
+    interrupt_at_signals()
     prepare_streams()
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments and arguments[0] in _ABSL:
@@ -80,9 +81,9 @@ def main(arguments: list[str] | None = None) -> int:
             raise
         print(f"error: {shortage}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        end_anyway(130)
-        return 130
+    except KeyboardInterrupt as interrupt:
+        end_anyway(status_after(interrupt))
+        return status_after(interrupt)
 
 
 def _run_absl(name: str, *arguments: str) -> int:

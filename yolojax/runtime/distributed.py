@@ -16,6 +16,7 @@ import numpy as np
 from yolojax.errors import InputError, first_line
 from yolojax.runtime import exit_message
 from yolojax.runtime.console import report_error
+from yolojax.runtime.ending import Terminated, status_after
 
 # A process that gives no sign of life for this long counts as dead, and the others end.
 HEARTBEAT_SECONDS = 30
@@ -231,7 +232,7 @@ def _fail_all(client: Any, error: BaseException) -> NoReturn:
             "messages of the others; the same commands resume from the last checkpoint"
         )
     elif isinstance(error, KeyboardInterrupt):
-        message, status = "stopped by Ctrl-C", 130
+        message, status = f"stopped by {error}" if isinstance(error, Terminated) else "stopped by Ctrl-C", status_after(error)
     elif isinstance(error, InputError | OSError):
         message = str(error)
     else:

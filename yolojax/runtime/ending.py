@@ -1,10 +1,44 @@
-"""An end for a process whose threads do not end."""
+"""How a command ends: by a signal, with what it had begun finished or removed, and although a library's threads do not end."""
 
 import os
+import signal
 import threading
 import time
+from types import FrameType
+from typing import NoReturn
 
 SECONDS_TO_END = 5.0
+HANGUP: int | None = getattr(signal, "SIGHUP", None)
+"""The signal of a terminal that is closed; None where the system has none."""
+
+
+class Terminated(KeyboardInterrupt):
+    """A command was asked to end by SIGTERM or SIGHUP. What Ctrl-C finishes or removes, these do too."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.number = number
+
+
+def interrupt_at_signals() -> None:
+    """Has SIGTERM and SIGHUP raise `Terminated` in the main thread, where they would end the process without a clean-up.
+
+    A signal that is ignored, as by nohup, or handled by the program itself stays so.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return
+    for number in (signal.SIGTERM, HANGUP):
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _terminate)
+
+
+def status_after(interrupt: KeyboardInterrupt) -> int:
+    """The exit status of a command that was interrupted: 128 and the signal's number, 130 after Ctrl-C."""
+    return 128 + (interrupt.number if isinstance(interrupt, Terminated) else signal.SIGINT)
+
+
+def _terminate(number: int, _: FrameType | None) -> NoReturn:
+    raise Terminated(number)
 
 
 def end_anyway(status: int, seconds: float = SECONDS_TO_END) -> None:

@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import stat
+import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -21,6 +22,8 @@ from yolojax.runtime.marks import mark_output
 from yolojax.runtime.memory import gib, host_memory
 
 SMALL_FILE = 1 << 28  # bytes that any machine has
+# How long after a failure others may go on writing into a temporary folder, and how long it must stay away to be gone.
+_LATE_SECONDS, _QUIET_SECONDS = 5.0, 0.1
 _ENCODER = json.JSONEncoder(allow_nan=False, ensure_ascii=False)
 
 
@@ -254,11 +257,22 @@ def beside(folder: str | os.PathLike[str]) -> bool:
     return not os.path.ismount(folder) and (not os.path.exists(folder) or os.access(os.path.dirname(folder), os.W_OK))
 
 
+def _remove(draft: Path, failed: bool) -> None:
+    """Removes a temporary folder; after a failure, a library's threads may write into it for a moment yet, and make it anew."""
+    deadline = time.monotonic() + _LATE_SECONDS
+    shutil.rmtree(draft, ignore_errors=True)
+    while failed and time.monotonic() < deadline:
+        time.sleep(_QUIET_SECONDS)
+        if not draft.exists():
+            break
+        shutil.rmtree(draft, ignore_errors=True)
+
+
 @contextlib.contextmanager
 def _aside(out: Path, place: Path) -> Iterator[Path]:
     """A temporary folder in `place` for what becomes `out`; both are named `out` in errors, and removed with what was made."""
     made = [folder for folder in (place, *place.parents) if not folder.exists()]
-    draft = place / draft_name()
+    draft, failed = place / draft_name(), True
     try:
         if place.exists() and not place.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
@@ -267,12 +281,13 @@ def _aside(out: Path, place: Path) -> Iterator[Path]:
         draft.mkdir()
         with folder_lock(draft, wait=False):
             yield draft
+        failed = False
     except InputError as error:
         raise InputError(str(error).replace(str(draft), str(out))) from error
     except OSError as error:
         raise InputError(f"{out}: cannot be written: {error.strerror or error}") from error
     finally:
-        shutil.rmtree(draft, ignore_errors=True)
+        _remove(draft, failed)
         with contextlib.suppress(OSError):
             for folder in made:
                 folder.rmdir()  # refuses folders that are not empty

@@ -14,14 +14,21 @@ import jax.numpy as jnp
 import numpy as np
 
 from yolojax.runtime.devices import put, shardings
+from yolojax.runtime.ending import HANGUP
 from yolojax.training.recorder import STEPS_IN_FLIGHT
 
 SAME_MOMENT = 0.5
 """Seconds after the first signal in which another one is part of the same wish, as when a whole group of processes is ended."""
 
 
+def _stop_signals() -> list[int]:
+    """The signals that stop a run. A run under nohup, which ignores the end of its terminal, goes on."""
+    hangup = [] if HANGUP is None or signal.getsignal(HANGUP) is signal.SIG_IGN else [HANGUP]
+    return [signal.SIGINT, signal.SIGTERM, *hangup]
+
+
 class StopSignals:
-    """Inside its `with` block the first SIGINT or SIGTERM is noted; a second one that comes later acts as usual.
+    """Inside its `with` block the first SIGINT, SIGTERM or SIGHUP is noted; a second one that comes later acts as usual.
 
     In a distributed run each process adds the signal it noted to a small sum on the devices after every step, and reads the
     sum of a step once that step has long been computed. So all processes learn of a signal after the same step, and no device
@@ -47,7 +54,7 @@ class StopSignals:
             for end in self._arrivals:
                 os.set_blocking(end, False)
             self._wakeup_before = signal.set_wakeup_fd(self._arrivals[1], warn_on_full_buffer=False)
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in _stop_signals():
                 self._before[number] = signal.signal(number, self._note)
         return self
 
@@ -85,7 +92,7 @@ class StopSignals:
 
         Raises:
             KeyboardInterrupt: after SIGINT.
-            SystemExit: after SIGTERM; in a distributed run after either signal.
+            SystemExit: after SIGTERM or SIGHUP; in a distributed run after any signal.
         """
         # All processes of a distributed run end in the same way, whichever of them received the signal.
         interrupted = self.signal() == signal.SIGINT and not self._distributed
