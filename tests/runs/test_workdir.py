@@ -90,6 +90,36 @@ def test_files_of_something_else_in_the_workdir_are_not_replaced(name, message, 
     assert [file for file in tmp_path.rglob("*") if file.is_file()] == [path]
 
 
+@pytest.mark.parametrize("files", [["metrics.jsonl"], ["eval/val/metrics.json"], ["metrics.jsonl", "eval/val/metrics.json"]])
+def test_a_run_whose_checkpoints_are_gone_is_not_replaced(files, tmp_path):
+    """As where the disk with the checkpoints is not mounted."""
+    config, _ = resolve(get_config())
+    open_workdir(config, tmp_path).close()
+    for name in files:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("{}\n")
+    (tmp_path / "checkpoints").rmdir()
+    with pytest.raises(InputError, match=rf"checkpoints: .* are gone, and .*{files[-1]} would be lost: put them back to resume"):
+        open_workdir(config, tmp_path)
+    (tmp_path / "checkpoints").symlink_to(tmp_path / "unmounted")
+    with pytest.raises(InputError, match="checkpoints of this run are gone"):
+        open_workdir(config, tmp_path)
+    assert {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.json*")} == {"config.json", *files}
+
+
+def test_a_run_that_was_killed_before_its_first_checkpoint_starts_over(tmp_path):
+    config, _ = resolve(get_config())
+    open_workdir(config, tmp_path).close()
+    (tmp_path / "metrics.jsonl").write_text('{"step": 20}\n')
+    open_workdir(config, tmp_path).close()
+
+
+def test_a_link_that_leads_nowhere_in_the_place_of_the_checkpoints_is_named(tmp_path):
+    (tmp_path / "checkpoints").symlink_to(tmp_path / "unmounted")
+    with pytest.raises(InputError, match=rf"checkpoints: leads to {tmp_path}/unmounted, which does not exist; put that back"):
+        open_workdir(resolve(get_config())[0], tmp_path)
+
+
 def test_a_workdir_without_a_checkpoint_takes_another_configuration(tmp_path):
     open_workdir(resolve(get_config())[0], tmp_path).close()
     other = get_config()

@@ -47,7 +47,7 @@ class Checkpoints:
         folder: the absolute path.
 
     Raises:
-        InputError: this user may not read the checkpoints, or, unless `read_only`, not write them, or there is a folder which
+        InputError: the folder is a link that leads nowhere, this user may not read the checkpoints, or, unless `read_only`, not write them, or there is a folder which
             is not a checkpoint, but would be taken for an old or unfinished one and be deleted.
     """
 
@@ -55,6 +55,8 @@ class Checkpoints:
         self, workdir: str | os.PathLike[str], *, best_by: str = "ap50", keep_every: int = 0, read_only: bool = False
     ) -> None:
         self.folder = Path(workdir).absolute() / "checkpoints"
+        if self.folder.is_symlink() and not self.folder.exists():
+            raise InputError(f"{self.folder}: leads to {os.readlink(self.folder)}, which does not exist; put that back")
         _check_permissions(self.folder, write=not read_only)
         if not read_only:
             _check_nothing_foreign(self.folder)

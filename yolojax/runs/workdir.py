@@ -232,15 +232,15 @@ def open_workdir(config: Config, workdir: str | os.PathLike[str], keep_every: in
         Its checkpoints.
 
     Raises:
-        InputError: it cannot be written, holds files that no run has written but a run would replace, or its checkpoints were
-            made by a configuration that differs in more than the paths of the data.
+        InputError: it cannot be written, holds files that no run has written but a run would replace, or those of a run whose
+            checkpoints are gone, or its checkpoints were made by a configuration that differs in more than the paths of the data.
     """
     from yolojax.runs.checkpoints import Checkpoints
 
     try:
         if is_first():
             Path(workdir).mkdir(parents=True, exist_ok=True)
-            _refuse_files_of_others(Path(workdir))
+            _refuse_to_lose_files(Path(workdir))
         checkpoints = Checkpoints(workdir, best_by=config.train.save_best_by, keep_every=keep_every)
         begun = checkpoints.steps() != [] and not (checkpoints.steps() == [IMPORTED] and is_imported(workdir))
         if is_first() and not begun:
@@ -262,24 +262,37 @@ def open_workdir(config: Config, workdir: str | os.PathLike[str], keep_every: in
     return checkpoints
 
 
-def _refuse_files_of_others(folder: Path) -> None:
-    """Refuses a folder with files of the names that a run writes, unless a configuration says that they are a run's.
+def _refuse_to_lose_files(folder: Path) -> None:
+    """Refuses a folder with files that a new run would replace: those of others, and those of a run that cannot be resumed.
+
+    A run that ended before its first checkpoint has a configuration, perhaps metrics, and an empty folder of checkpoints.
 
     Raises:
         InputError: such a file, or a config.json that is no configuration.
     """
+    evaluations = [path for path in (folder / "eval").glob("*/*") if path.is_symlink() or _has_content(path)]
+    log = [path for path in [folder / "metrics.jsonl"] if path.is_symlink() or _has_content(path)]
     if os.path.lexists(folder / "config.json"):
         try:
             read_config(folder)
         except InputError as error:
             raise InputError(f"{error}; if no run has written it, name another folder with --workdir") from error
-        return
-    for path in (folder / "metrics.jsonl", *(folder / "eval").glob("*/*")):
-        if path.is_symlink() or (path.is_file() and path.stat().st_size):
+        checkpoints = folder / "checkpoints"
+        kept = os.listdir(checkpoints) if checkpoints.is_dir() else None
+        if lost := evaluations * (not kept) or log * (kept is None):
             raise InputError(
-                f"{path} would be lost, and as there is no config.json in {folder}, no run has written it: name another folder "
-                "with --workdir"
+                f"{checkpoints}: the checkpoints of this run are gone, and {lost[0]} would be lost: put them back to resume it, or "
+                "name another folder with --workdir"
             )
+    elif others := log + evaluations:
+        raise InputError(
+            f"{others[0]} would be lost, and as there is no config.json in {folder}, no run has written it: name another folder "
+            "with --workdir"
+        )
+
+
+def _has_content(path: Path) -> bool:
+    return path.is_file() and path.stat().st_size > 0
 
 
 def continue_command(workdir: str | os.PathLike[str]) -> str:
