@@ -358,3 +358,11 @@ def test_a_folder_that_cannot_be_replaced_is_refused(data, tmp_path, monkeypatch
     with pytest.raises(InputError, match=r"mounted: is a mount point, or .* give a new folder inside it"):
         convert([data], "coco", tmp_path / "mounted")
     convert([data], "coco", tmp_path / "mounted" / "set")
+
+
+def test_an_output_that_is_a_circle_of_links_is_refused(data, tmp_path):
+    (tmp_path / "circle").symlink_to(tmp_path / "circle")
+    with pytest.raises(InputError, match="circle: exists and is not an empty folder; give a new one"):
+        convert([data], "coco", tmp_path / "circle")
+    with pytest.raises(InputError, match="circle/out: cannot be written"):
+        convert([data], "coco", tmp_path / "circle" / "out")

@@ -56,3 +56,12 @@ def test_paths_are_there_as_soon_as_their_line_is():
     assert os.fsencode(next(paths)) == b"third \xe9.png"
     assert next(paths, None) is None
     os.close(reading)
+
+
+def test_paths_that_no_file_can_have(tmp_path):
+    (tmp_path / "circle").symlink_to(tmp_path / "circle")
+    (tmp_path / "list.txt").write_text("a.png\ncircle/b.png\n")
+    assert [path.name for path in find_sources([tmp_path / "list.txt"])] == ["a.png", "b.png"]
+    (tmp_path / "print0.txt").write_bytes(b"a.png\0b.png\0")
+    with pytest.raises(InputError, match=r"print0\.txt:1: a path cannot have a NUL byte; write one path a line"):
+        find_sources([tmp_path / "print0.txt"])

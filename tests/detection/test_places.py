@@ -69,3 +69,9 @@ def test_only_outputs_of_earlier_runs_are_replaced(tmp_path):
         places.place(tmp_path / "new.png")
         with pytest.raises(InputError, match=r"mine\.png exists, and is not marked .*; move it, or name another --out"):
             places.place(tmp_path / "mine.png")
+
+
+def test_a_folder_in_the_place_of_a_file_is_refused(tmp_path):
+    (tmp_path / "detections.json").mkdir()
+    with pytest.raises(InputError, match=r"detections\.json is a folder, and a file is to be written there; move it"):
+        Places(tmp_path).check(tmp_path / "detections.json")

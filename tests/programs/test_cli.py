@@ -3,11 +3,13 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from tests.helpers.permissions import bound, permissions
 
+REPOSITORY = Path(__file__).resolve().parents[2]
 CODE = """
 from yolojax.programs import cli
 def main(arguments):
@@ -51,3 +53,10 @@ def test_where_the_cache_may_not_be_written_nothing_is_kept(tmp_path, mode):
     folder.mkdir(parents=True)
     with permissions(folder, mode):
         assert run(bound(), XDG_CACHE_HOME=str(tmp_path)) == ["6.0", "None"]
+
+
+@pytest.mark.parametrize("variables", [{"HOME": "home", "XDG_CACHE_HOME": "cache"}, {"HOME": "home", "XDG_CACHE_HOME": ""}])
+def test_a_cache_that_would_lie_in_the_current_folder_is_none(variables, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run(PYTHONPATH=str(REPOSITORY), **variables) == ["6.0", "None"]
+    assert not list(tmp_path.iterdir())

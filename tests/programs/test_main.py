@@ -1,5 +1,6 @@
 """`yolojax` and `python -m yolojax`: its commands, its one-line errors and its exit statuses."""
 
+import os
 import subprocess
 import sys
 
@@ -31,6 +32,7 @@ def test_input_error_is_one_line_and_status_1(tmp_path):
         (["train", "--workdir", ""], "--workdir"),
         (["eval", "--workdir="], "--workdir"),
         (["detect", "--workdir", "x", ""], "an argument"),
+        (["detect", "--workdir", "x", "--classes=", "a.png"], "--classes"),
     ],
 )
 def test_an_unset_variable_of_a_shell_is_not_the_current_folder(arguments, name, tmp_path):
@@ -38,6 +40,15 @@ def test_an_unset_variable_of_a_shell_is_not_the_current_folder(arguments, name,
     assert run.returncode == 1 and run.stdout == "" and run.stderr.count("\n") == 1
     assert f"error: {name} is empty: give a value, or leave it out" in run.stderr
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("arguments", [["check", "x"], ["eval", "--workdir", "x"]])
+def test_a_current_folder_that_was_removed_is_named(arguments, tmp_path):
+    code = "import os, sys; from yolojax.programs.main import main; os.rmdir(sys.argv[1]); main(sys.argv[2:])"
+    command = [sys.executable, "-c", code, str(tmp_path), *arguments]
+    run = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=os.environ | {"PYTHONPATH": os.getcwd()})
+    assert run.stdout == "" and run.stderr.count("\n") == 1
+    assert "error: the current folder was removed; change to another one (cd)" in run.stderr
 
 
 def test_a_bare_call_lists_the_commands(capsys):

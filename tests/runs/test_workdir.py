@@ -99,7 +99,9 @@ def test_a_run_whose_checkpoints_are_gone_is_not_replaced(files, tmp_path):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("{}\n")
     (tmp_path / "checkpoints").rmdir()
-    with pytest.raises(InputError, match=rf"checkpoints: .* are gone, and .*{files[-1]} would be lost: put them back to resume"):
+    with pytest.raises(
+        InputError, match=rf"checkpoints: .* are gone, and .*{files[-1]} would be lost: put them back to resume"
+    ):
         open_workdir(config, tmp_path)
     (tmp_path / "checkpoints").symlink_to(tmp_path / "unmounted")
     with pytest.raises(InputError, match="checkpoints of this run are gone"):

@@ -7,7 +7,7 @@ import pytest
 
 from yolojax.errors import InputError
 from yolojax.runtime import limits
-from yolojax.runtime.limits import check_limits, shortage_of
+from yolojax.runtime.limits import check_current_folder, check_limits, shortage_of
 
 resource = pytest.importorskip("resource")
 
@@ -62,3 +62,12 @@ def test_shortages_are_told_from_other_errors():
     assert "not enough memory" in shortage_of(RuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 5 bytes"))
     assert "ulimit -u" in shortage_of(RuntimeError("can't start new thread"))
     assert shortage_of(RuntimeError("something else")) is None
+
+
+def test_a_current_folder_that_was_removed_is_refused(tmp_path, monkeypatch):
+    check_current_folder()
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    with pytest.raises(InputError, match="the current folder was removed; change to another one"):
+        check_current_folder()

@@ -10,13 +10,24 @@ PRINT = "from yolojax.runtime.opencv import MOST_PIXELS, cv2; print(MOST_PIXELS)
 
 
 def python(code, **environment):
-    environment = {name: value for name, value in os.environ.items() if name != "OPENCV_IO_MAX_IMAGE_PIXELS"} | environment
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("OPENCV_IO_MAX")} | environment
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=120)
 
 
-@pytest.mark.parametrize(("setting", "pixels"), [({}, 2**28), ({"OPENCV_IO_MAX_IMAGE_PIXELS": "1000"}, 1000)])
+@pytest.mark.parametrize(("setting", "pixels"), [(None, 2**28), ("1000", 1000), ("3MB", 3 * 2**20), ("7kb", 7 * 2**10)])
 def test_the_most_pixels_are_our_limit_or_the_users(setting, pixels):
-    assert python(PRINT, **setting).stdout == f"{pixels}\n"
+    environment = {"OPENCV_IO_MAX_IMAGE_PIXELS": setting} if setting else {}
+    assert python(PRINT, **environment).stdout == f"{pixels}\n"
+
+
+@pytest.mark.parametrize("what", ["PIXELS", "WIDTH", "HEIGHT"])
+@pytest.mark.parametrize("text", ["abc", "", "-5", "1 MB", str(2**64)])
+def test_a_limit_at_which_opencv_would_abort_is_refused(what, text):
+    name = f"OPENCV_IO_MAX_IMAGE_{what}"
+    code = f"from yolojax.errors import InputError\ntry:\n {PRINT}\nexcept InputError as e: print(e)"
+    done = python(code, **{name: text})
+    expected = f"the environment variable {name} is {text!r}, which is no limit that OpenCV can read; unset it\n"
+    assert (done.returncode, done.stdout) == (0, expected)
 
 
 def test_where_opencv_cannot_be_loaded_the_message_says_what_to_install():

@@ -45,6 +45,14 @@ def test_a_matplotlib_that_cannot_be_loaded_is_one_line(tmp_path):
     assert "cannot be loaded (libstdc++ is too old)" in done.stdout and not done.stderr
 
 
+def test_settings_of_matplotlib_that_cannot_be_read_are_one_line(tmp_path):
+    (tmp_path / "matplotlibrc").write_bytes(b"axes.facecolor: \xff\xfe\n")
+    code = "from yolojax.errors import InputError\ntry:\n import yolojax.runtime.plotting\nexcept InputError as e: print(e)"
+    environment = os.environ | {"MATPLOTLIBRC": str(tmp_path / "matplotlibrc")}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+    assert done.stdout.count("\n") == 1 and "mend or remove its settings, matplotlibrc" in done.stdout
+
+
 def test_only_one_file_imports_matplotlib():
     users = [
         path

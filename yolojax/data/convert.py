@@ -88,7 +88,7 @@ def _read(
         path, chosen = split_of(entry)
         has_parts = has_splits(path)
         folder = path if os.path.isdir(path) else os.path.dirname(path)
-        if (has_parts or os.path.isdir(path)) and Path(folder).resolve() in (out.resolve(), *out.resolve().parents):
+        if (has_parts or os.path.isdir(path)) and _lies_in(out, folder):
             raise InputError(f"{out}: lies in the data, {folder or '.'}, which must not be changed; give a folder elsewhere")
         if split and not has_parts:
             raise InputError(f"{path}: has no splits; leave out --split")
@@ -135,6 +135,12 @@ def _describe(part: str, records: Sequence[Record]) -> str:
     return f"{part}: {len(records)} pictures, {sum(len(record.boxes) for record in records)} boxes"
 
 
+def _lies_in(out: Path, folder: str) -> bool:
+    """Whether a path is that of a folder or leads into it, links followed."""
+    target = Path(os.path.realpath(out))
+    return Path(os.path.realpath(folder)) in (target, *target.parents)
+
+
 def check_new(out: Path) -> None:
     """Refuse an output that exists, unless it is an empty folder that can be replaced.
 
@@ -143,7 +149,7 @@ def check_new(out: Path) -> None:
     """
     if not beside(out):
         raise InputError(f"{out}: is a mount point, or its parent may not be written; give a new folder inside it")
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+    if os.path.lexists(out) and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"{out}: exists and is not an empty folder; give a new one")
 
 

@@ -35,7 +35,7 @@ def find_sources(sources: Iterable[str | os.PathLike[str]]) -> list[Entry]:
     entries: dict[Entry, Entry] = {}
     for source in sources:
         for entry in _entries(source):
-            entries.setdefault(entry.parent.resolve() / entry.name if isinstance(entry, Path) else entry, entry)
+            entries.setdefault(os.path.realpath(entry.parent) / Path(entry.name) if isinstance(entry, Path) else entry, entry)
     return list(entries.values())
 
 
@@ -73,6 +73,9 @@ def _entries(source: str | os.PathLike[str]) -> Sequence[Entry]:
     elif os.path.exists(text) and text.lower().endswith(".txt"):
         # Lists of training data have boxes behind the path.
         lines = [re.sub(r"(\s+-?[\d.]+(,-?[\d.]+){4})+\s*$", "", line).strip() for line in read_lines(text)]
+        for number, line in enumerate(lines, 1):
+            if "\0" in line:
+                raise InputError(f"{text}:{number}: a path cannot have a NUL byte; write one path a line (find -print)")
         entries = [Path(text).parent / line for line in lines if line]
         problem = f"{text}: no path in this list"
     elif os.path.exists(text):

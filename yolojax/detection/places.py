@@ -119,10 +119,13 @@ class Places:
         """Refuses a place that is taken by a file of the user's.
 
         Raises:
-            InputError: the file is a source or its labels, was not written by an earlier run, or was changed since.
+            InputError: the file is a source or its labels, was not written by an earlier run, or was changed since, or there is
+                a folder in its place.
         """
         self._refuse_source(target)
         refuse_to_replace(target)
+        if target.is_dir():
+            raise InputError(f"{target} is a folder, and a file is to be written there; move it, or name another --out")
 
     def _refuse_source(self, target: Path) -> None:
         if os.path.exists(target) and _identity(target) in self._sources:

@@ -21,7 +21,7 @@ from yolojax.runtime.command import as_typed
 from yolojax.runtime.compilation_cache import cache_compiled_programs, remove_damaged_entries
 from yolojax.runtime.console import report_error
 from yolojax.runtime.ending import end_anyway, interrupt_at_signals, status_after
-from yolojax.runtime.limits import check_limits, shortage_of
+from yolojax.runtime.limits import check_current_folder, check_limits, shortage_of
 from yolojax.runtime.streams import drop_stdout, outlive_readers, prepare_streams, say
 
 __all__ = ["config_flag", "config_value", "run"]
@@ -42,6 +42,7 @@ def run(main: Callable[[list[str]], object], define: Callable[[], object], doc: 
     prepare_streams()
     report_failed_writes_once()
     try:
+        check_current_folder()
         check_limits()
     except InputError as error:
         _fail(error, 1)
@@ -54,7 +55,8 @@ def run(main: Callable[[list[str]], object], define: Callable[[], object], doc: 
         _fail(error, 2)
     outlive_readers()
     try:
-        refuse_empty({f"--{flag.name}": flag.value for flag in _own_flags() if flag.present} | {"an argument": arguments})
+        given = {f"--{flag.name}": "" if flag.value == [] else flag.value for flag in _own_flags() if flag.present}
+        refuse_empty(given | {"an argument": arguments})
         main(arguments)
     except InputError as error:
         _fail(error, 1)

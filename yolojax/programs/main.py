@@ -10,7 +10,7 @@ from yolojax.errors import InputError, printable
 from yolojax.programs.arguments import refuse_empty
 from yolojax.runtime.command import COMMANDS, program
 from yolojax.runtime.ending import end_anyway, interrupt_at_signals, status_after
-from yolojax.runtime.limits import check_limits, shortage_of
+from yolojax.runtime.limits import check_current_folder, check_limits, shortage_of
 from yolojax.runtime.streams import drop_stdout, prepare_streams
 
 
@@ -57,6 +57,7 @@ def main(arguments: list[str] | None = None) -> int:
         parser.exit(2)
     options = parser.parse_args(arguments)
     try:
+        check_current_folder()
         flags = {argument.partition("=")[0] for argument in arguments}
         refuse_empty({f"--{name}" if f"--{name}" in flags else name.upper(): value for name, value in vars(options).items()})
         if _ARGPARSE[arguments[0]].uses_devices:

@@ -47,8 +47,9 @@ class Checkpoints:
         folder: the absolute path.
 
     Raises:
-        InputError: the folder is a link that leads nowhere, this user may not read the checkpoints, or, unless `read_only`, not write them, or there is a folder which
-            is not a checkpoint, but would be taken for an old or unfinished one and be deleted.
+        InputError: the folder is a link that leads nowhere, this user may not read the checkpoints, or, unless `read_only`, not
+            write them, or there is a folder which is not a checkpoint, but would be taken for an old or unfinished one and be
+            deleted.
     """
 
     def __init__(

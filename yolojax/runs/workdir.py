@@ -233,7 +233,7 @@ def open_workdir(config: Config, workdir: str | os.PathLike[str], keep_every: in
 
     Raises:
         InputError: it cannot be written, holds files that no run has written but a run would replace, or those of a run whose
-            checkpoints are gone, or its checkpoints were made by a configuration that differs in more than the paths of the data.
+            checkpoints are gone, or has checkpoints of a configuration that differs in more than the paths of the data.
     """
     from yolojax.runs.checkpoints import Checkpoints
 
@@ -281,13 +281,13 @@ def _refuse_to_lose_files(folder: Path) -> None:
         kept = os.listdir(checkpoints) if checkpoints.is_dir() else None
         if lost := evaluations * (not kept) or log * (kept is None):
             raise InputError(
-                f"{checkpoints}: the checkpoints of this run are gone, and {lost[0]} would be lost: put them back to resume it, or "
-                "name another folder with --workdir"
+                f"{checkpoints}: the checkpoints of this run are gone, and {lost[0]} would be lost: put them back to resume, "
+                "or name another folder with --workdir"
             )
     elif others := log + evaluations:
         raise InputError(
-            f"{others[0]} would be lost, and as there is no config.json in {folder}, no run has written it: name another folder "
-            "with --workdir"
+            f"{others[0]} would be lost, and as there is no config.json in {folder}, no run has written it: name another "
+            "folder with --workdir"
         )
 
 

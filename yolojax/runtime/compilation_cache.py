@@ -36,7 +36,8 @@ def cache_compiled_programs(folder: str | os.PathLike[str] | None = None) -> Pat
     if folder is None and (chosen := _chosen()):
         place = Path(chosen)
     else:
-        place = _writable(_default() if folder is None else Path(folder))
+        wanted = _default() if folder is None else Path(folder)
+        place = wanted and _writable(wanted)
         if place is None and folder is not None:
             raise InputError(f"{folder}: compiled programs cannot be kept in this folder; name one that can be written")
         if place is None:
@@ -77,9 +78,11 @@ def _letters(name: str) -> str:
     return re.sub(r"[\W_]", "", name)
 
 
-def _default() -> Path:
-    cache = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    return Path(cache, "yolojax", "compiled")
+def _default() -> Path | None:
+    cache = os.environ.get("XDG_CACHE_HOME", "")
+    if not os.path.isabs(cache):  # then it is to be ignored, says the standard of these variables
+        cache = os.path.join(os.path.expanduser("~"), ".cache")
+    return Path(cache, "yolojax", "compiled") if os.path.isabs(cache) else None
 
 
 def _writable(folder: Path) -> Path | None:

@@ -1,6 +1,7 @@
-"""The limits that a system sets to a process: too small ones are named before a library meets them and aborts."""
+"""What a system gives a process, limits and a current folder: what is missing is named before a library meets it and aborts."""
 
 import contextlib
+import os
 import threading
 from typing import Any
 
@@ -42,6 +43,18 @@ def check_limits() -> None:
                 f"this process cannot start {THREADS} threads: its user may have {limit} processes and threads (ulimit -u); "
                 "end others, or raise the limit"
             )
+
+
+def check_current_folder() -> None:
+    """Refuses to work in a folder that was removed, in which no relative path leads anywhere.
+
+    Raises:
+        InputError: the current folder is gone.
+    """
+    try:
+        os.getcwd()
+    except OSError as error:
+        raise InputError("the current folder was removed; change to another one (cd) and run the command again") from error
 
 
 def shortage_of(error: BaseException) -> str | None:

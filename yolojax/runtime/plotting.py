@@ -16,10 +16,12 @@ try:
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
     from matplotlib.patheffects import Normal, Stroke
-except ImportError as error:
+except (ImportError, OSError, ValueError) as error:  # it reads its settings when it is loaded
+    remedy = "pip install --force-reinstall matplotlib"
+    if not isinstance(error, ImportError):
+        remedy = "mend or remove its settings, matplotlibrc in the current folder, in $MATPLOTLIBRC or in ~/.config/matplotlib"
     raise InputError(
-        f"matplotlib, which draws the report's plots, cannot be loaded ({' '.join(str(error).split())}); "
-        "pip install --force-reinstall matplotlib"
+        f"matplotlib, which draws the report's plots, cannot be loaded ({' '.join(str(error).split())}); {remedy}"
     ) from error
 finally:
     if _chosen is not None:
