@@ -1,4 +1,4 @@
-"""Trains one configuration with several seeds and evaluates the best checkpoint of each: mean, deviation and learning curves.
+"""Trains one configuration with several seeds and evaluates a checkpoint of each: mean, deviation and learning curves.
 
 python benchmarks/seeds.py --config configs/bccd_tiny.py --out runs/bccd_tiny --seeds 0,1,2 [--config.FIELD=VALUE ...]
 python benchmarks/seeds.py --config configs/bccd.py --out runs/bccd --seeds 0,1,2,3,4      on a GPU
@@ -23,6 +23,7 @@ def main():
     parser.add_argument("--out", required=True, type=Path, help="folder of the runs, one a seed")
     parser.add_argument("--seeds", default="0,1,2", help="seeds, comma-separated")
     parser.add_argument("--split", default="test", help="split to evaluate on")
+    parser.add_argument("--checkpoint", default="best", help="best, or last where the validation split is trained on too")
     own, overrides = parser.parse_known_args()
 
     results = {}
@@ -31,7 +32,7 @@ def main():
         began = time.monotonic()
         call("train.py", "--workdir", workdir, "--config", own.config, f"--config.seed={seed}", *overrides)
         minutes = (time.monotonic() - began) / 60
-        call("eval.py", "--workdir", workdir, "--split", own.split)
+        call("eval.py", "--workdir", workdir, "--split", own.split, "--checkpoint", own.checkpoint)
         results[seed] = minutes, json.loads((workdir / "eval" / own.split / "metrics.json").read_text()), curve(workdir)
 
     names = list(next(iter(results.values()))[1]["per_class"])

@@ -1,5 +1,6 @@
 """Checkpoints: which are kept, how they are restored, and the errors if they cannot be."""
 
+import shutil
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -204,6 +205,19 @@ def test_a_folder_that_is_no_checkpoint_is_never_deleted(name, tmp_path):
     assert (stray / "mine.txt").read_text() == "mine"
     with Checkpoints(tmp_path, read_only=True) as reader:
         assert reader.steps() == [1, 2] and reader.best_step() == 1
+
+
+def test_a_checkpoint_of_a_step_that_no_run_has_is_none(tmp_path):
+    with Checkpoints(tmp_path) as checkpoints:
+        save(checkpoints, 1, 0.5)
+    folder = tmp_path / "checkpoints"
+    for name in ("2147483648", "18446744073709551616"):
+        shutil.copytree(folder / "1", folder / name)
+        with pytest.raises(InputError, match=rf"checkpoints/{name}: is called like a checkpoint, but is none"):
+            Checkpoints(tmp_path)
+        with Checkpoints(tmp_path, read_only=True) as reader:
+            assert reader.steps() == [1]
+        shutil.rmtree(folder / name)
 
 
 def test_a_folder_that_appears_during_the_run_stays(tmp_path):

@@ -20,7 +20,7 @@ from absl import logging as absl_logging
 from orbax.checkpoint import checkpoint_managers
 
 from yolojax.errors import InputError, first_line
-from yolojax.runs.meta import check_meta
+from yolojax.runs.meta import MOST_STEPS, check_meta
 from yolojax.runs.selection import score
 from yolojax.runs.store_path import store_folder
 from yolojax.runtime.ending import end_anyway
@@ -259,9 +259,11 @@ def _identity(folder):
 
 
 def _is_foreign(path):
-    """Whether a folder has the name of a checkpoint, or of one that was being written, but nothing of its content."""
+    """Whether a folder is called like a checkpoint, finished or not, but has none of its content, or a step that no run has."""
     if not path.is_dir() or not re.fullmatch(rf"\d+|.*{re.escape(_UNFINISHED)}.*", path.name):
         return False
+    if path.name.isdecimal() and int(path.name) > MOST_STEPS:
+        return True
     if re.fullmatch(rf"\d+{re.escape(_UNFINISHED)}.*", path.name):
         return False  # may have been ended before anything was in it
     return not any((path / part).exists() for part in ("state", "meta", "_CHECKPOINT_METADATA"))

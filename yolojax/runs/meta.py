@@ -5,6 +5,9 @@ from typing import Any
 from yolojax.data.fingerprint import PARTS
 from yolojax.errors import InputError
 
+MOST_STEPS = 2**31 - 1
+"""The last step that the counter in the state of a run can have."""
+
 
 def check_meta(meta: Any) -> dict[str, Any]:
     """Refuses meta that the programs cannot use; entries that an earlier version did not write may be missing.

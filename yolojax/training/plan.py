@@ -23,6 +23,7 @@ from yolojax.models import build_grid, build_model
 from yolojax.models.memory import check_batch_fits
 from yolojax.parts import NO_PARTS, Parts, recorded
 from yolojax.runs.imported import adopt_model
+from yolojax.runs.meta import MOST_STEPS
 from yolojax.runtime.allocator import keep_freed_memory
 from yolojax.runtime.devices import check_batch_size, make_mesh, shardings
 from yolojax.runtime.hosts import check_same_on_all_hosts
@@ -31,8 +32,6 @@ from yolojax.training.optimizer import make_optimizer
 from yolojax.training.own_parts import check_parts
 from yolojax.training.pretrained import adopt_network
 from yolojax.training.schedules import make_schedule
-
-MOST_STEPS = 2**31 - 1  # that the step's counter can count
 
 
 @dataclasses.dataclass(frozen=True)
