@@ -109,6 +109,16 @@ def test_a_run_whose_checkpoints_are_gone_is_not_replaced(files, tmp_path):
     assert {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.json*")} == {"config.json", *files}
 
 
+def test_a_run_whose_configuration_is_gone_is_not_replaced(tmp_path):
+    config, _ = resolve(get_config())
+    with open_workdir(config, tmp_path) as checkpoints:
+        checkpoints.save(1, STATE, make_meta(config, {}, []))
+    (tmp_path / "config.json").unlink()
+    with pytest.raises(InputError, match=r"config\.json: the configuration of the run .* is gone: put it back to resume"):
+        open_workdir(config, tmp_path)
+    assert not (tmp_path / "config.json").exists()
+
+
 def test_a_run_that_was_killed_before_its_first_checkpoint_starts_over(tmp_path):
     config, _ = resolve(get_config())
     open_workdir(config, tmp_path).close()

@@ -263,27 +263,32 @@ def open_workdir(config: Config, workdir: str | os.PathLike[str], keep_every: in
 
 
 def _refuse_to_lose_files(folder: Path) -> None:
-    """Refuses a folder with files that a new run would replace: those of others, and those of a run that cannot be resumed.
+    """Refuses a folder with files that a new run would replace: those of others, and those of a run of which parts are gone.
 
     A run that ended before its first checkpoint has a configuration, perhaps metrics, and an empty folder of checkpoints.
 
     Raises:
-        InputError: such a file, or a config.json that is no configuration.
+        InputError: such a file, or a config.json that is no configuration or is gone.
     """
     evaluations = [path for path in (folder / "eval").glob("*/*") if path.is_symlink() or _has_content(path)]
     log = [path for path in [folder / "metrics.jsonl"] if path.is_symlink() or _has_content(path)]
+    checkpoints = folder / "checkpoints"
+    kept = os.listdir(checkpoints) if checkpoints.is_dir() else None
     if os.path.lexists(folder / "config.json"):
         try:
             read_config(folder)
         except InputError as error:
             raise InputError(f"{error}; if no run has written it, name another folder with --workdir") from error
-        checkpoints = folder / "checkpoints"
-        kept = os.listdir(checkpoints) if checkpoints.is_dir() else None
         if lost := evaluations * (not kept) or log * (kept is None):
             raise InputError(
                 f"{checkpoints}: the checkpoints of this run are gone, and {lost[0]} would be lost: put them back to resume, "
                 "or name another folder with --workdir"
             )
+    elif any(map(str.isdecimal, kept or ())):
+        raise InputError(
+            f"{folder / 'config.json'}: the configuration of the run whose checkpoints are in {checkpoints} is gone: put it "
+            "back to resume, or name another folder with --workdir"
+        )
     elif others := log + evaluations:
         raise InputError(
             f"{others[0]} would be lost, and as there is no config.json in {folder}, no run has written it: name another "
