@@ -47,6 +47,33 @@ def test_a_command_that_is_interrupted_ends_although_a_thread_does_not(module, a
     assert done.returncode == 128 + number and not done.stderr
 
 
+LOADING = """
+import signal, sys
+from importlib.machinery import ExtensionFileLoader
+from yolojax.programs import main
+def look(_, frame):  # runs wherever the handler of another signal would
+    while frame and not (isinstance(own := frame.f_locals.get("self"), ExtensionFileLoader) and own.name.startswith("jaxlib")):
+        frame = frame.f_back
+    if frame:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        print("loading", own.name, flush=True)
+        signal.raise_signal({number})
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGALRM, look)
+signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
+sys.exit(main.main(["detect", "--workdir", "x", "picture.png"]))
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_waits_until_a_library_is_loaded(number, tmp_path):
+    """jaxlib's initialization ends the process by SIGSEGV or SIGABRT if Ctrl-C raises an exception in it."""
+    program = LOADING.format(number=int(number))
+    done = subprocess.run([sys.executable, "-c", program], timeout=120, cwd=tmp_path, capture_output=True, text=True)
+    assert done.stdout.startswith("loading jaxlib.")
+    assert (done.returncode, done.stderr) == (128 + number, "")
+
+
 IGNORING = """
 import signal, sys
 signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does

@@ -4,10 +4,11 @@ import os
 import signal
 import threading
 import time
+from importlib.machinery import ExtensionFileLoader
 from types import FrameType
-from typing import NoReturn
 
 SECONDS_TO_END = 5.0
+SECONDS_LATER = 0.05
 HANGUP: int | None = getattr(signal, "SIGHUP", None)
 """The signal of a terminal that is closed; None where the system has none."""
 
@@ -23,13 +24,21 @@ class Terminated(KeyboardInterrupt):
 def interrupt_at_signals() -> None:
     """Has SIGTERM and SIGHUP raise `Terminated` in the main thread, where they would end the process without a clean-up.
 
-    A signal that is ignored, as by nohup, or handled by the program itself stays so.
+    These and Ctrl-C wait while a library's machine code is loaded: JAX's ends the process by SIGSEGV or SIGABRT if an
+    exception is raised in there. A signal that is ignored, as by nohup, or handled by the program itself stays so.
     """
     if threading.current_thread() is not threading.main_thread():
         return
-    for number in (signal.SIGTERM, HANGUP):
-        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
-            signal.signal(number, _terminate)
+    for number in (signal.SIGINT, signal.SIGTERM, HANGUP):
+        if number is not None and signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
+            signal.signal(number, _interrupt)
+
+
+def send_later(number: int) -> None:
+    """Sends a signal to this process in a moment, where an exception that is raised now would be lost or end it."""
+    later = threading.Timer(SECONDS_LATER, os.kill, (os.getpid(), number))
+    later.daemon = True
+    later.start()
 
 
 def status_after(interrupt: KeyboardInterrupt) -> int:
@@ -37,8 +46,20 @@ def status_after(interrupt: KeyboardInterrupt) -> int:
     return 128 + (interrupt.number if isinstance(interrupt, Terminated) else signal.SIGINT)
 
 
-def _terminate(number: int, _: FrameType | None) -> NoReturn:
-    raise Terminated(number)
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    if _loads_machine_code(frame):
+        send_later(number)
+    elif number == signal.SIGINT:
+        raise KeyboardInterrupt
+    else:
+        raise Terminated(number)
+
+
+def _loads_machine_code(frame: FrameType | None) -> bool:
+    """Whether a frame, or one that has called it, is Python's loader of a compiled module."""
+    while frame and not isinstance(frame.f_locals.get("self"), ExtensionFileLoader):
+        frame = frame.f_back
+    return frame is not None
 
 
 def end_anyway(status: int, seconds: float = SECONDS_TO_END) -> None:
