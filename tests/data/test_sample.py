@@ -75,6 +75,9 @@ def test_a_sample_is_the_letterboxed_augmentation(noise):
             np.testing.assert_allclose(sample.original.boxes, whole.boxes * transform.scale, atol=1e-4)
             assert sample.transform == (1, transform.left, transform.top)
             np.testing.assert_array_equal(centred(sample.original.image, WIDE.size), sample.image)
+            again, place = letterbox(sample.original.image, WIDE.size)
+            if place.scale == 1:  # else rounding has left it a pixel too narrow
+                np.testing.assert_array_equal(again, sample.image)
             differences.append(np.abs(sample.image.astype(int) - expected).mean())
     # Edges of pictures on grey are in the next pixel at most, noise and blur are as strong as they were.
     assert np.median(differences) < (4 if noise else 2) and max(differences) < 8

@@ -3,13 +3,12 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from tests.helpers.permissions import bound, permissions
+from tests.helpers.several import REPOSITORY
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 CODE = """
 from yolojax.programs import cli
 def main(arguments):

@@ -37,19 +37,20 @@ def test_figures_are_drawn_and_the_environment_is_as_it_was(chosen, backend):
     assert done.stdout == f"{backend} {chosen}\n"
 
 
+LOAD = "from yolojax.errors import InputError\ntry:\n import yolojax.runtime.plotting\nexcept InputError as e: print(e)"
+
+
 def test_a_matplotlib_that_cannot_be_loaded_is_one_line(tmp_path):
     (tmp_path / "matplotlib.py").write_text("raise ImportError('libstdc++ is too old')")
-    code = "from yolojax.errors import InputError\ntry:\n import yolojax.runtime.plotting\nexcept InputError as e: print(e)"
     path = os.pathsep.join([str(tmp_path), os.getcwd()])
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=os.environ | {"PYTHONPATH": path})
+    done = subprocess.run([sys.executable, "-c", LOAD], capture_output=True, text=True, env=os.environ | {"PYTHONPATH": path})
     assert "cannot be loaded (libstdc++ is too old)" in done.stdout and not done.stderr
 
 
 def test_settings_of_matplotlib_that_cannot_be_read_are_one_line(tmp_path):
     (tmp_path / "matplotlibrc").write_bytes(b"axes.facecolor: \xff\xfe\n")
-    code = "from yolojax.errors import InputError\ntry:\n import yolojax.runtime.plotting\nexcept InputError as e: print(e)"
     environment = os.environ | {"MATPLOTLIBRC": str(tmp_path / "matplotlibrc")}
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+    done = subprocess.run([sys.executable, "-c", LOAD], capture_output=True, text=True, env=environment)
     assert done.stdout.count("\n") == 1 and "mend or remove its settings, matplotlibrc" in done.stdout
 
 

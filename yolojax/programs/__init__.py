@@ -4,12 +4,11 @@ Imported before everything else that takes time, so that Ctrl-C ends a command w
 and is not lost where a library cannot be interrupted.
 """
 
-import signal
 import sys
 from types import TracebackType
 from typing import Any
 
-from yolojax.runtime.ending import send_later
+from yolojax.runtime.ending import send_later, signal_of
 
 _report, _report_ignored = sys.excepthook, sys.unraisablehook
 
@@ -22,7 +21,7 @@ def _report_but_interrupts(kind: type[BaseException], error: BaseException, trac
 def _interrupt_later(ignored: Any) -> None:
     # JAX runs code whenever garbage is collected; an exception in there is printed and forgotten by Python.
     if issubclass(ignored.exc_type, KeyboardInterrupt):
-        send_later(getattr(ignored.exc_value, "number", signal.SIGINT))  # from in here it would be lost again
+        send_later(signal_of(ignored.exc_value))  # from in here it would be lost again
     else:
         _report_ignored(ignored)
 

@@ -20,7 +20,7 @@ from yolojax.programs.config_flag import config_flag, config_value, prepare_conf
 from yolojax.runtime.command import as_typed
 from yolojax.runtime.compilation_cache import cache_compiled_programs, remove_damaged_entries
 from yolojax.runtime.console import report_error
-from yolojax.runtime.ending import end_anyway, interrupt_at_signals, status_after
+from yolojax.runtime.ending import end_interrupted, interrupt_at_signals
 from yolojax.runtime.limits import check_current_folder, check_limits, shortage_of
 from yolojax.runtime.streams import drop_stdout, outlive_readers, prepare_streams, say
 
@@ -68,8 +68,7 @@ def run(main: Callable[[list[str]], object], define: Callable[[], object], doc: 
             raise
         _fail(InputError(shortage), 1)
     except KeyboardInterrupt as interrupt:
-        end_anyway(status_after(interrupt))
-        sys.exit(status_after(interrupt))
+        sys.exit(end_interrupted(interrupt))
 
 
 def _parse(define: Callable[[], object], doc: str) -> list[str]:

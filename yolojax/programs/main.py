@@ -9,7 +9,7 @@ from typing import NamedTuple
 from yolojax.errors import InputError, printable
 from yolojax.programs.arguments import refuse_empty
 from yolojax.runtime.command import COMMANDS, program
-from yolojax.runtime.ending import end_anyway, interrupt_at_signals, status_after
+from yolojax.runtime.ending import end_interrupted, interrupt_at_signals
 from yolojax.runtime.limits import check_current_folder, check_limits, shortage_of
 from yolojax.runtime.streams import drop_stdout, prepare_streams
 
@@ -83,8 +83,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error: {shortage}", file=sys.stderr)
         return 1
     except KeyboardInterrupt as interrupt:
-        end_anyway(status_after(interrupt))
-        return status_after(interrupt)
+        return end_interrupted(interrupt)
 
 
 def _run_absl(name: str, *arguments: str) -> int:

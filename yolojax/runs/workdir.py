@@ -270,8 +270,8 @@ def _refuse_to_lose_files(folder: Path) -> None:
     Raises:
         InputError: such a file, or a config.json that is no configuration or is gone.
     """
-    evaluations = [path for path in (folder / "eval").glob("*/*") if path.is_symlink() or _has_content(path)]
-    log = [path for path in [folder / "metrics.jsonl"] if path.is_symlink() or _has_content(path)]
+    evaluations = list(filter(_has_content, (folder / "eval").glob("*/*")))
+    log = list(filter(_has_content, [folder / "metrics.jsonl"]))
     checkpoints = folder / "checkpoints"
     kept = os.listdir(checkpoints) if checkpoints.is_dir() else None
     if os.path.lexists(folder / "config.json"):
@@ -279,7 +279,8 @@ def _refuse_to_lose_files(folder: Path) -> None:
             read_config(folder)
         except InputError as error:
             raise InputError(f"{error}; if no run has written it, name another folder with --workdir") from error
-        if lost := evaluations * (not kept) or log * (kept is None):
+        lost = evaluations + log if kept is None else [] if kept else evaluations
+        if lost:
             raise InputError(
                 f"{checkpoints}: the checkpoints of this run are gone, and {lost[0]} would be lost: put them back to resume, "
                 "or name another folder with --workdir"
@@ -297,7 +298,8 @@ def _refuse_to_lose_files(folder: Path) -> None:
 
 
 def _has_content(path: Path) -> bool:
-    return path.is_file() and path.stat().st_size > 0
+    """Whether there is something to lose: a file that is not empty, or a link to whatever."""
+    return path.is_symlink() or (path.is_file() and path.stat().st_size > 0)
 
 
 def continue_command(workdir: str | os.PathLike[str]) -> str:

@@ -41,9 +41,21 @@ def send_later(number: int) -> None:
     later.start()
 
 
+def signal_of(interrupt: BaseException | None) -> int:
+    """The number of the signal that has raised an interrupt."""
+    return interrupt.number if isinstance(interrupt, Terminated) else signal.SIGINT
+
+
 def status_after(interrupt: KeyboardInterrupt) -> int:
     """The exit status of a command that was interrupted: 128 and the signal's number, 130 after Ctrl-C."""
-    return 128 + (interrupt.number if isinstance(interrupt, Terminated) else signal.SIGINT)
+    return 128 + signal_of(interrupt)
+
+
+def end_interrupted(interrupt: KeyboardInterrupt) -> int:
+    """Sees to it that a command that was interrupted ends (`end_anyway`); returns its exit status."""
+    status = status_after(interrupt)
+    end_anyway(status)
+    return status
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

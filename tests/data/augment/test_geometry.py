@@ -21,27 +21,22 @@ def test_flip_is_its_own_inverse():
         np.testing.assert_array_equal(one, two)
 
 
-def test_vertical_flip_is_its_own_inverse_and_draws_nothing_when_it_is_off():
+@pytest.mark.parametrize(
+    ("function", "change", "box"),
+    [
+        (flip_vertical, lambda image: image[::-1], [10.25, 60 - 40.5, 30.75, 60 - 5.5]),
+        (transpose, lambda image: image.transpose(1, 0, 2), [5.5, 10.25, 40.5, 30.75]),
+    ],
+)
+def test_a_vertical_flip_and_a_transposition_are_their_own_inverses_and_draw_nothing_when_they_are_off(function, change, box):
     example = noise_example()
     rng = np.random.default_rng(0)
-    assert flip_vertical(rng, example, probability=0.0) is example
+    assert function(rng, example, probability=0.0) is example
     assert rng.random() == np.random.default_rng(0).random()
-    once = flip_vertical(rng, example, probability=1.0)
-    np.testing.assert_array_equal(once.image, example.image[::-1])
-    np.testing.assert_array_equal(once.boxes[0], [10.25, 60 - 40.5, 30.75, 60 - 5.5])
-    for one, two in zip(flip_vertical(rng, once, probability=1.0), example, strict=True):
-        np.testing.assert_array_equal(one, two)
-
-
-def test_transposition_is_its_own_inverse_and_draws_nothing_when_it_is_off():
-    example = noise_example()
-    rng = np.random.default_rng(0)
-    assert transpose(rng, example, probability=0.0) is example
-    assert rng.random() == np.random.default_rng(0).random()
-    once = transpose(rng, example, probability=1.0)
-    np.testing.assert_array_equal(once.image, example.image.transpose(1, 0, 2))
-    np.testing.assert_array_equal(once.boxes[0], [5.5, 10.25, 40.5, 30.75])
-    for one, two in zip(transpose(rng, once, probability=1.0), example, strict=True):
+    once = function(rng, example, probability=1.0)
+    np.testing.assert_array_equal(once.image, change(example.image))
+    np.testing.assert_array_equal(once.boxes[0], box)
+    for one, two in zip(function(rng, once, probability=1.0), example, strict=True):
         np.testing.assert_array_equal(one, two)
 
 
