@@ -98,9 +98,10 @@ def _given_names(data: DataConfig) -> Sequence[str]:
 
 
 def _split_in(path: str, split: str) -> str | None:
-    """What a data set calls a split, such as "valid" for "val"; None, for all of it, to train on one that has no splits."""
+    """What a data set calls a split, such as "valid" for "val"; None, for all of it, to train on one without splits."""
     available = () if split_of(path)[1] else splits(path)
-    if not available and split == "train":
+    unnamed = not available or (len(available) == 1 and not standard_split(available[0]))
+    if split == "train" and unnamed:
         return None
     return _spelling(available, split) or split
 

@@ -3,10 +3,13 @@
 import numpy as np
 import pytest
 
+from yolojax.config import DataConfig
 from yolojax.data.convert import convert
+from yolojax.data.digits import write_mnist_detection
 from yolojax.data.formats.read import read_annotations, recognise, splits
 from yolojax.data.images import write_image
 from yolojax.data.split import split_data
+from yolojax.data.splits import split_annotations
 from yolojax.errors import InputError
 
 
@@ -46,11 +49,52 @@ def test_what_split_and_convert_write_is_such_a_folder(lists, tmp_path):
         np.testing.assert_array_equal(record.classes, other.classes)
 
 
-def test_a_folder_without_names_or_lists_is_another(lists):
-    (lists / "classes.names").rename(lists / "other.names")
-    with pytest.raises(InputError, match="no data set is recognised"):
-        recognise(lists)
-    (lists / "other.names").rename(lists / "classes.names")
+def test_names_may_be_in_another_file_or_be_given(lists):
+    (lists / "classes.names").rename(lists / "cells.names")
+    assert recognise(lists) == "text folder"
+    assert read_annotations(f"{lists}:val").names == ("cat", "dog")
+    (lists / "cells.names").unlink()
+    assert read_annotations(lists, names=("a", "b")).names == ("a", "b")
+    with pytest.raises(InputError, match=r"lists: its text lists have no class names; write them into classes\.names there"):
+        read_annotations(lists)
+
+
+def test_what_digits_writes_is_such_a_folder(tmp_path):
+    write_mnist_detection(tmp_path / "digits", train=3, val=2, size=128)
+    assert splits(tmp_path / "digits") == ("train", "val")
+    assert [len(read_annotations(tmp_path / "digits", split).records) for split in ("train", "val")] == [3, 2]
+
+
+def test_a_list_s_name_may_have_more_words(lists):
+    (lists / "train.txt").rename(lists / "2007_train.txt")
+    (lists / "val.txt").rename(lists / "2007_val.txt")
+    assert splits(lists) == ("train", "val")
+    assert len(read_annotations(f"{lists}:train").records) == len(read_annotations(f"{lists}:2007_train").records) == 3
+    # Two that stand for the same split keep their own names.
+    (lists / "2012_train.txt").write_text("d.png 3,4,50,30,0\n")
+    assert splits(lists) == ("2007_train", "2012_train", "val")
+
+
+def test_the_only_list_is_divided_for_training(lists):
+    (lists / "val.txt").unlink()
+    (lists / "train.txt").rename(lists / "boxes.txt")
+    (lists / "notes.txt").write_text("a.png is from March.\n")
+    (lists / "classes.names").rename(lists / "classes.txt")
+    config = DataConfig(train=str(lists), val_share=0.4)
+    counts = [len(split_annotations(config, split)[0].records) for split in ("train", "val")]
+    assert sum(counts) == 3 and min(counts) >= 1
+
+
+@pytest.mark.parametrize("line", ["0 0.5 0.5 0.1 0.1", "684,8,273,116,0,0,0,0", "a.png", "a.png, see b.png", "cat"])
+def test_other_texts_are_no_lists_of_boxes(lists, line):
+    (lists / "classes.names").unlink()
+    for name in ("train", "val"):
+        (lists / f"{name}.txt").write_text(f"{line}\n")
+    with pytest.raises(InputError, match=r"no data set is recognised|no 'names'"):
+        read_annotations(lists)
+
+
+def test_label_files_with_class_names_are_yolo(lists):
     for name in ("train", "val"):
         (lists / f"{name}.txt").write_text("0 0.5 0.5 0.1 0.1\n")
     assert recognise(lists) == "yolo"

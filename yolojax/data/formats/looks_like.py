@@ -53,12 +53,15 @@ def file_looks_like(path: str | os.PathLike[str]) -> str | None:
     """
     path = Path(path)
     ending = path.suffix.lower()
-    try:
-        with open_regular(path) as file:
-            content = file.read(_START)
-    except (OSError, ValueError):
-        content = b""
+    content = _start_of(path)
     return _by_ending(path, ending, content) or _by_content(path, ending, content)
+
+
+def lists_boxes(path: str | os.PathLike[str]) -> bool:
+    """Whether one of the first lines of a file is a picture and a box, as `images/a.jpg 1,2,30,40,0`."""
+    lines = _start_of(Path(path)).decode("utf-8-sig", errors="ignore").splitlines()[:_LINES]
+    pictures = ((line, _PICTURE_NAME.search(line)) for line in lines)
+    return any(picture and _BOX.search(line, picture.end()) for line, picture in pictures)
 
 
 def folder_looks_like(folder: str | os.PathLike[str], is_data_set: Callable[[Path], bool]) -> str:
@@ -101,6 +104,15 @@ def folder_looks_like(folder: str | os.PathLike[str], is_data_set: Callable[[Pat
         if found := [entry for entry in files if entry.suffix.lower() in wanted]:
             return f"{what}: {_some(found)}"
     return _folder_of_pictures(folder, folders, endings)
+
+
+def _start_of(path: Path) -> bytes:
+    """The first bytes of a file; none where it cannot be read."""
+    try:
+        with open_regular(path) as file:
+            return file.read(_START)
+    except (OSError, ValueError):
+        return b""
 
 
 def _by_ending(path: Path, ending: str, content: bytes) -> str | None:

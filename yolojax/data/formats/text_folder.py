@@ -1,17 +1,22 @@
-"""Folders of text lists with their class names, as `yolojax split` and `yolojax convert --to text` write them."""
+"""Folders of text lists with their class names, as `yolojax split`, `yolojax digits` and others' programs write them."""
 
+import itertools
 import os
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from yolojax.data.formats.find import split_of_name, standard_split, visible_names
 from yolojax.data.formats.format import Format, NamesAndRecords
-from yolojax.data.formats.looks_like import file_looks_like
+from yolojax.data.formats.looks_like import file_looks_like, lists_boxes
 from yolojax.data.formats.names import read_names
 from yolojax.data.formats.text import TEXT, read_text_list
+from yolojax.data.formats.yolo_layouts import names_beside
 from yolojax.data.problems import OnProblem
 from yolojax.errors import InputError
 
 NAMES = "classes.names"
+_LOOKED_AT = 100  # files, to recognise a folder
 
 
 def read_text_folder(
@@ -20,9 +25,9 @@ def read_text_folder(
     """Read a folder of text lists.
 
     Args:
-        folder: the folder, with SPLIT.txt for each split and classes.names.
-        split: the name of a list without its extension; None: all of them.
-        names: the class names; None: those of classes.names.
+        folder: the folder, with a list for each split and a file of class names, as classes.names.
+        split: a split, or the name of a list without its extension; None: all lists.
+        names: the class names; None: those of the file.
         on_problem: as for `read_text_list`.
 
     Returns:
@@ -32,28 +37,72 @@ def read_text_folder(
         InputError: there is no such split, or the names or a list cannot be read.
     """
     folder = Path(folder)
-    names = tuple(names) if names is not None else read_names(folder / NAMES)
     known = lists_in(folder)
-    if split is not None and split not in known:
+    names = tuple(names) if names is not None else _own_names(folder)
+    if split is not None and split not in known and split not in known.values():
         raise InputError(f"{folder}: no split {split!r} (it has: {', '.join(known)})")
-    records = [
-        record
-        for name in ([split] if split is not None else known)
-        for record in read_text_list(folder / f"{name}.txt", names, on_problem)
-    ]
+    stems = known.values() if split is None else [known.get(split, split)]
+    records = [record for stem in stems for record in read_text_list(folder / f"{stem}.txt", names, on_problem)]
     return names, records
 
 
-def lists_in(folder: Path) -> tuple[str, ...]:
-    """The text lists of a folder without their extensions, sorted."""
-    return tuple(sorted(path.stem for path in folder.glob("*.txt") if path.is_file() and file_looks_like(path) is None))
+def lists_in(folder: Path) -> dict[str, str]:
+    """The text lists of a folder.
+
+    Without a classes.names, only lists of boxes and those named after a split count: other texts may name a picture as well.
+
+    Args:
+        folder: the folder.
+
+    Returns:
+        {split: list without its extension}, sorted. The split is the name of the list, or what its name stands for ("train" for
+        2007_train) where no other list's does.
+    """
+    ours = (folder / NAMES).is_file()
+    stems = [path.stem for path in _texts(folder) if file_looks_like(path) is None and (ours or _is_split(path))]
+    splits = {stem: standard_split(stem) or split_of_name(stem) for stem in stems}
+    counts = Counter(splits.values())
+    found = {}
+    for stem, split in splits.items():
+        own = standard_split(stem) or split is None or counts[split] > 1
+        found[stem if own else split] = stem
+    return dict(sorted(found.items()))
+
+
+def is_text_folder(path: Path) -> bool:
+    """Whether a path is a folder with a list of boxes, or with lists and classes.names."""
+    if not path.is_dir():
+        return False
+    if (path / NAMES).is_file() and lists_in(path):
+        return True
+    # Lists that are named after a split come first: a folder may have a label file for each of very many pictures.
+    texts = sorted(_texts(path), key=lambda text: split_of_name(text.stem) is None)
+    return any(map(lists_boxes, itertools.islice(texts, _LOOKED_AT)))
+
+
+def _is_split(path: Path) -> bool:
+    return split_of_name(path.stem) is not None or lists_boxes(path)
+
+
+def _texts(folder: Path) -> list[Path]:
+    return [path for name in visible_names(folder) if name.endswith(".txt") and (path := folder / name).is_file()]
+
+
+def _own_names(folder: Path) -> tuple[str, ...]:
+    name = NAMES if (folder / NAMES).is_file() else names_beside(folder)
+    if name is None:
+        raise InputError(
+            f"{folder}: its text lists have no class names; write them into {NAMES} there, one a line, class 0 first, or give "
+            "a names file (--names, or config.data.names)"
+        )
+    return read_names(folder / name)
 
 
 TEXT_FOLDER = Format(
     name="text folder",
-    recognises=lambda path: (path / NAMES).is_file() and bool(lists_in(path)),
+    recognises=is_text_folder,
     read=read_text_folder,
-    splits=lists_in,
+    splits=lambda folder: tuple(lists_in(folder)),
     stops=TEXT.stops,
     repeats=False,
 )
