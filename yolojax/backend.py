@@ -14,6 +14,7 @@ from yolojax.decode import Predictions, decode
 from yolojax.inference import ImageDetections, Recipe, merge_mirrored, raw_heads, to_original, with_mirrored
 from yolojax.runtime.compiler_options import compiler_options
 from yolojax.runtime.memory import enough_memory
+from yolojax.runtime.wording import counted
 
 if TYPE_CHECKING:
     import flax.linen as nn
@@ -85,7 +86,7 @@ class NetworkBackend:
     ) -> list[ImageDetections]:
         """See `Backend.detect`."""
         with enough_memory(
-            f"{len(images)} pictures at the network's input of {self.recipe.size[0]} x {self.recipe.size[1]} pixels"
+            f"{counted(len(images), 'picture')} at the network's input of {self.recipe.size[0]} x {self.recipe.size[1]} pixels"
         ):
             return self._detect(images, score_threshold, iou_threshold, wanted, **options)
 

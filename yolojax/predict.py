@@ -112,7 +112,7 @@ class Detector:
         cls,
         cfg: str | os.PathLike[str],
         weights: str | os.PathLike[str],
-        names: str | os.PathLike[str] | None = None,
+        names: str | os.PathLike[str] | tuple[str, ...] | None = None,
         fit: str = "letterbox",
     ) -> Self:
         """Loads a Darknet detector, which finds what Darknet finds.
@@ -122,7 +122,7 @@ class Detector:
         Args:
             cfg: path of the .cfg.
             weights: path of the .weights.
-            names: path of a file with one class name per line; by default classes are called by their numbers.
+            names: path of a file with one class name per line, or the names; by default classes are called by their numbers.
             fit: "letterbox" keeps the proportions, on grey; "stretch" does not, as AlexeyAB's Darknet by default.
 
         Raises:

@@ -2,7 +2,9 @@
 
 import pytest
 
-from yolojax.darknet.beside import find_cfg, find_names, is_partial, is_weights
+from tests.helpers.cfgs import FACE
+from yolojax.darknet.beside import find_cfg, find_companions, find_names, is_partial, is_weights
+from yolojax.errors import InputError
 
 
 def test_files_of_weights_are_known_by_their_names():
@@ -46,3 +48,21 @@ def test_names_are_found_where_there_are_as_many(tmp_path):
     assert find_names(weights, 2)[0] == ("cat", "dog")
     (tmp_path / "net.names").write_text("ant\nbee\n")
     assert find_names(weights, 2)[0] == ("ant", "bee")
+
+
+def test_what_belongs_to_weights(tmp_path):
+    weights = tmp_path / "face.weights"
+    with pytest.raises(InputError, match=r"face\.weights: there is no cfg of its name beside it; give its cfg with --cfg"):
+        find_companions(weights)
+    (tmp_path / "face.cfg").write_text(FACE)
+    found = find_companions(weights)
+    assert found == (tmp_path / "face.cfg", (), "", "letterbox")
+    assert found.about_names() == "class names: not known, so their numbers (--names)"
+    (tmp_path / "face.names").write_text("".join(f"digit {number}\n" for number in range(10)))
+    found = find_companions(weights)
+    assert found.names[3] == "digit 3" and found.about_names() == f"class names: {tmp_path / 'face.names'}"
+    (tmp_path / "other.cfg").write_text(FACE.replace("[net]\n", "[net]\nletter_box=0\n"))
+    (tmp_path / "few.names").write_text("one\ntwo\n")
+    assert find_companions(weights, tmp_path / "other.cfg").fit == "stretch"
+    with pytest.raises(InputError, match=r"few\.names: 2 class names, but .*face\.cfg is for 10 classes"):
+        find_companions(weights, names=tmp_path / "few.names")

@@ -1,6 +1,7 @@
 """Files that are there whole or not at all, and the pictures on which they are checked."""
 
 import os
+import shutil
 import sys
 import types
 
@@ -101,6 +102,15 @@ def test_what_is_missing_is_named(workdir, seen, tmp_path, capsys):
     assert main(["export", str(moved), "--to", "onnx", "--out", str(out)]) == 1
     shown = capsys.readouterr()
     assert "gone.txt" in shown.err and "--pictures" in shown.err and not out.exists()
+
+
+def test_a_run_without_data_needs_pictures(workdir, seen, tmp_path):
+    shutil.copytree(workdir, tmp_path / "imported")
+    config = tmp_path / "imported" / "config.json"
+    config.write_text(config.read_text().replace('"source": "digits"', '"source": "auto"'))
+    with pytest.raises(InputError, match=r"^the run has no data, .*: give pictures .* with --pictures$"):
+        export_workdir(tmp_path / "imported", "onnx", tmp_path / "net")
+    assert not seen and not (tmp_path / "net").exists()
 
 
 def test_only_an_earlier_export_of_the_same_format_is_replaced(workdir, seen, tmp_path):

@@ -3,6 +3,7 @@
 import pytest
 from absl import flags
 
+from tests.helpers.cfgs import FACE
 from tests.helpers.flag_values import parsed
 from yolojax.backend import MAX_DETECTIONS
 from yolojax.detection import run
@@ -47,6 +48,17 @@ def test_every_flag_reaches_its_option(calls):
     }  # fmt: skip
 
 
+def test_weights_alone_bring_their_cfg_and_names(calls, tmp_path, capsys):
+    weights, cfg = tmp_path / "face.weights", tmp_path / "face.cfg"
+    cfg.write_text(FACE.replace("[net]\n", "[net]\nletter_box=0\n"))
+    (tmp_path / "face.names").write_text("".join(f"digit {number}\n" for number in range(10)))
+    made = called(calls, f"--weights={weights}", "b.png")[0]
+    assert made == ("darknet", cfg, str(weights), tuple(f"digit {number}" for number in range(10)), "stretch")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == [f"the network is that of {cfg}; pictures are stretched (--fit)", f"class names: {tmp_path / 'face.names'}"]
+    assert called(calls, f"--weights={weights}", "--fit=letterbox", "b.png")[2][-1] == "letterbox"
+
+
 @pytest.mark.parametrize("value", ["0", "-3", "1.5", "all"])
 def test_no_positive_number_of_detections_is_refused_with_the_flag(calls, value):
     with pytest.raises(flags.Error, match="max_detections"):
@@ -68,6 +80,9 @@ def test_the_help_says_how_many_detections_are_kept():
         (["b.png"], "give --workdir for a run"),
         (["--workdir=a", "--cfg=a.cfg", "--weights=a.weights", "b.png"], "give --workdir for a run"),
         (["--cfg=a.cfg", "b.png"], "give --workdir for a run"),
+        (["--workdir=a", "--cfg=a.cfg", "b.png"], "give --workdir for a run"),
+        (["--weights=a.weights", "--checkpoint=last", "b.png"], "--checkpoint is not used with --weights"),
+        (["--weights=nowhere/a.weights", "b.png"], "there is no cfg of its name beside it"),
         (["--workdir=a", "--names=a.names", "b.png"], "--names is not used with --workdir"),
         (["--cfg=a.cfg", "--weights=a.weights", "--checkpoint=last", "b.png"], "--checkpoint is not used with --cfg"),
     ],

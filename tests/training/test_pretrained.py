@@ -177,7 +177,7 @@ def test_a_darknet_network_is_trained_for_other_classes_and_other_anchors(tmp_pa
     values, lines = initial_values(weights, fresh, plan.model, plan.config.data.class_names)
     assert lines[1].startswith("  loaded        2 layers") and lines[2] == (
         f"  adapted       1 layers: conv003, from 10 classes ({tmp_path / 'face.names'}) to 2; kept are boxes, objectness and "
-        "1 classes: dog"
+        "1 class: dog"
     )
     whole = load_face(weights)
     bias, before = (tree["params"]["conv003"]["head"]["bias"].reshape(2, -1) for tree in (values, whole))

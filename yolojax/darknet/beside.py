@@ -4,7 +4,11 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
+from yolojax.darknet.cfg import read_cfg
+from yolojax.darknet.describe import model_of
+from yolojax.darknet.detector import class_names, stated_fit
 from yolojax.data.formats.names import read_names
 from yolojax.data.published_classes import PUBLISHED, same_classes
 from yolojax.errors import InputError
@@ -68,6 +72,50 @@ def find_names(weights: str | os.PathLike[str], classes: int) -> tuple[tuple[str
         data, names = PUBLISHED[classes]
         return names, f"those of {data}, which has {classes}"
     return (), ""
+
+
+class Companions(NamedTuple):
+    """What belongs to a file of weights.
+
+    Attributes:
+        cfg: the path of its cfg.
+        names: the class names; () where they are not known.
+        named_by: where the names are from; if they are not known, the reason or "".
+        fit: how the cfg says that pictures are fitted, see `stated_fit`.
+    """
+
+    cfg: str | os.PathLike[str]
+    names: tuple[str, ...]
+    named_by: str
+    fit: str
+
+    def about_names(self) -> str:
+        """A line about the class names."""
+        if self.names:
+            return f"class names: {self.named_by}"
+        return f"class names: not known, so their numbers{f'; {self.named_by}' * bool(self.named_by)} (--names)"
+
+
+def find_companions(
+    weights: str | os.PathLike[str], cfg: str | os.PathLike[str] | None = None, names: str | os.PathLike[str] | None = None
+) -> Companions:
+    """The cfg and the class names of a file of weights, for a whole network.
+
+    Args:
+        weights: the path of the weights.
+        cfg: the path of its cfg; None: the one that `find_cfg` finds.
+        names: the path of a file of class names; None: those that `find_names` finds.
+
+    Raises:
+        InputError: there is no cfg, or it or the names cannot be read.
+    """
+    cfg = cfg or find_cfg(weights)
+    if cfg is None:
+        raise InputError(f"{weights}: there is no cfg of its name beside it; give its cfg with --cfg")
+    sections = read_cfg(cfg)
+    number = model_of(sections)[0].num_classes
+    own = find_names(weights, number) if names is None else (class_names(names, cfg, number), os.fspath(names))
+    return Companions(cfg, *own, stated_fit(sections))
 
 
 def _of_its_name(weights: Path, suffix: str, folders: tuple[str, ...]) -> Iterator[Path]:

@@ -35,7 +35,7 @@ class DarknetDetector(NamedTuple):
 def read_darknet(
     cfg: str | os.PathLike[str],
     weights: str | os.PathLike[str],
-    names: str | os.PathLike[str] | None = None,
+    names: str | os.PathLike[str] | tuple[str, ...] | None = None,
     fit: str = "letterbox",
 ) -> DarknetDetector:
     """Reads a detector from Darknet's files; arguments and errors as for `Detector.from_darknet`."""
@@ -87,20 +87,23 @@ def stated_fit(sections: Sequence[Section]) -> str:
     return "letterbox" if sections[0].whole("letter_box", 1) else "stretch"
 
 
-def class_names(path: str | os.PathLike[str] | None, cfg: str | os.PathLike[str], number: int) -> tuple[str, ...]:
-    """The class names of a file; without a file the classes are called by their numbers.
+def class_names(
+    names: str | os.PathLike[str] | tuple[str, ...] | None, cfg: str | os.PathLike[str], number: int
+) -> tuple[str, ...]:
+    """The class names of a network; without any the classes are called by their numbers.
 
     Args:
-        path: the path of the file, one name per line; or None.
+        names: the path of a file, one name per line; the names; or None.
         cfg: path of the cfg, for the message.
         number: the number of classes of the cfg.
 
     Raises:
         InputError: the file cannot be read, or has another number of names.
     """
-    if path is None:
+    if names is None:
         return tuple(map(str, range(number)))
-    names = read_names(path)
-    if len(names) != number:
-        raise InputError(f"{path}: {len(names)} class names, but {cfg} is for {number} classes")
-    return names
+    given = names if isinstance(names, tuple) else read_names(names)
+    if len(given) != number:
+        where = f"{len(given)}" if isinstance(names, tuple) else f"{names}: {len(given)}"
+        raise InputError(f"{where} class names, but {cfg} is for {number} classes")
+    return given

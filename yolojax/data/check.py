@@ -21,6 +21,7 @@ from yolojax.data.plausible import (
 from yolojax.data.problems import Effect, Problem, effect_of
 from yolojax.errors import InputError, one_line
 from yolojax.grid import AnchorGrid
+from yolojax.runtime.wording import counted
 
 _DUPLICATE_IOU = 0.99
 _BLOCK = 512  # boxes: bounds the memory of their overlaps
@@ -173,7 +174,7 @@ def _use_table(
 
 def _by_kind(word: str, problems: Sequence[Problem], indent: str = "    ", shown: int | None = None) -> Iterator[str]:
     """Lines of problems under their kinds, all or the first of each."""
-    yield f"{len(problems):,} {word}{'s' * (len(problems) != 1)}{':' * bool(problems)}"
+    yield f"{counted(len(problems), word)}{':' * bool(problems)}"
     kinds: dict[str, list[str]] = {}
     for kind, message in problems:
         kinds.setdefault(kind, []).append(message)

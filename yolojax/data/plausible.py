@@ -10,6 +10,7 @@ import numpy as np
 
 from yolojax.data.annotations import Record, show_box
 from yolojax.data.problems import Problem
+from yolojax.runtime.wording import counted
 
 _LABEL_ENDINGS = (".txt", ".xml", ".json", ".csv")
 _LABEL_FOLDERS = ("labels", "Annotations", "annotations", "annots")
@@ -26,7 +27,7 @@ def no_boxes(records: Sequence[Record]) -> str:
     Returns:
         "12 pictures and not a single box; ..."
     """
-    message = f"{len(records):,} picture{'s' * (len(records) != 1)} and not a single box"
+    message = f"{counted(len(records), 'picture')} and not a single box"
     found = _label_files(records)
     if not found:
         return f"{message}; label the pictures first, or give the data set that holds the boxes"

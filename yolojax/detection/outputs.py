@@ -25,6 +25,7 @@ from yolojax.runtime.files import write_text
 from yolojax.runtime.marks import mark_output
 from yolojax.runtime.streams import say
 from yolojax.runtime.threads import thread_pool, worker_count
+from yolojax.runtime.wording import counted
 
 WAITING = 8  # how many pictures may wait to be drawn and written
 BYTES_WAITING = 1 << 28  # how many bytes of decoded pictures may; one more always may
@@ -138,7 +139,7 @@ class Outputs:
         kinds = {"drawn pictures": self._draw, "detections.json": self._json, "labels": self._txt, "crops": self._crops}
         written = [kind for kind, wanted in kinds.items() if wanted]
         listed = " and ".join([", ".join(written[:-1])] * (len(written) > 1) + written[-1:])
-        return f"{self.detections} detections in {self.pictures} pictures: {listed} are in {self.out}"
+        return f"{counted(self.detections, 'detection')} in {counted(self.pictures, 'picture')}: {listed} are in {self.out}"
 
     @contextlib.contextmanager
     def video(self, path: Path, fps: float) -> Iterator[VideoFile | None]:

@@ -21,6 +21,7 @@ from yolojax.runtime.console import Progress
 from yolojax.runtime.prefetch import detect_prefetched
 from yolojax.runtime.streams import say
 from yolojax.runtime.timing import timed
+from yolojax.runtime.wording import counted
 
 
 def detect_files(
@@ -139,13 +140,13 @@ class _Run:
         self.full += len(detection.boxes) == self.most >= MAX_DETECTIONS
 
     def note_of_full_pictures(self):
-        pictures = "1 picture has" if self.full == 1 else f"{self.full} pictures have"
+        pictures = counted(self.full, "picture has", "pictures have")
         return f"{pictures} {self.most} detections, the most that are kept; --max_detections={2 * self.most} keeps more"
 
     def summary(self):
         """One line: the seconds of the run, and which share of them it waited for each stage; the largest is the bottleneck."""
         now = time.perf_counter()
-        text = f"{self.outputs.pictures} pictures in {now - self._start:.1f} s"
+        text = f"{counted(self.outputs.pictures, 'picture')} in {now - self._start:.1f} s"
         after_first_batch = self.outputs.pictures - MAX_BATCH
         if after_first_batch <= 0 or self._first_result is None:
             return text

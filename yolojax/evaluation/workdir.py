@@ -31,6 +31,7 @@ from yolojax.runtime.file_names import file_names
 from yolojax.runtime.files import read_whole, whole_set, write_json, write_json_entries
 from yolojax.runtime.hosts import check_same_on_all_hosts, is_first
 from yolojax.runtime.streams import say
+from yolojax.runtime.wording import counted
 
 SAMPLES = 2  # PNG files of each kind of image: the report holds all of them, in a tenth of the bytes
 _MAY_BE_MISSING = r"sample_\d{3,}\.png|(loss|ap)\.png"  # files that not every evaluation has
@@ -105,7 +106,9 @@ def evaluate_workdir(
     )
     progress = Progress("evaluate", 0, len(source)) if is_first() else NullOutput()
     try:
-        progress.say(f"evaluating the checkpoint of step {run.step} on {len(source)} pictures of the split {split!r}")
+        progress.say(
+            f"evaluating the checkpoint of step {run.step} on {counted(len(source), 'picture')} of the split {split!r}"
+        )
         outcome = evaluate(
             step,
             run.variables,

@@ -16,6 +16,7 @@ from yolojax.export.agreement import THRESHOLDS, agree
 from yolojax.models.build import in_float32
 from yolojax.predict import Detector
 from yolojax.runs.workdir import Run
+from yolojax.runtime.wording import counted
 
 
 def export_darknet(run: Run, path: str | os.PathLike[str], images: Sequence[np.ndarray]) -> str:
@@ -56,5 +57,5 @@ def export_darknet(run: Run, path: str | os.PathLike[str], images: Sequence[np.n
                 )
     return (
         f"{cfg.name}, {weights.name} ({weights.stat().st_size / 1e6:.1f} MB) and {names.name}; read back, they give the "
-        f"same detections as the network on {len(images)} pictures"
+        f"same detections as the network on {counted(len(images), 'picture')}"
     )

@@ -28,6 +28,7 @@ from yolojax.models.build import in_float32
 from yolojax.nms import CLASS_SCORES
 from yolojax.runs.workdir import Run
 from yolojax.runtime.opencv import cv2
+from yolojax.runtime.wording import counted
 
 # Old enough for OpenCV 4.10, and new enough for every operation in the networks.
 OPSET, IR_VERSION = 13, 8
@@ -59,7 +60,8 @@ def export_onnx(run: Run, path: str | os.PathLike[str], images: Sequence[np.ndar
         raise InputError(f"OpenCV {cv2.__version__} cannot run the file ({error.err}): pip install onnxruntime") from error
     check(outputs, _outputs(run, model, fitted), runner)
     hint = "" if runner == "onnxruntime" else " (onnxruntime is not installed)"
-    return f"{len(data) / 1e6:.1f} MB; {runner}{hint} computes the same outputs as the network on {len(images)} pictures"
+    pictures = counted(len(images), "picture")
+    return f"{len(data) / 1e6:.1f} MB; {runner}{hint} computes the same outputs as the network on {pictures}"
 
 
 def build(run: Run, model: nn.Module) -> bytes:

@@ -26,6 +26,7 @@ from yolojax.inference import raw_heads
 from yolojax.predict import Detector
 from yolojax.runs.exported import ABOUT, CHECKSUM, PROGRAM, Artefact, checksum, load_exported
 from yolojax.runs.workdir import Run
+from yolojax.runtime.wording import counted
 
 PLATFORMS = ("cpu", "cuda", "tpu")
 MAX_DETECTIONS = 100
@@ -76,7 +77,7 @@ def export_stablehlo(run: Run, path: str | os.PathLike[str], images: Sequence[np
     check(load_exported(path), run, images)
     return (
         f"{os.path.getsize(path) / 1e6:.1f} MB for JAX on {', '.join(PLATFORMS)}; on {jax.default_backend()} it gives the same "
-        f"detections as the network on {len(images)} pictures"
+        f"detections as the network on {counted(len(images), 'picture')}"
     )
 
 

@@ -106,6 +106,8 @@ def _given_pictures(sources: Sequence[str]) -> list[np.ndarray]:
 
 
 def _validation_pictures(config: "Config", parts: Parts) -> list[np.ndarray]:
+    if config.data.source == "auto" and not (config.data.train or config.data.val):
+        raise InputError("the run has no data, as an imported one: give pictures to check the file on with --pictures")
     try:
         source = open_split(config, "val", parts)
         images = [source.example(0, index).image for index in _spread(range(len(source)))]

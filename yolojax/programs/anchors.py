@@ -6,6 +6,7 @@ import shlex
 from yolojax.errors import InputError
 from yolojax.programs.data_arguments import add_data_argument, add_grid_arguments, add_seed_argument, make_grid
 from yolojax.runtime.streams import say
+from yolojax.runtime.wording import counted
 
 
 def define(parser: argparse.ArgumentParser) -> None:
@@ -49,7 +50,7 @@ def main(options: argparse.Namespace) -> int:
     fitted = find_anchors(boxes, default, options.seed)
     grids = {"default": default, "found": fitted}
     height, width = default.size
-    say(f"{len(boxes):,} boxes of {len(records):,} pictures at {height} x {width}\n")
+    say(f"{counted(len(boxes), 'box')} of {counted(len(records), 'picture')} at {height} x {width}\n")
     say("anchors    mean IoU  best possible recall  shape IoU > 0.5")
     for name, grid in grids.items():
         fit = anchor_fit(boxes, grid, ratio=options.ratio)

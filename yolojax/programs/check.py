@@ -6,6 +6,7 @@ import os
 from yolojax.errors import InputError
 from yolojax.programs.data_arguments import add_data_argument, add_grid_arguments, make_grid
 from yolojax.runtime.streams import say
+from yolojax.runtime.wording import counted
 
 _SHEET_PICTURES = 6
 
@@ -45,7 +46,7 @@ def main(options: argparse.Namespace) -> int:
     say(describe(records, sizes, names, grid, problems, stops))
     if options.out:
         count = _write_sheet(options.out, records, sizes, names, grid)
-        say(f"\n{options.out}: {count} pictures with their boxes and slots")
+        say(f"\n{options.out}: {counted(count, 'picture')} with boxes and slots")
     return 0 if all(is_remark(problem.kind, stops) for problem in problems) else 1
 
 

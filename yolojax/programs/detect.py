@@ -5,27 +5,38 @@
   yolojax detect --workdir runs/digits film.mp4 --classes 3,7               a video; two classes only
   yolojax detect --workdir runs/digits 0                                    camera 0, until Ctrl-C
   find . -name '*.jpg' | yolojax detect --workdir runs/digits --nodraw -    paths on standard input, as they arrive
-  yolojax detect --cfg yolov3.cfg --weights yolov3.weights --names coco.names picture.jpg
+  yolojax detect --weights yolov3.weights picture.jpg                       Darknet's network, its cfg and names beside it
   yolojax detect --workdir runs/digits --txt --crops --nojson folder/       OUT/labels and OUT/crops as well; no JSON
 
 The last line says what the run waited for. Files that cannot be read are named and skipped; the exit status is then 1.
 """
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
 from yolojax.errors import InputError
+from yolojax.runtime.streams import say
+
+if TYPE_CHECKING:
+    from yolojax.predict import Detector
 
 
 def define() -> None:
     """Defines the flags."""
     flags.DEFINE_string("workdir", None, "folder of a trained run")
-    flags.DEFINE_string("cfg", None, "Darknet's .cfg, with --weights in place of --workdir")
-    flags.DEFINE_string("weights", None, "Darknet's .weights for that cfg")
-    flags.DEFINE_string("names", None, "with --cfg: file of class names, one per line; without it classes are numbers")
-    flags.DEFINE_enum("fit", "letterbox", ["letterbox", "stretch"], "with --cfg: keep a picture's proportions, or not")
+    flags.DEFINE_string("cfg", None, "the .cfg of --weights (default: found beside them)")
+    flags.DEFINE_string("weights", None, "Darknet's .weights, in place of --workdir")
+    flags.DEFINE_string(
+        "names", None, "with --weights: file of class names, one per line (default: found beside them; with --cfg, numbers)"
+    )
+    flags.DEFINE_enum(
+        "fit",
+        "letterbox",
+        ["letterbox", "stretch"],
+        "with --weights: keep a picture's proportions, or not (without --cfg, the default is what the cfg says)",
+    )
     flags.DEFINE_string("checkpoint", "best", "best (by config.train.save_best_by), last, or a step")
     flags.DEFINE_string("out", "detections", "folder for everything that is written")
     flags.DEFINE_bool("draw", True, "write OUT/NAME (OUT/NAME.mp4 for a video) with the boxes drawn; --nodraw does not")
@@ -54,10 +65,13 @@ def main(sources: list[str]) -> None:
         raise InputError("name at least one picture, folder, glob, list, video, camera or - after the flags")
     if not (own.draw or own.json or own.txt or own.crops):
         raise InputError("nothing would be written: leave out --nodraw or --nojson, or give --txt or --crops")
-    if (own.workdir is None) == (own.cfg is None) or (own.cfg is None) != (own.weights is None):
-        raise InputError("give --workdir for a run, or --cfg and --weights for a Darknet network")
-    for name in (name for name in (["checkpoint"] if own.cfg else ["names", "fit"]) if own[name].present):
-        raise InputError(f"--{name} is not used with {'--cfg' if own.cfg else '--workdir'}; leave it out")
+    if (own.workdir is None) == (own.weights is None) or (own.cfg and not own.weights):
+        raise InputError(
+            "give --workdir for a run, or --cfg and --weights for a Darknet network (--weights alone finds its cfg)"
+        )
+    source = "--cfg" if own.cfg else "--weights" if own.weights else "--workdir"
+    for name in (name for name in (["checkpoint"] if own.weights else ["names", "fit"]) if own[name].present):
+        raise InputError(f"--{name} is not used with {source}; leave it out")
     from yolojax.detection.run import detect_files
     from yolojax.predict import Detector
     from yolojax.runtime.devices import check_devices
@@ -66,10 +80,23 @@ def main(sources: list[str]) -> None:
         if math.isnan(value):  # which absl takes for a number between any two
             raise InputError(f"--{name} must be a number from 0 to 1, not nan")
     check_devices()
-    darknet = (own.cfg, own.weights, own.names, own.fit)
-    detector = Detector.from_darknet(*darknet) if own.cfg else Detector.from_workdir(own.workdir, own.checkpoint)
+    detector = _of_darknet(own) if own.weights else Detector.from_workdir(own.workdir, own.checkpoint)
     outputs, thresholds = ("draw", "json", "txt", "crops"), ("score_threshold", "iou_threshold")
     options: dict[str, Any] = {
         name: own[name].value for name in (*outputs, *thresholds, "classes", "class_agnostic", "augment", "max_detections")
     }
     detect_files(detector, sources, own.out, **options, method="soft" if own.soft_nms else "hard")
+
+
+def _of_darknet(own: Any) -> "Detector":
+    """The detector of the flags for Darknet's files; what is found beside the weights is said."""
+    from yolojax.darknet.beside import find_companions
+    from yolojax.predict import Detector
+
+    if own.cfg:
+        return Detector.from_darknet(own.cfg, own.weights, own.names, own.fit)
+    found = find_companions(own.weights, names=own.names)
+    fit = own.fit if own["fit"].present else found.fit
+    say(f"the network is that of {found.cfg}; pictures are {'stretched' if fit == 'stretch' else 'letterboxed'} (--fit)")
+    say(found.about_names())
+    return Detector.from_darknet(found.cfg, own.weights, found.names or None, fit)

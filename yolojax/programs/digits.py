@@ -7,6 +7,7 @@ from pathlib import Path
 from yolojax.programs.data_arguments import add_seed_argument
 from yolojax.runtime.command import command
 from yolojax.runtime.streams import say
+from yolojax.runtime.wording import counted
 
 
 def define(parser: argparse.ArgumentParser) -> None:
@@ -44,8 +45,9 @@ def main(options: argparse.Namespace) -> int:
         options.out, mnist=options.mnist, train=options.train, val=options.val, size=options.size, seed=options.seed
     )
     out = Path(options.out)
-    say(f"{out}: {options.train} training pictures with {written['train']} digits (train.txt),")
-    say(f"{out}: {options.val} validation pictures with {written['val']} digits (val.txt), and digits.names")
+    train, val = counted(options.train, "training picture"), counted(options.val, "validation picture")
+    say(f"{out}: {train} with {counted(written['train'], 'digit')} (train.txt),")
+    say(f"{out}: {val} with {counted(written['val'], 'digit')} (val.txt), and digits.names")
     lists = {"train": out / "train.txt", "val": out / "val.txt", "names": out / "digits.names"}
     flags = " ".join(f"--config.data.{field}={shlex.quote(str(path))}" for field, path in lists.items())
     say("To train on them:")

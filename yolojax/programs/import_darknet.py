@@ -5,6 +5,7 @@ import shlex
 
 from yolojax.runtime.command import command
 from yolojax.runtime.streams import say
+from yolojax.runtime.wording import counted
 
 
 def define(parser: argparse.ArgumentParser) -> None:
@@ -36,25 +37,16 @@ def define(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Makes the workdir and prints what can be done with it; returns the exit status."""
-    from yolojax.darknet.beside import find_cfg, find_names
-    from yolojax.darknet.cfg import read_cfg
-    from yolojax.darknet.describe import model_of
-    from yolojax.errors import InputError
+    from yolojax.darknet.beside import find_companions
     from yolojax.runs.imported import import_weights
 
-    cfg = options.cfg or find_cfg(options.weights)
-    if cfg is None:
-        raise InputError(f"{options.weights}: there is no cfg of its name beside it; give its cfg with --cfg")
-    names, named_by = options.names, options.names
-    if names is None:
-        names, named_by = find_names(options.weights, model_of(read_cfg(cfg))[0].num_classes)
-    config = import_weights(options.weights, cfg, options.workdir, names or None, options.fit)
+    found = find_companions(options.weights, options.cfg, options.names)
+    config = import_weights(options.weights, found.cfg, options.workdir, found.names or None, options.fit)
     height, width = config.data.size
     fit = "stretched" if config.data.fit.endswith("stretch") else "letterboxed"
-    say(f"{options.workdir}: {config.model.name}, {config.model.num_classes} classes, {height} x {width} pixels")
-    say(f"its network is that of {cfg}; pictures are {fit}")
-    reason = f"; {named_by}" * bool(named_by)
-    say(f"class names: {named_by}" if names else f"class names: not known, so their numbers{reason} (--names)")
+    say(f"{options.workdir}: {config.model.name}, {counted(config.model.num_classes, 'class')}, {height} x {width} pixels")
+    say(f"its network is that of {found.cfg}; pictures are {fit}")
+    say(found.about_names())
     workdir = f"--workdir {shlex.quote(options.workdir)}"
     say("To detect with it, to evaluate it, and to fine-tune it on data of the same classes or of others:")
     say(f"{command('detect')} {workdir} PICTURE...")

@@ -102,6 +102,6 @@ def import_weights(
     sections = read_cfg(cfg)
     config.data.fit = config_fit(fit or stated_fit(sections))
     config.model, config.data.size = model_of(sections)
-    config.data.class_names = names if isinstance(names, tuple) else class_names(names, cfg, config.model.num_classes)
+    config.data.class_names = class_names(names, cfg, config.model.num_classes)
     save_import(workdir, config, finite(weights, read_weights(weights, build_model(config.model))).variables)
     return config

@@ -23,6 +23,7 @@ from yolojax.runtime.devices import local_rows
 from yolojax.runtime.hosts import is_first
 from yolojax.runtime.prefetch import prefetch_to_devices
 from yolojax.runtime.streams import say
+from yolojax.runtime.wording import counted
 from yolojax.training.events import Notifier
 from yolojax.training.metrics_log import MetricsLog
 from yolojax.training.plan import Plan, plan_run, resolve
@@ -294,6 +295,6 @@ def _log_validation(
     ranked_by = "" if best_by in ("loss", "ap50", "ap") else f", {best_by} {numbers[best_by]:.3f}"
     progress.say(
         f"step {step}: validation loss {numbers['loss']:.2f}, AP50 {numbers['ap50']:.3f}, AP {numbers['ap']:.3f}{ranked_by} "
-        f"on {len(outcome.indices)} pictures, {numbers['images_per_second']:.0f} per second"
+        f"on {counted(len(outcome.indices), 'picture')}, {numbers['images_per_second']:.0f} per second"
     )
     return {name: value for name, value in numbers.items() if math.isfinite(value)}

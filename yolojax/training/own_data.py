@@ -19,6 +19,7 @@ from yolojax.models.build import grid_to_fit
 from yolojax.references import is_part
 from yolojax.runs.workdir import is_imported, read_config
 from yolojax.runtime.command import command
+from yolojax.runtime.wording import counted
 from yolojax.training.pretrained import lower_rates
 
 GOOD_RECALL = 0.98
@@ -70,8 +71,8 @@ def use_data(
     shown = ", ".join(train.names[:_NAMED]) + ", ..." * (len(train.names) > _NAMED)
     imported = read_config(workdir) if is_imported(workdir) else None
     lines = [
-        f"{data}: recognised as {form}; {len(train.names)} classes: {shown}",
-        f"{len(train)} pictures for training, {len(val)} for validation",
+        f"{data}: recognised as {form}; {counted(len(train.names), 'class')}: {shown}",
+        f"{counted(len(train), 'picture')} for training, {len(val)} for validation",
         f"network {(imported or config).model.name} at {height} x {width} pixels (config.model.name, config.data.size)",
     ]
     if imported and imported.data.size != config.data.size:

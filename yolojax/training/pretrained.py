@@ -18,6 +18,7 @@ from yolojax.errors import InputError
 from yolojax.grid import TINY_ANCHORS
 from yolojax.models import build_model
 from yolojax.runs.workdir import read_config
+from yolojax.runtime.wording import counted
 from yolojax.training.heads import shared_classes
 from yolojax.training.trained import run_of
 
@@ -212,7 +213,7 @@ def _of_weights(weights: str, cfg: str) -> _Source | None:
         if classes:
             anchors = _TINY_WEIGHTS_ANCHORS if name == "yolov3_tiny" else ()
             found = dataclasses.replace(model, anchors=anchors)
-            return _Source(found, None, None, f"by its length it is {name}, for {classes} classes")
+            return _Source(found, None, None, f"by its length it is {name}, for {counted(classes, 'class')}")
     others = sorted(path.name for path in Path(weights).parent.glob("*.cfg"))
     there = f" (there are {', '.join(others)})" if others else ""
     raise InputError(
@@ -224,4 +225,4 @@ def _of_cfg(path: str | os.PathLike[str]) -> _Source:
     """The network that a cfg describes."""
     sections = read_cfg(path)
     model, size = model_of(sections)
-    return _Source(model, size, config_fit(stated_fit(sections)), f"for {model.num_classes} classes")
+    return _Source(model, size, config_fit(stated_fit(sections)), f"for {counted(model.num_classes, 'class')}")

@@ -12,6 +12,7 @@ from yolojax.runs.imported import imported_variables
 from yolojax.runs.resume import check_data, restore_newest
 from yolojax.runs.workdir import abstract_arrays, make_meta, update_places
 from yolojax.runtime.console import NullOutput, Progress
+from yolojax.runtime.wording import counted
 from yolojax.training.own_parts import own_parts_notes
 from yolojax.training.plan import Plan
 from yolojax.training.step import TrainState, create_state
@@ -98,10 +99,10 @@ def announce(plan: Plan, start: Start, workdir: str | os.PathLike[str], progress
     variables = {"params": start.abstract.params, "batch_stats": start.abstract.batch_stats}
     processes = f" in {jax.process_count()} processes" if jax.process_count() > 1 else ""
     progress.say(
-        f"{config.model.name}, {len(config.data.class_names)} classes, {count_floats(variables):,} floats, "
+        f"{config.model.name}, {counted(len(config.data.class_names), 'class')}, {count_floats(variables):,} floats, "
         f"{grid.size[0]} x {grid.size[1]} pixels; {len(plan.sources['train'])} training and "
-        f"{len(plan.sources['val'])} validation pictures; {plan.total_steps} steps of {config.train.batch_size} on "
-        f"{plan.mesh.size} {jax.devices()[0].platform.upper()} device(s){processes}"
+        f"{len(plan.sources['val'])} validation pictures; {counted(plan.total_steps, 'step')} of {config.train.batch_size} on "
+        f"{counted(plan.mesh.size, f'{jax.devices()[0].platform.upper()} device')}{processes}"
     )
     notes = [
         *own_parts_notes(config),

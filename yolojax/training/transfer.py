@@ -11,6 +11,7 @@ import numpy as np
 
 from yolojax.errors import InputError
 from yolojax.models.layers import layer_matches, layer_of
+from yolojax.runtime.wording import counted
 from yolojax.training.heads import adapt_head, is_head, shared_classes
 from yolojax.training.trained import Trained, layers_of, read_trained
 
@@ -171,8 +172,8 @@ def _adapted_lines(trained: Trained, adapted: dict[str, dict], class_names: Sequ
     kept = ", ".join(class_names[number] for number in list(shared)[:_NAMED]) + ", ..." * (len(shared) > _NAMED)
     known = f" ({trained.named_by})" if trained.named_by else ""
     return [
-        f"  adapted     {len(adapted):3} layers: {', '.join(adapted)}, from {trained.classes} classes{known} to "
-        f"{len(class_names)}; kept are boxes, objectness and {len(shared)} classes{': ' * bool(shared)}{kept}"
+        f"  adapted     {len(adapted):3} layers: {', '.join(adapted)}, from {counted(trained.classes or 0, 'class')}{known} to "
+        f"{len(class_names)}; kept are boxes, objectness and {counted(len(shared), 'class')}{': ' * bool(shared)}{kept}"
     ]
 
 

@@ -23,6 +23,7 @@ from yolojax.data.formats.yolo_labels import looks_like_labels
 from yolojax.data.lines import read_lines
 from yolojax.data.problems import Effect, OnProblem, effect_of, refuse
 from yolojax.errors import InputError
+from yolojax.runtime.wording import counted
 
 _NUMBER = r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?"
 _BOX = rf"{_NUMBER},{_NUMBER},{_NUMBER},{_NUMBER},\d+(?:\.0*)?"
@@ -196,7 +197,7 @@ def _explain(token: str) -> str:
     """What is wrong with a token that should be a box."""
     fields = token.split(",")
     if len(fields) != 5:
-        return f"it has {len(fields)} value{'s' * (len(fields) > 1)}, not 5"
+        return f"it has {counted(len(fields), 'value')}, not 5"
     for field in fields[:4]:
         if not re.fullmatch(_NUMBER, field, re.ASCII):
             return f"{field!r} is not a number"
