@@ -40,6 +40,7 @@ def test_a_run_and_its_checkpoints(tmp_path):
     trained = read_trained(run, {}, YOLOv3Tiny(10), with_heads=True)
     assert trained.origin == f"{run}, step 2" and trained.classes == 10 and trained.names == tuple("0123456789")
     with pytest.raises(
-        InputError, match=r"^config\.init_from: .*checkpoints is not a workdir, checkpoint or \.weights file: give"
+        InputError,
+        match=r"^--weights \(config\.init_from\): .*checkpoints is not a workdir, checkpoint or \.weights file: give",
     ):
         run_of(run / "checkpoints")

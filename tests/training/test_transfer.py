@@ -140,7 +140,7 @@ def test_another_network_takes_what_it_can_or_is_refused(first, tmp_path):
         (tmp_path / "no", "does not exist"),
         (first / "config.json", "is not a w"),
     ):
-        with pytest.raises(InputError, match=rf"^config\.init_from: .* {problem}.*: give the folder of a run"):
+        with pytest.raises(InputError, match=rf"^--weights \(config\.init_from\): .* {problem}.*: give the folder of a run"):
             initial_values(path, initialize(MODEL, 0), MODEL)
 
 
@@ -163,7 +163,7 @@ def test_darknets_weights_are_loaded_whole_without_their_heads_or_as_a_backbone(
         assert lines[0] == f"initial values from {tmp_path}/{name}.weights:"
         assert lines[1].startswith(f"  loaded      {number:3} layers")
     for name in ("cut", "absent"):
-        with pytest.raises(InputError, match=rf"^config\.init_from: .*{name}\.weights"):
+        with pytest.raises(InputError, match=rf"^--weights \(config\.init_from\): .*{name}\.weights"):
             initial_values(tmp_path / f"{name}.weights", fresh, model)
 
 

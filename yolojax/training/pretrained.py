@@ -200,7 +200,9 @@ def lower_rates(config: Config, class_names: Sequence[str], overridden: Collecti
 def _of_weights(weights: str, cfg: str) -> _Source | None:
     """The network of a Darknet file; None for one of first layers without a cfg of its name."""
     if not os.path.isfile(weights):
-        raise InputError(f"config.init_from: {weights} does not exist; give a .weights file, a workdir or a checkpoint")
+        raise InputError(
+            f"--weights (config.init_from): {weights} does not exist; give a .weights file, a workdir or a checkpoint"
+        )
     path = cfg or find_cfg(weights)
     if path:
         found = _of_cfg(path)

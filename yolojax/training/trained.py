@@ -75,7 +75,7 @@ def run_of(source: str | os.PathLike[str]) -> tuple[Path, str]:
     if path.parent.name == "checkpoints" and ((path.is_dir() and path.name.isdigit()) or path.name in ("best", "last")):
         return path.parent.parent, path.name
     what = "is not a workdir, checkpoint or .weights file" if os.path.exists(source) else "does not exist"
-    raise InputError(f"config.init_from: {source} {what}: give the folder of a run, or one of its checkpoints/STEP")
+    raise InputError(f"--weights (config.init_from): {source} {what}: give the folder of a run, or one of its checkpoints/STEP")
 
 
 def _from_run(source: str | os.PathLike[str]) -> Trained:
@@ -99,7 +99,7 @@ def _from_darknet(source: str | os.PathLike[str], fresh: dict[str, Any], model: 
             # Why the file is not the whole network is the most helpful of the three messages.
             problem = problem or error
     else:
-        raise InputError(f"config.init_from: {problem}")
+        raise InputError(f"--weights (config.init_from): {problem}")
     layers = layers_of(finite(source, weights).variables)
     names, named_by = find_names(source, classes) if with_heads and classes else ((), "")
     return Trained(str(source), {name: layers[name] for name in weights.loaded}, classes, names, named_by)

@@ -50,7 +50,9 @@ def initial_values(
             why = f"{_outputs(trained_shapes)} there, {_outputs(shapes)} outputs here" if trained_shapes else "not there"
             not_loaded[layer] = f"{layer} ({why})"
     if not loaded and not adapted:
-        raise InputError(f"config.init_from: no layer of {source} fits this network in name and shape; see config.model")
+        raise InputError(
+            f"--weights (config.init_from): no layer of {source} fits this network in name and shape; see config.model"
+        )
     unused = [layer for layer in trained.layers if layer not in own_layers]
     taken = loaded | adapted
 
