@@ -38,6 +38,34 @@ OTHER_FILES = [
 ]
 
 
+UNREAD_LABELS = {
+    "KITTI": "Car 0.00 0 -1.58 587.01 173.33 614.12 200.12 1.65 1.67 3.64 -0.65 1.71 46.70 -1.59\n",
+    "DOTA": "imagesource:GoogleEarth\r\ngsd:0.15\r\n10.0 10.0 90.5 10.0 90.5 50.0 10.0 50.0 small-vehicle 0\r\n",
+    "VisDrone": "684,8,273,116,0,0,0,0\n406,119,265,70,1,4,0,1,\n",
+    "MOTChallenge": "1,1,912,484,97,109,0,7,1\n2,1,912.5,484,97,109,-1,-1,-1,-1\n",
+    "WIDER FACE": "0--Parade/0_Parade_849.jpg\n1\n449 330 122 149 0 0 0 0 0 0 \n",
+}
+
+
+@pytest.mark.parametrize("name", UNREAD_LABELS)
+def test_labels_that_are_not_read_are_called_by_their_name(tmp_path, name):
+    labels = tmp_path / "set" / "training" / "labels" / "a.txt"
+    labels.parent.mkdir(parents=True)
+    labels.write_text(UNREAD_LABELS[name])
+    for path in (labels, tmp_path / "set"):
+        with pytest.raises(InputError, match=f"it looks like labels of {name}, which are not read; convert them"):
+            read_annotations(path)
+
+
+def test_labels_with_words_for_classes_are_told_to_have_numbers(tmp_path):
+    (tmp_path / "images").mkdir()
+    (tmp_path / "labels").mkdir()
+    (tmp_path / "images" / "a.png").write_bytes(PNG)
+    (tmp_path / "labels" / "a.txt").write_text("cat 0.5 0.5 0.25 0.5\ndog 0.5 .5 .1 .1\n")
+    with pytest.raises(InputError, match="YOLO labels with names of classes in the place of their numbers; write numbers"):
+        read_annotations(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"), OTHER_FILES, ids=[f"{name} {says[:12]}" for name, _, says in OTHER_FILES]
 )

@@ -8,13 +8,14 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from yolojax.data.formats.find import is_hidden
+from yolojax.data.formats.find import is_hidden, walk
 from yolojax.data.images import ENDINGS, UNREAD_ENDINGS
 from yolojax.runtime.files import open_regular
 
 _START = 4096  # bytes that are looked at
 _LINES = 20
 _MANY = 100  # entries of a folder that are looked at
+_SEARCHED = 5000  # files, to find one with labels
 _PICTURES = ENDINGS | UNREAD_ENDINGS
 _DETECT = "to find objects in it, give it to `yolojax detect`; as a data set, give the annotations"
 _VIDEOS = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".flv")
@@ -39,6 +40,14 @@ _ARCHIVES = {".tar": "tar -xf", ".tgz": "tar -xf", ".rar": "unrar x", ".7z": "7z
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 _LABEL = re.compile(rf"\d+(?:\.0*)?(?:\s+{_NUMBER}){{4,}}")
 _BOX = re.compile(rf"(?:^|\s){_NUMBER}(?:[,;]{_NUMBER}){{3,}}")
+_UNREAD_LABELS = {
+    "KITTI": rf"^[A-Za-z_]+ {_NUMBER} -?\d+(?: {_NUMBER}){{12,13}}\s*$",
+    "DOTA": rf"^(?:{_NUMBER} ){{8}}[A-Za-z][\w-]* \d\s*$",
+    "VisDrone": r"^\d+,\d+,\d+,\d+,[01],\d+,-?\d+,-?\d+,?\s*$",
+    "MOTChallenge": rf"^\d+,\d+(?:,{_NUMBER}){{7,8}}\s*$",
+    "WIDER FACE": r"\.jpe?g\s*\n\d+\s*\n\d+ \d+ \d+ \d+(?: \d+){6}\s*$",
+}
+_WORDS = re.compile(rf"^[A-Za-z]\S*(?: {_NUMBER}){{4}}\s*$")
 _PICTURE_NAME = re.compile(rf"(?:{'|'.join(map(re.escape, sorted(_PICTURES, key=len, reverse=True)))})(?![A-Za-z0-9])", re.I)
 
 
@@ -93,6 +102,9 @@ def folder_looks_like(folder: str | os.PathLike[str], is_data_set: Callable[[Pat
         return f"a folder of several data sets; give one of them: {_some(inside)}"
     if _has_picture(folder) and is_data_set(folder.absolute().parent):
         return f"a part of a data set; give {os.path.dirname(folder) or os.curdir}"
+    texts = (path for path in itertools.islice(walk(folder, lambda *_: None), _SEARCHED) if path.suffix.lower() == ".txt")
+    if labels := next(filter(None, map(_unread_labels, map(_start_of, itertools.islice(texts, _LINES)))), None):
+        return labels
     endings = Counter(entry.suffix.lower() for entry in files)
     for wanted, what in (
         ((".yaml", ".yml"), "a folder without data.yaml; if one of its .yaml files describes a YOLO data set, give that"),
@@ -165,10 +177,27 @@ def _by_content(path: Path, ending: str, content: bytes) -> str | None:
         return "JSON; annotations in JSON need the ending .json"
     if all(_LABEL.fullmatch(line.strip()) for line in lines):
         return "the boxes of one picture (YOLO); give the folder, data.yaml or .data file, or a list of pictures"
+    if labels := _unread_labels(content):
+        return labels
     if not any(_PICTURE_NAME.search(line) or _BOX.search(line) or _names_file(path, line) for line in lines):
         if all(len(line.split()) <= 3 for line in lines):
             return "a list of words, perhaps class names: these are given with --names; as the data set, give the annotations"
         return f"a text file without any picture in its first lines; the first is {lines[0].strip()[:80]!r}"
+    return None
+
+
+def _unread_labels(content: bytes) -> str | None:
+    """What labels a text holds that are not read as they are, or None."""
+    text = content.decode(errors="replace").replace("\r\n", "\n")
+    for name, pattern in _UNREAD_LABELS.items():
+        if re.search(pattern, text, re.MULTILINE):
+            return f"labels of {name}, which are not read; convert them to YOLO, Pascal VOC or COCO first"
+    lines = [line for line in text.splitlines() if line.strip()]
+    if lines and all(map(_WORDS.match, lines[:_LINES])):
+        return (
+            "YOLO labels with names of classes in the place of their numbers; write numbers from 0, and the names into "
+            "classes.txt in that order"
+        )
     return None
 
 
