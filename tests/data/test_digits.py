@@ -249,6 +249,7 @@ def test_mnist_that_is_no_npz(tmp_path):
         ({"train": 0}, "--train 0"),
         ({"val": -1}, "--val -1"),
         ({"size": 111}, "--size 111: the largest digit is 112"),
+        ({"train": 10**15}, "--train 1000000000000000 and --val .*: give at most 1,000,000 pictures together"),
         ({"size": 8193}, "--size 8193: give at most 8,192"),
         ({"seed": -1}, "--seed -1"),
     ],

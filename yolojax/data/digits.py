@@ -37,6 +37,7 @@ MNIST_GROUPS = (((3.0, 4.0), 3), ((1.0, 1.5, 2.0), 6), ((0.5, 0.8), 3))
 MNIST_OVERLAP = 0.02
 
 PLACES_TRIED = 64
+MOST_PICTURES = 1_000_000  # which are some 50 GB
 
 
 def split_digits() -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
@@ -135,6 +136,8 @@ def write_mnist_detection(
     largest = int(TILE * max(MNIST_GROUPS[0][0]))
     if train < 1 or val < 1:
         raise InputError(f"--train {train} and --val {val}: both lists need at least one picture")
+    if train + val > MOST_PICTURES:
+        raise InputError(f"--train {train} and --val {val}: give at most {MOST_PICTURES:,} pictures together")
     if size < largest:
         raise InputError(f"--size {size}: the largest digit is {largest} pixels high; give at least {largest}")
     if size > LARGEST_SIDE:
