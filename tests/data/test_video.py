@@ -140,3 +140,35 @@ def test_a_folder_that_is_gone_is_named(tmp_path):
         video.write(levels(1)[0])
     video.write(levels(1)[0])  # said once
     video.close()
+
+
+def test_a_video_that_is_damaged_in_the_middle_is_read_on_and_named(tmp_path):
+    video = VideoFile(tmp_path / "film.mp4", 10)
+    rng = np.random.default_rng(0)
+    for picture in levels(20):
+        video.write(np.clip(picture + rng.integers(0, 60, picture.shape), 0, 255).astype(np.uint8))
+    video.close()
+    content = bytearray((tmp_path / "film.mp4").read_bytes())
+    start = content.index(b"mdat") + (len(content) - content.index(b"mdat")) // 4
+    content[start : start + len(content) // 3] = bytes(len(content) // 3)
+    (tmp_path / "damaged.mp4").write_bytes(content)
+    seen = []
+    message = r"damaged\.mp4: only (\d+) of 20 frames could be read, since the file is damaged"
+    with pytest.raises(InputError, match=message) as caught:
+        for index, frame in frames(open_video(tmp_path / "damaged.mp4"), tmp_path / "damaged.mp4"):
+            seen.append((index, int(frame[..., 2].mean())))
+    assert str(len(seen)) in str(caught.value) and [index for index, _ in seen] == list(range(len(seen)))
+    assert len(seen) > 8 and seen[-1][1] < 120  # blue falls: the last frames, behind the damage, are among them
+
+
+def test_a_colon_in_a_relative_path_is_no_protocol(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    make_video("film.avi", levels(3))
+    os.rename("film.avi", "12:30.avi")
+    assert len(list(frames(open_video("12:30.avi"), "12:30.avi"))) == 3
+    os.mkdir("out:1")
+    video = VideoFile("out:1/drawn.mp4", 10)
+    for picture in levels(3):
+        video.write(picture)
+    video.close()
+    assert os.listdir("out:1") == ["drawn.mp4"]

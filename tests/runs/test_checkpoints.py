@@ -233,3 +233,17 @@ def test_a_folder_that_appears_during_the_run_stays(tmp_path):
         checkpoints.wait()
         assert checkpoints.steps() == [7, 8]
     assert (tmp_path / "checkpoints" / "2" / "mine.txt").read_text() == "mine"
+
+
+def test_a_checkpoint_that_is_a_link_stays(tmp_path):
+    meta = {"metrics": {}, "pending": []}
+    with Checkpoints(tmp_path / "run") as checkpoints:
+        checkpoints.save(1, {"a": jnp.arange(6.0)}, meta)
+    shutil.move(tmp_path / "run" / "checkpoints" / "1", tmp_path / "elsewhere")
+    (tmp_path / "run" / "checkpoints" / "1").symlink_to(tmp_path / "elsewhere")
+    with Checkpoints(tmp_path / "run") as checkpoints:
+        for step in (2, 3, 4):
+            checkpoints.save(step, {"a": jnp.arange(6.0)}, meta)
+    with Checkpoints(tmp_path / "run", read_only=True) as checkpoints:
+        assert checkpoints.steps() == [1, 3, 4]
+    assert (tmp_path / "elsewhere" / "meta").exists()

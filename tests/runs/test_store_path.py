@@ -48,6 +48,21 @@ def test_what_was_saved_is_read_again_and_nothing_is_written_elsewhere(tmp_path,
     assert len(os.listdir("/proc/self/fd")) <= before
 
 
+@pytest.mark.parametrize("path", ["link/../run", "//run"])
+def test_a_path_over_a_link_or_with_two_slashes_is_that_of_the_system(tmp_path, path):
+    (tmp_path / "other" / "deep").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "other" / "deep")
+    workdir = f"/{tmp_path}/run" if path == "//run" else tmp_path / path
+    state = {"a": jnp.arange(6.0)}
+    with Checkpoints(workdir) as checkpoints:
+        checkpoints.save(4, state, {"metrics": {}, "pending": []})
+    place = tmp_path / "run" if path == "//run" else tmp_path / "other" / "run"
+    assert any((place / "checkpoints" / "4" / "state").rglob("*")) and (path == "//run") == (tmp_path / "run").exists()
+    with Checkpoints(workdir, read_only=True) as checkpoints:
+        again = checkpoints.restore(4, abstract_arrays(state, jax.sharding.SingleDeviceSharding(jax.devices()[0])))
+    np.testing.assert_array_equal(again["a"], state["a"])
+
+
 def test_where_the_system_has_no_other_name_for_a_folder_it_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(store_path, "_HANDLES", pathlib.Path(tmp_path / "none"))
     with pytest.raises(InputError, match=r"a\?b: checkpoints cannot be kept under this path: .* name another --workdir"):

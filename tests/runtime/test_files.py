@@ -15,7 +15,9 @@ import pytest
 from tests.helpers.hand_made import FOUND, NAMES, TRUTHS
 from yolojax.errors import InputError
 from yolojax.evaluation import summarize
+from yolojax.runtime import files
 from yolojax.runtime.files import beside, read_whole, whole_set, write_bytes, write_json, write_json_entries, write_text
+from yolojax.runtime.locks import folder_lock
 
 
 def test_json_is_strict_whole_and_replaces_the_old(tmp_path):
@@ -130,18 +132,77 @@ def test_a_set_among_other_files_is_none_without_the_last(tmp_path, monkeypatch)
     out, steps = tmp_path / "set", []
     out.mkdir()
     write_files(out, a="old", z="old", key="old", mine="!")
-    replace = os.replace
+    rename = os.rename
 
     def watched(source, target):
-        steps.append((target.name, "key" in read_files(out)))
-        replace(source, target)
+        if target.parent == out:
+            steps.append((target.name, "key" in read_files(out)))
+        rename(source, target)
 
-    monkeypatch.setattr(os, "replace", watched)
+    monkeypatch.setattr(os, "rename", watched)
     with whole_set(out, last="key", old=lambda name: name in ("a", "z")) as draft:
         write_files(draft, key="new", a="new", b="new")
         assert read_files(out) == {"a": "old", "z": "old", "key": "old", "mine": "!"}
     assert read_files(out) == {"a": "new", "b": "new", "key": "new", "mine": "!"}
     assert steps == [("a", False), ("b", False), ("key", False)]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError(errno.EXDEV, "Invalid cross-device link")])
+@pytest.mark.parametrize("failing", ["a", "b", "key"])
+def test_after_a_failed_move_a_set_is_as_it_was(failing, error, tmp_path, monkeypatch):
+    out, rename, failures = tmp_path / "set", os.rename, [error]
+    out.mkdir()
+    write_files(out, a="old", z="old", key="old", mine="!")
+
+    def failing_once(source, target):
+        if target == out / failing and failures:
+            raise failures.pop()
+        rename(source, target)
+
+    monkeypatch.setattr(os, "rename", failing_once)
+    with (
+        pytest.raises((KeyboardInterrupt, InputError)),
+        whole_set(out, last="key", old=lambda name: name in ("a", "z")) as draft,
+    ):
+        write_files(draft, key="new", a="new", b="new")
+    assert (
+        not failures
+        and read_files(out) == {"a": "old", "z": "old", "key": "old", "mine": "!"}
+        and list(tmp_path.iterdir()) == [out]
+    )
+
+
+def test_a_folder_is_not_replaced_by_a_file(tmp_path):
+    out = tmp_path / "set"
+    (out / "report").mkdir(parents=True)
+    write_files(out, key="old")
+    message = f"^{out / 'report'} is a folder, where a file is to be written; move it, or name another folder$"
+    with pytest.raises(InputError, match=message), whole_set(out, last="key", old=lambda name: False) as draft:
+        write_files(draft, key="new", report="new")
+    assert (out / "report").is_dir() and (out / "key").read_text() == "old"
+
+
+def test_the_current_folder_and_the_mode_of_an_empty_one_stay(tmp_path, monkeypatch):
+    here, shared = tmp_path / "here", tmp_path / "shared"
+    here.mkdir()
+    shared.mkdir(mode=0o750)
+    monkeypatch.chdir(here)
+    for out in (Path("."), shared):
+        with whole_set(out) as draft:
+            (draft / "images").mkdir()
+            write_files(draft, key="1")
+            assert draft.parent == tmp_path
+    assert sorted(os.listdir(".")) == ["images", "key"] and shared.stat().st_mode & 0o777 == 0o750
+    assert sorted(tmp_path.iterdir()) == [here, shared]
+
+
+def test_a_folder_that_another_program_locks_is_not_waited_for_without_end(tmp_path, monkeypatch):
+    pytest.importorskip("fcntl", reason="this system has no locks on folders")
+    monkeypatch.setattr(files, "_LOCKED_SECONDS", 0.1)
+    message = f"{tmp_path}: another program keeps it locked; end that"
+    with folder_lock(tmp_path, wait=0), pytest.raises(InputError, match=message), whole_set(tmp_path, last="key") as draft:
+        write_files(draft, key="1")
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, OSError(errno.ENOSPC, "No space left on device")])
@@ -175,10 +236,16 @@ def test_what_a_thread_writes_after_the_interrupt_goes_too(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_mount_point_is_filled_from_inside(tmp_path, monkeypatch):
-    out = tmp_path / "mounted"
+@pytest.mark.parametrize("bind", [False, True])
+def test_a_mount_point_is_filled_from_inside(bind, tmp_path, monkeypatch):
+    out = tmp_path / "is mounted"
     out.mkdir()
-    monkeypatch.setattr(os.path, "ismount", lambda path: Path(path) == out)
+    if bind:  # which `os.path.ismount` does not see
+        monkeypatch.setattr(files, "_MOUNTS", tmp_path / "mountinfo")
+        point = str(out).replace(" ", "\\040")
+        (tmp_path / "mountinfo").write_text(f"36 35 98:0 /a / rw - ext3 /dev/a rw\n40 36 98:0 /b {point} rw - ext3 /dev/a rw\n")
+    else:
+        monkeypatch.setattr(os.path, "ismount", lambda path: Path(path) == out)
     assert not beside(out) and beside(out / "new")
     with whole_set(out, last="key") as draft:
         assert draft.parent == out

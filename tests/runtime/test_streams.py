@@ -2,8 +2,10 @@
 
 import ast
 import os
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -83,3 +85,23 @@ def test_nothing_else_prints(repository):
     assert printing == {
         "runtime/streams.py", "runtime/console.py", "programs/main.py", "data/digits.py",
     }  # fmt: skip
+
+
+def test_an_interrupt_of_a_write_that_waits_for_its_reader_ends_the_program():
+    code = (
+        "outlive_readers()\nprint('begun', file=sys.stderr, flush=True)\n"
+        "try:\n  while True: print('line ' * 1000, flush=True)\n"
+        "except KeyboardInterrupt: print('on the way out ' * 1000, flush=True); print('ended', file=sys.stderr, flush=True)"
+    )
+    reader, writer = os.pipe()
+    command = [sys.executable, "-W", "error", "-c", CODE.format(code)]
+    with subprocess.Popen(command, stdout=writer, stderr=subprocess.PIPE, text=True) as program:
+        try:
+            assert program.stderr and program.stderr.readline() == "begun\n"
+            time.sleep(0.5)  # until the pipe is full, which nobody reads
+            program.send_signal(signal.SIGINT)
+            assert program.communicate(timeout=20)[1] == "ended\n" and program.returncode == 0
+        finally:
+            program.kill()
+            os.close(reader)
+            os.close(writer)

@@ -94,3 +94,16 @@ def test_what_is_no_file_is_refused_before_the_first_step(tmp_path):
     os.mkfifo(tmp_path / "metrics.jsonl")
     with pytest.raises(InputError, match=r"metrics.jsonl cannot be written: Not a regular file; earlier checkpoints"):
         MetricsLog(tmp_path, 0)
+
+
+def test_a_backup_that_shares_the_file_does_not_grow(tmp_path):
+    run, backup = tmp_path / "run", tmp_path / "backup.jsonl"
+    run.mkdir()
+    for step in (0, 20):
+        log = MetricsLog(run, step)
+        log.write(step + 20, "train", VALUES)
+        log.close()
+        if not step:
+            os.link(run / "metrics.jsonl", backup)  # as cp -al and rsnapshot do
+    assert [line["step"] for line in lines(run / "metrics.jsonl")] == [20, 40]
+    assert [line["step"] for line in lines(backup)] == [20]

@@ -36,3 +36,17 @@ def test_without_steps_nothing_happens(tmp_path):
     lines = []
     assert list(traced(range(20), 0, str(tmp_path), lambda: None, lines.append)) == list(range(20))
     assert not lines and not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("failing", ["start_trace", "stop_trace"])
+def test_a_trace_that_cannot_be_written_ends_no_training(tmp_path, monkeypatch, failing):
+    def fail(*_, **__):
+        if failing == "stop_trace":
+            stop()
+        raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: No space left on device\nmore")
+
+    stop, lines = jax.profiler.stop_trace, []
+    monkeypatch.setattr(jax.profiler, failing, fail)
+    assert list(traced(range(20), 2, str(tmp_path), lambda: None, lines.append)) == list(range(20))
+    (line,) = lines
+    assert line.startswith("--profile: ") and line.endswith("cannot be written: RESOURCE_EXHAUSTED: No space left on device")

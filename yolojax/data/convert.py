@@ -15,6 +15,7 @@ from yolojax.data.problems import Problem, summarise
 from yolojax.errors import InputError
 from yolojax.runtime.file_names import file_names
 from yolojax.runtime.files import beside, whole_set
+from yolojax.runtime.paths import absolute
 
 _Parts = dict[str, list[Record]]
 WRITTEN = tuple(name for name, form in FORMATS.items() if form.write is not None)
@@ -116,7 +117,7 @@ def split_from_path(path: str | os.PathLike[str]) -> str | None:
 
     Exports often give the file of every split the same name, as Roboflow's valid/_annotations.coco.json.
     """
-    path = Path(os.path.abspath(path))
+    path = Path(absolute(path))
     places = (path.stem, *(folder.name for folder in path.parents[:2]))
     return next((split for name in places if (split := standard_split(name))), None)
 

@@ -19,6 +19,7 @@ os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
 ENDINGS = frozenset({".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv"})
 USUAL_FPS = 25.0
+_MOST_FAILED = 100  # frames that cannot be read one after the other, in a video that may go on
 
 
 def open_video(source: str | os.PathLike[str] | int) -> cv2.VideoCapture:
@@ -59,22 +60,31 @@ def frames(capture: cv2.VideoCapture, source: object) -> Iterator[tuple[int, np.
         (index from 0, (H, W, 3) uint8 RGB).
 
     Raises:
-        InputError: the video has no frames, or its file ends before them.
+        InputError: the video has no frames, its file ends before them, or some between others are damaged.
     """
     index, count = 0, properties(capture)[1]
+    failed, damaged = 0, False
     try:
         while True:
             is_frame, frame = capture.read()
-            if not is_frame:
+            if is_frame:
+                yield index, cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
+                index += 1
+                failed, damaged = 0, damaged or failed > 0
+            elif count is None or index >= count or failed == _MOST_FAILED:
                 break
-            yield index, cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
-            index += 1
+            else:
+                failed += 1
     finally:
         capture.release()
     if not index:
         raise InputError(f"{source}: no frame could be read")
-    if count and index < count and isinstance(source, str | os.PathLike) and _is_cut(source):
-        raise InputError(f"{source}: only {index} of {count} frames could be read, since the file is cut short")
+    if count and index < count and isinstance(source, str | os.PathLike):
+        # A few may be missing of an undamaged file: some players drop them, and in an MP4 more of them may be cut out.
+        if _is_cut(source):
+            raise InputError(f"{source}: only {index} of {count} frames could be read, since the file is cut short")
+        if damaged or (Path(source).suffix.lower() == ".avi" and index < 0.9 * count):
+            raise InputError(f"{source}: only {index} of {count} frames could be read, since the file is damaged")
 
 
 def properties(capture: cv2.VideoCapture) -> tuple[float, int | None]:
@@ -105,7 +115,7 @@ def _is_cut(path: str | os.PathLike[str]) -> bool:
 
 @contextlib.contextmanager
 def _in_utf8(path: Path) -> Iterator[Path]:
-    """The path of a file or folder, or a link to it if its name is not UTF-8: OpenCV would crash."""
+    """The absolute path of a file or folder, or a link to it if its name is not UTF-8: OpenCV would crash."""
     try:
         os.fspath(path).encode()
     except UnicodeEncodeError:
@@ -114,7 +124,7 @@ def _in_utf8(path: Path) -> Iterator[Path]:
             link.symlink_to(path.absolute())
             yield link
     else:
-        yield path
+        yield path.absolute()  # FFmpeg takes what is before a colon for a protocol
 
 
 class VideoFile:

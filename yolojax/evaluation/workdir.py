@@ -30,6 +30,7 @@ from yolojax.runtime.devices import make_mesh, shardings
 from yolojax.runtime.file_names import file_names
 from yolojax.runtime.files import read_whole, whole_set, write_json, write_json_entries
 from yolojax.runtime.hosts import check_same_on_all_hosts, is_first
+from yolojax.runtime.paths import absolute
 from yolojax.runtime.streams import say
 from yolojax.runtime.wording import counted
 
@@ -84,7 +85,7 @@ def evaluate_workdir(
     classes = None
     if data:
         run.config.data.source = "auto"
-        run.config.data.val = run.config.data.test = run.config.data.train = os.path.abspath(data)
+        run.config.data.val = run.config.data.test = run.config.data.train = absolute(data)
         annotations, classes = read_for_classes(
             data, split, run.config.data.class_names, class_map or {}, single_class=run.config.data.single_class
         )

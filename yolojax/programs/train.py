@@ -20,6 +20,7 @@ from yolojax.programs import cli
 from yolojax.programs.config_flag import chosen_config, continued_run, default_config, overridden_fields
 from yolojax.programs.flags import define_distributed_flags, distributed_options, refuse_arguments
 from yolojax.runtime.distributed import distributed_run
+from yolojax.runtime.paths import absolute
 from yolojax.runtime.streams import say
 
 
@@ -114,7 +115,7 @@ def _start_from(config: Config, overridden: Collection[str]) -> None:
             "--weights takes the network of the weights; to load their layers into the network of the configuration, give "
             "--config.init_from instead"
         )
-    config.init_from, config.init_cfg = os.path.abspath(chosen.weights), chosen.cfg or ""
+    config.init_from, config.init_cfg = absolute(chosen.weights), chosen.cfg or ""
     config.init_network = True
     if "init_heads" not in overridden:
         config.init_heads = "adapt"
@@ -125,7 +126,7 @@ def _continue(config: Config) -> None:
     from yolojax.training.pretrained import has_network_of
 
     chosen = flags.FLAGS
-    if chosen.weights is not None and os.path.abspath(chosen.weights) != config.init_from:
+    if chosen.weights is not None and absolute(chosen.weights) != config.init_from:
         raise InputError(
             f"{chosen.workdir} holds a run that did not start from {chosen.weights}; leave out --weights to resume it, or name "
             "another --workdir"
@@ -136,11 +137,11 @@ def _continue(config: Config) -> None:
             "another --workdir"
         )
     if chosen.data is not None:
-        config.data.train = os.path.abspath(chosen.data)
+        config.data.train = absolute(chosen.data)
     elif config.data.source in ("auto", "list"):
         _check_data_is_there(config.data.train)
     if chosen.names is not None:
-        config.data.names, config.data.class_names = os.path.abspath(chosen.names), ()
+        config.data.names, config.data.class_names = absolute(chosen.names), ()
 
 
 def _check_data_is_there(path: str) -> None:

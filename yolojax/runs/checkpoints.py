@@ -290,16 +290,20 @@ def _state_handler():
 
 
 class _KeepBest:
-    """A preservation policy of Orbax: the best checkpoint is kept, and what is none."""
+    """A preservation policy of Orbax: the best checkpoint is kept, what is none, and links, which it cannot remove."""
 
     def __init__(self, checkpoints):
         self._checkpoints = checkpoints
 
     def should_preserve(self, checkpoints, *, context):
-        foreign = [_is_foreign(self._checkpoints.folder / str(checkpoint.step)) for checkpoint in checkpoints]
+        folders = [self._checkpoints.folder / str(checkpoint.step) for checkpoint in checkpoints]
+        foreign = list(map(_is_foreign, folders))
         own = [checkpoint.step for checkpoint, other in zip(checkpoints, foreign, strict=True) if not other]
         best = self._checkpoints.best_of(own)
-        return [other or checkpoint.step == best for checkpoint, other in zip(checkpoints, foreign, strict=True)]
+        return [
+            other or folder.is_symlink() or checkpoint.step == best
+            for checkpoint, folder, other in zip(checkpoints, folders, foreign, strict=True)
+        ]
 
 
 def _ignore_late_reads():

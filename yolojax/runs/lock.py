@@ -24,7 +24,7 @@ def lock_workdir(workdir: str | os.PathLike[str]) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         try:
             os.makedirs(workdir, exist_ok=True)
-            held = stack.enter_context(folder_lock(workdir, wait=False))
+            held = stack.enter_context(folder_lock(workdir, wait=0))
         except OSError as error:
             raise InputError(f"{workdir} cannot be written: {error.strerror or error}") from error
         if held is False:

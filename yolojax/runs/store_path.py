@@ -22,7 +22,8 @@ def store_folder(folder: Path, *, make: bool) -> tuple[Path, Callable[[], object
     """Returns a path of a folder in which no character has a meaning for the checkpoint store.
 
     tensorstore takes a path for a part of a URL: what follows `?` or `#` is lost, `%20` is a blank, and bytes that are not
-    UTF-8 are refused. On Linux such a folder is opened, and named by the number under which this process has it open.
+    UTF-8 are refused; and `..` does not lead back over a link. On Linux a folder with such characters is opened, and named by
+    the number under which this process has it open.
 
     Args:
         folder: the absolute path of the folder.
@@ -34,6 +35,8 @@ def store_folder(folder: Path, *, make: bool) -> tuple[Path, Callable[[], object
     Raises:
         InputError: the path has such characters, and the system has no other name for it; or the folder cannot be made.
     """
+    if ".." in folder.parts or str(folder).startswith("//"):
+        folder = Path(os.path.realpath(folder))  # the store takes `..` for the part before it, whatever that links to
     if re.fullmatch(r"[A-Za-z0-9_./+=~-]*", str(folder)):
         return folder, lambda: None
     if not _HANDLES.is_dir():

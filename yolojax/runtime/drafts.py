@@ -41,7 +41,7 @@ def remove_left_behind(folder: Path) -> None:
             status = draft.lstat()
             age = time.time() - status.st_mtime
             if stat.S_ISDIR(status.st_mode) and age > FOLDER_SECONDS:
-                with folder_lock(draft, wait=False) as held:
+                with folder_lock(draft, wait=0) as held:
                     if held:
                         shutil.rmtree(draft, ignore_errors=True)
             elif stat.S_ISREG(status.st_mode) and age > FILE_SECONDS:

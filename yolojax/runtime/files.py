@@ -24,6 +24,8 @@ from yolojax.runtime.memory import gib, host_memory
 SMALL_FILE = 1 << 28  # bytes that any machine has
 # How long after a failure others may go on writing into a temporary folder, and how long it must stay away to be gone.
 _LATE_SECONDS, _QUIET_SECONDS = 5.0, 0.1
+_LOCKED_SECONDS = 10.0  # another process that moves a set to the same folder takes milliseconds
+_MOUNTS = Path("/proc/self/mountinfo")
 _ENCODER = json.JSONEncoder(allow_nan=False, ensure_ascii=False)
 
 
@@ -232,29 +234,74 @@ def _moved(draft: Path, folder: Path, last: str, old: Callable[[str], bool] | No
             return False
         return True
     before = folder.stat()
-    with folder_lock(folder, wait=True):
+    with folder_lock(folder, wait=_LOCKED_SECONDS) as held:
+        if held is False:
+            raise InputError(f"{folder}: another program keeps it locked; end that program, or name another folder")
         if not folder.exists() or not os.path.samestat(before, folder.stat()):
             return False
         there = os.listdir(folder)
-        if beside(folder) and not there:
+        # The current folder stays: a shell that is in it would see nothing of another one in its place.
+        if beside(folder) and not there and not _is_current(before):
+            with contextlib.suppress(OSError, AttributeError):  # on Windows there is no chown
+                os.chown(draft, before.st_uid, before.st_gid)
+            os.chmod(draft, stat.S_IMODE(before.st_mode))
             os.rename(draft, folder)
             return True
-        names = sorted(os.listdir(draft), key=lambda name: (name == last, name))
+        # Folders first: of most formats a set without its files is none.
+        names = sorted(os.listdir(draft), key=lambda name: (name == last, not (draft / name).is_dir(), name))
         own = [name for name in there if not is_draft(Path(name))]
         if old is None and (set(names) & set(own) or (own and not last)):
             raise InputError(f"{folder}: another program has written there meanwhile; name another folder")
-        gone = [name for name in own if name == last or (old and old(name) and name not in names)]
-        for name in sorted(gone, key=lambda name: name != last):
-            (folder / name).unlink()
-        for name in names:
-            os.replace(draft / name, folder / name)
+        earlier = [name for name in own if name == last or name in names or (old and old(name))]
+        _exchange(draft, folder, names, sorted(earlier, key=lambda name: name != last))
     return True
+
+
+def _is_current(status: os.stat_result) -> bool:
+    try:
+        return os.path.samestat(status, os.stat(os.curdir))
+    except OSError:  # it was removed
+        return False
+
+
+def _exchange(draft: Path, folder: Path, names: list[str], earlier: list[str]) -> None:
+    """Moves files out of a folder and others in from a draft, in these orders; after an exception the folder is as it was."""
+    for name in earlier:
+        if (folder / name).is_dir():
+            raise InputError(f"{folder / name} is a folder, where a file is to be written; move it, or name another folder")
+    aside = draft / draft_name()
+    aside.mkdir()
+    moved: list[tuple[Path, Path]] = []
+    try:
+        for source, target in [
+            *((folder / name, aside / name) for name in earlier),
+            *((draft / name, folder / name) for name in names),
+        ]:
+            os.rename(source, target)
+            moved.append((source, target))
+    except BaseException:
+        for source, target in reversed(moved):
+            os.rename(target, source)
+        raise
 
 
 def beside(folder: str | os.PathLike[str]) -> bool:
     """Whether a folder can be written beside this one and be renamed to it: not if it is a mount point, or its parent fixed."""
     folder = os.path.realpath(folder)
-    return not os.path.ismount(folder) and (not os.path.exists(folder) or os.access(os.path.dirname(folder), os.W_OK))
+    return not _is_mount(folder) and (not os.path.exists(folder) or os.access(os.path.dirname(folder), os.W_OK))
+
+
+def _is_mount(folder: str) -> bool:
+    """Whether a folder is a mount point; Linux alone tells of one that shows a folder of the same disk."""
+    try:
+        table = _MOUNTS.read_bytes()
+    except OSError:
+        table = b""
+    points = (line.split()[4] for line in table.splitlines())
+    same = os.fsencode(folder)
+    return os.path.ismount(folder) or any(
+        re.sub(rb"\\([0-7]{3})", lambda octal: bytes([int(octal[1], 8)]), point) == same for point in points
+    )
 
 
 def _remove(draft: Path, failed: bool) -> None:
@@ -279,7 +326,7 @@ def _aside(out: Path, place: Path) -> Iterator[Path]:
         place.mkdir(parents=True, exist_ok=True)
         remove_left_behind(place)
         draft.mkdir()
-        with folder_lock(draft, wait=False):
+        with folder_lock(draft, wait=0):
             yield draft
         failed = False
     except InputError as error:

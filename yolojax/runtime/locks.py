@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,14 +12,16 @@ try:
 except ImportError:  # on Windows
     fcntl = None
 
+_PAUSE = 0.02  # seconds between two tries
+
 
 @contextlib.contextmanager
-def folder_lock(folder: str | os.PathLike[str], *, wait: bool) -> Iterator[bool | None]:
+def folder_lock(folder: str | os.PathLike[str], *, wait: float) -> Iterator[bool | None]:
     """Locks a folder for this process inside a `with` block; no file is left behind.
 
     Args:
         folder: an existing folder.
-        wait: whether to wait until no other process holds the lock.
+        wait: the seconds to wait for a process that holds the lock.
 
     Yields:
         Whether this process holds the lock; False if another one does, and None on systems and file servers without locks.
@@ -31,13 +34,20 @@ def folder_lock(folder: str | os.PathLike[str], *, wait: bool) -> Iterator[bool 
         return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-            held = True
-        except BlockingIOError:
-            held = False
-        except OSError:
-            held = None  # some network file systems have no locks
+        held, deadline = _try_lock(descriptor), time.monotonic() + wait
+        while held is False and time.monotonic() < deadline:
+            time.sleep(_PAUSE)
+            held = _try_lock(descriptor)
         yield held
     finally:
         os.close(descriptor)
+
+
+def _try_lock(descriptor: int) -> bool | None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return None  # some network file systems have no locks
+    return True

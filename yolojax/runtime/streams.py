@@ -77,6 +77,10 @@ class _LastingOutput(io.FileIO):
             return size
         try:
             return super().write(data) or 0
+        except KeyboardInterrupt:
+            # It may have waited for a reader that has stopped (Ctrl-S): what is printed on the way out must not wait again.
+            self._failed = True
+            raise
         except OSError as error:
             self._failed = True
             if self._title == "stdout":

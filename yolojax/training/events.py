@@ -4,6 +4,8 @@ import dataclasses
 import os
 from collections.abc import Callable, Mapping, Sequence
 
+from yolojax.runtime.paths import absolute
+
 KINDS = ("start", "log", "eval", "checkpoint", "end")
 
 
@@ -40,7 +42,7 @@ class Notifier:
     """
 
     def __init__(self, callbacks: Sequence[Callable[[Event], object]], workdir: str | os.PathLike[str]) -> None:
-        self._callbacks, self._workdir = callbacks, os.path.abspath(workdir)
+        self._callbacks, self._workdir = callbacks, absolute(workdir)
 
     def __call__(self, kind: str, step: int, numbers: Mapping[str, float]) -> None:
         """Calls all of them with an event of one of `KINDS`."""

@@ -91,7 +91,8 @@ def _keep_lines_up_to(path, step):
                 kept.append(line)
         except (ValueError, KeyError, TypeError, RecursionError):
             continue
-    if len(kept) < len(lines):
+    # A file of several names is a backup's as well (cp -al), which must not grow.
+    if len(kept) < len(lines) or os.stat(path).st_nlink > 1:
         draft = path.with_name(f".{path.name}.tmp")
         draft.write_bytes(b"".join(kept))
         os.replace(draft, path)

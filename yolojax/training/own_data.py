@@ -19,6 +19,7 @@ from yolojax.models.build import grid_to_fit
 from yolojax.references import is_part
 from yolojax.runs.workdir import is_imported, read_config
 from yolojax.runtime.command import command
+from yolojax.runtime.paths import absolute
 from yolojax.runtime.wording import counted
 from yolojax.training.pretrained import lower_rates
 
@@ -59,8 +60,8 @@ def use_data(
     Raises:
         InputError: data that cannot be used.
     """
-    chosen = {"source": "auto", "train": os.path.abspath(data), "val": "", "test": "", "class_names": ()}
-    chosen["names"] = os.path.abspath(names) if names else ""
+    chosen = {"source": "auto", "train": absolute(data), "val": "", "test": "", "class_names": ()}
+    chosen["names"] = absolute(names) if names else ""
     for name, value in chosen.items():
         if f"data.{name}" not in overridden:
             setattr(config.data, name, value)

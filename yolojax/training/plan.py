@@ -27,6 +27,7 @@ from yolojax.runs.meta import MOST_STEPS
 from yolojax.runtime.allocator import keep_freed_memory
 from yolojax.runtime.devices import check_batch_size, make_mesh, shardings
 from yolojax.runtime.hosts import check_same_on_all_hosts
+from yolojax.runtime.paths import absolute
 from yolojax.training.events import Event
 from yolojax.training.optimizer import make_optimizer
 from yolojax.training.own_parts import check_parts
@@ -198,8 +199,8 @@ def resolve(config: Config, parts: Parts = NO_PARTS) -> tuple[Config, Any]:
     config = recorded(checked(config), parts)
     for name in ("train", "val", "test", "names"):
         path = getattr(config.data, name)
-        setattr(config.data, name, os.path.abspath(path) if path else "")
-    config.init_from = os.path.abspath(config.init_from) if config.init_from else ""
+        setattr(config.data, name, absolute(path) if path else "")
+    config.init_from = absolute(config.init_from) if config.init_from else ""
     if config.init_network:
         adopt_network(config)
     source = open_split(config, "train", parts)

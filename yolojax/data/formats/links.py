@@ -8,11 +8,12 @@ import numpy as np
 
 from yolojax.data.annotations import Record
 from yolojax.errors import InputError
+from yolojax.runtime.paths import absolute
 
 
 def relative_path(picture: str, folder: str | os.PathLike[str]) -> str:
     """The path of a picture from a folder; links on the way are followed, because `..` does not lead back over them."""
-    parent, name = os.path.split(os.path.abspath(picture))
+    parent, name = os.path.split(absolute(picture))
     return os.path.relpath(os.path.join(os.path.realpath(parent), name), os.path.realpath(folder))
 
 

@@ -20,6 +20,7 @@ from yolojax.data.formats.voc import VOC
 from yolojax.data.formats.yolo import YOLO
 from yolojax.data.problems import Effect, OnProblem, Problem, effect_of, refuse
 from yolojax.errors import InputError
+from yolojax.runtime.paths import absolute
 
 # The first that recognises a file or folder reads it. The text list is last: many files could be one.
 FORMATS: dict[str, Format] = {
@@ -176,11 +177,11 @@ def outside(data: str | os.PathLike[str], records: Sequence[Record]) -> str | No
     Returns:
         A line, or None.
     """
-    path = Path(os.path.abspath(split_of(data)[0]))
+    path = Path(absolute(split_of(data)[0]))
     if not FORMATS[recognise(path)].may_refer_outside:
         return None
     folder = path if path.is_dir() else path.parent
     folder = folder.parent if folder.name == "annotations" else folder
-    paths = (os.path.abspath(record.path) for record in records)
+    paths = (absolute(record.path) for record in records)
     elsewhere = [picture for picture in paths if not Path(picture).is_relative_to(folder)]
     return f"{len(elsewhere)} pictures lie outside {folder}, the first at {elsewhere[0]}" if elsewhere else None

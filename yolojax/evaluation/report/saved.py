@@ -13,6 +13,7 @@ from yolojax.evaluation.report.history import History, read_history
 from yolojax.evaluation.report.saved_metrics import check_metrics
 from yolojax.runtime.command import command
 from yolojax.runtime.files import read_whole
+from yolojax.runtime.paths import absolute
 
 
 class SavedEvaluation(NamedTuple):
@@ -45,7 +46,7 @@ def read_evaluation(path: str | os.PathLike[str], split: str) -> SavedEvaluation
     Raises:
         InputError: the evaluation is missing, of another split or of an older version, or a file is broken.
     """
-    path = Path(os.path.abspath(path))
+    path = Path(absolute(path))
     folder = path if (path / "metrics.json").exists() else path / "eval" / split
     workdir = folder.parent.parent if folder.parent.name == "eval" else folder
     again = f"run: {command('eval')} --workdir {path if workdir == folder else workdir} --split {split}"
