@@ -66,3 +66,11 @@ def test_what_belongs_to_weights(tmp_path):
     assert find_companions(weights, tmp_path / "other.cfg").fit == "stretch"
     with pytest.raises(InputError, match=r"few\.names: 2 class names, but .*face\.cfg is for 10 classes"):
         find_companions(weights, names=tmp_path / "few.names")
+
+
+@pytest.mark.parametrize("content", [b"caf\xe9\ndog\n", b"cat\n\ndog\n", b"cat\ncat\n", b"", b"cat\n"])
+def test_names_of_the_weights_that_cannot_be_read_are_not_passed_over(tmp_path, content):
+    (tmp_path / "net.names").write_bytes(content)
+    (tmp_path / "voc.names").write_text("cow\nfox\n")
+    with pytest.raises(InputError, match=r"net\.names"):
+        find_names(tmp_path / "net_last.weights", 2)

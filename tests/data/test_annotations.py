@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from yolojax.data.annotations import Record, check_boxes, check_boxes_in_picture
+from yolojax.data.annotations import Record, check_boxes, check_boxes_in_picture, no_such_class
 from yolojax.errors import InputError
 
 FINE = [(0, 0, 1, 1), (0.2, 0, 0.8, 1), (0.5, 0.5, 1.25, 1), (-5, -1e3, 0.5, 1048575)]
@@ -57,3 +57,8 @@ def test_boxes_in_picture(box, fine):
         with pytest.raises(InputError, match=r"list\.txt:7: box .* lies mostly outside a\.jpg, which is 100 "):
             check_boxes_in_picture(record, 50, 100)
     check_boxes_in_picture(Record("a.jpg", np.zeros((0, 4), np.float32), np.zeros(0, np.int32), "list.txt:7"), 50, 100)
+
+
+def test_of_very_many_names_a_message_has_the_first():
+    assert no_such_class("a.csv:2", "cow", ("cat", "dog")) == "a.csv:2: there is no class 'cow'; the names are cat, dog"
+    assert no_such_class("a.csv:2", "cow", map(str, range(10**6))).endswith("17, 18, 19, ...")

@@ -47,6 +47,11 @@ FAULTS = {
         b"\x00\x00\x08\x04" + b"\xff" * 16,
         "0 bytes of values for the 4294967295 x .* that the header states: it was cut off",
     ),
+    "dimensions": (
+        b"\x00\x00\x08\x64" + b"\0\0\0\1" * 100 + b"z",
+        "an IDX file of 100 dimensions; give one of",
+    ),
+    "no values of huge size": (b"\x00\x00\x08\x03" + bytes(4) + b"\xff" * 8, "cannot be read: "),
     "gzip cut": (gzip.compress(PICTURES)[:-9], "cannot be read: "),
     "gzip damaged": (gzip.compress(PICTURES)[:14] + b"\xff\xff\xff" + gzip.compress(PICTURES)[17:], "cannot be read: "),
     "gzip of text": (gzip.compress(b"text"), "not an IDX file"),

@@ -179,3 +179,42 @@ def test_a_pipe_in_the_place_of_a_file_does_not_wait(tmp_path):
     os.mkfifo(tmp_path / "mnist.npz")
     with pytest.raises(InputError, match=r"mnist\.npz: cannot be read as an \.npz file of arrays: .*Not a regular file"):
         read_mnist(tmp_path / "mnist.npz")
+
+
+def _npz(path, member):
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in ("x_train", "y_train", "x_test", "y_test"):
+            archive.writestr(f"{name}.npy", member)
+
+
+HEADERS = {
+    "no array": b"text",
+    "empty": b"",
+    "an open bracket": "{'descr': '|u1', 'fortran_order': False, 'shape': (1, 28, 28",
+    "an open string": "{'descr': '|u1",
+    "a shape of no array": "{'descr': '|u1', 'fortran_order': False, 'shape': (1" + 30 * "0" + ", 28, 28), }",
+}
+
+
+@pytest.mark.parametrize("kind", HEADERS)
+def test_an_npz_file_that_numpy_cannot_read_is_one_line(tmp_path, kind):
+    header = HEADERS[kind]
+    if isinstance(header, str):
+        header = b"\x93NUMPY\x01\0" + (len(header) + 1).to_bytes(2, "little") + header.encode() + b"\n"
+    _npz(tmp_path / "a.npz", header)
+    with pytest.raises(InputError, match=r"a\.npz") as caught:
+        write_mnist_detection(tmp_path / "out", mnist=tmp_path / "a.npz")
+    assert "\n" not in str(caught.value)
+
+
+def test_an_npz_file_that_zip_cannot_unpack_is_one_line(tmp_path):
+    names = ("x_train", "y_train", "x_test", "y_test")
+    np.savez(tmp_path / "a.npz", **{name: np.zeros((1, 28, 28), np.uint8) for name in names})
+    content = (tmp_path / "a.npz").read_bytes()
+    for offset, value in ((8, 99), (6, 1)):  # another compression, encrypted: in the directory at the end
+        damaged, at = bytearray(content), -1
+        while (at := content.find(b"PK\1\2", at + 1)) >= 0:
+            damaged[at + 2 + offset] = value
+        (tmp_path / "b.npz").write_bytes(damaged)
+        with pytest.raises(InputError, match=r"b\.npz: cannot be read as an \.npz file of arrays"):
+            write_mnist_detection(tmp_path / "out", mnist=tmp_path / "b.npz")

@@ -42,6 +42,14 @@ def test_an_unset_variable_of_a_shell_is_not_the_current_folder(arguments, name,
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("arguments", [["check", "x"], ["eval", "--workdir", "x"], ["detect", "--workdir", "x", "a.png"]])
+def test_a_setting_of_opencv_that_is_no_number_is_one_line(arguments):
+    environment = os.environ | {"OPENCV_IO_MAX_IMAGE_PIXELS": "-1"}
+    run = subprocess.run([sys.executable, "-m", "yolojax", *arguments], capture_output=True, text=True, env=environment)
+    assert run.returncode == 1 and run.stdout == "" and run.stderr.count("\n") == 1
+    assert "OPENCV_IO_MAX_IMAGE_PIXELS" in run.stderr
+
+
 @pytest.mark.parametrize("arguments", [["check", "x"], ["eval", "--workdir", "x"]])
 def test_a_current_folder_that_was_removed_is_named(arguments, tmp_path):
     code = "import os, sys; from yolojax.programs.main import main; os.rmdir(sys.argv[1]); main(sys.argv[2:])"

@@ -55,11 +55,17 @@ def find_names(weights: str | os.PathLike[str], classes: int) -> tuple[tuple[str
 
     Returns:
         The names, and where they are from; if they are not known, () and the reason, if there is more to say.
+
+    Raises:
+        InputError: a .names file of its name cannot be read, or has another number of names.
     """
     weights = Path(weights)
     fitting: dict[tuple[str, ...], str] = {}
     for path in _of_its_name(weights, ".names", ("data", "../data")):
-        fitting |= _names_of(path, classes)
+        names = read_names(path)
+        if len(names) != classes:
+            raise InputError(f"{path}: {len(names)} class names, but {weights} is for {classes} classes; correct it")
+        fitting[names] = str(path)
     if not fitting:
         folders = (weights.parent, weights.parent / "data", weights.parent.parent / "data")
         for path in sorted(path for folder in folders for path in folder.glob("*.names")):

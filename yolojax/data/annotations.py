@@ -1,7 +1,8 @@
 """Annotated pictures, whatever their format: the `Record` and the rules that every box must meet."""
 
 import dataclasses
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
@@ -10,6 +11,9 @@ from yolojax.errors import InputError
 
 LARGEST = 2.0**20
 """Pixels. Coordinates must be smaller: float32 holds these exactly enough, but beyond them a box could lose its area."""
+
+
+_NAMED = 20  # class names in a message, at most
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,6 +78,12 @@ def check_boxes(corners: np.ndarray, where: Callable[[int], str], on_problem: On
 def has_name(class_number: float | np.ndarray, num_names: int) -> bool | np.ndarray:
     """Whether there is a name for a class number, or for each of an array of them."""
     return (class_number >= 0) & (class_number < num_names)
+
+
+def no_such_class(where: str, name: str, names: Iterable[str]) -> str:
+    """The message on a box of a class that is none of the names; of very many names it has the first."""
+    first = list(itertools.islice(names, _NAMED + 1))
+    return f"{where}: there is no class {name!r}; the names are {', '.join(first[:_NAMED])}{', ...' * (len(first) > _NAMED)}"
 
 
 def class_without_name(class_number: str, num_names: int) -> str:

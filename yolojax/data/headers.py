@@ -6,6 +6,7 @@ from typing import NamedTuple
 PNG = b"\x89PNG\r\n\x1a\n"
 JPEG = b"\xff\xd8"
 END_OF_JPEG = b"\xff\xd9"
+_START_OF_SCAN = 0xDA
 _FRAME_HEADERS = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _ORIENTATION = 0x0112
 _BITS_PER_SAMPLE, _SAMPLE_FORMAT = 0x0102, 0x0153
@@ -90,30 +91,36 @@ def _png_size(head: bytes) -> tuple[int, int] | None:
 
 
 def _jpeg_header(head: bytes) -> tuple[tuple[int, int] | None, int]:
-    """(height, width), upright, and the EXIF orientation, 1 to 8; None where there is no frame header."""
-    position, orientation = 2, 1
-    while head[position] == 0xFF:
+    """(height, width), upright, and the EXIF orientation, 1 to 8; None where there is no frame header.
+
+    None as well with several EXIF segments, or one behind the frame header: readers differ in which they obey.
+    """
+    position, orientation, segments, size = 2, 1, 0, None
+    while position + 4 <= len(head) and head[position] == 0xFF and head[position + 1] != _START_OF_SCAN:
         marker = head[position + 1]
         if marker == 0xFF:
             position += 1
             continue
         (length,) = struct.unpack_from(">H", head, position + 2)
         if marker == 0xE1 and head[position + 4 : position + 10] == b"Exif\0\0":
+            segments += 1
+            if segments > 1 or size:
+                return None, orientation
             orientation = _orientation(head[position + 10 : position + 2 + length])
-        if marker in _FRAME_HEADERS:
+        if marker in _FRAME_HEADERS and not size:
             height, width = struct.unpack_from(">HH", head, position + 5)
-            return ((width, height) if 5 <= orientation <= 8 else (height, width)), orientation
+            size = (width, height) if 5 <= orientation <= 8 else (height, width)
         position += 2 + length
-    return None, orientation
+    return size, orientation
 
 
 def _orientation(tiff: bytes) -> int:
     """The EXIF orientation, 1 to 8, of a TIFF header; from 5 on, height and width are swapped."""
-    return _tiff_tag(tiff, _ORIENTATION, 1)
+    return _tiff_tag(tiff, _ORIENTATION, 1, inline=True) if tiff[2:4] in (b"*\0", b"\0*") else 1
 
 
-def _tiff_tag(tiff: bytes, wanted: int, default: int) -> int:
-    """The first value of a tag of 16-bit numbers in a TIFF header, or the default."""
+def _tiff_tag(tiff: bytes, wanted: int, default: int, *, inline: bool = False) -> int:
+    """The first value of a tag of 16-bit numbers in a TIFF header, or the default; `inline` as if it had just one value."""
     order = {b"II": "<", b"MM": ">"}.get(tiff[:2])
     if order is None:
         return default
@@ -123,7 +130,7 @@ def _tiff_tag(tiff: bytes, wanted: int, default: int) -> int:
         tag, _, count, value, second = struct.unpack_from(order + "HHIHH", tiff, directory + 2 + 12 * entry)
         if tag != wanted:
             continue
-        if count <= 2:
+        if count <= 2 or inline:
             return value
         # More values than fit into the entry: it says where they are.
         (place,) = struct.unpack(order + "I", struct.pack(order + "HH", value, second))

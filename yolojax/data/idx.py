@@ -18,6 +18,7 @@ from yolojax.runtime.files import open_regular
 from yolojax.runtime.memory import gib, host_memory
 
 _TYPES = {8: "unsigned bytes", 9: "signed bytes", 11: "short integers", 12: "integers", 13: "floats", 14: "doubles"}
+_MOST_DIMENSIONS = 32
 _GZIP = b"\x1f\x8b"
 
 
@@ -64,7 +65,10 @@ def read_idx(path: str | os.PathLike[str]) -> np.ndarray:
             (len(content), "it was cut off") if len(content) < stated else (f"at least {len(content)}", "there is more")
         )
         raise InputError(f"{path}: {found} bytes of values for the {size} that the header states: {what}")
-    return np.frombuffer(content, np.uint8).reshape(shape)
+    try:
+        return np.frombuffer(content, np.uint8).reshape(shape)
+    except ValueError as error:  # without any value, but with sizes that no array has
+        raise InputError(f"{path}: cannot be read: {error}") from error
 
 
 def _shape(path: str | os.PathLike[str], start: bytes, sizes: bytes) -> tuple[int, ...]:
@@ -73,6 +77,8 @@ def _shape(path: str | os.PathLike[str], start: bytes, sizes: bytes) -> tuple[in
         raise InputError(f"{path}: not an IDX file: it begins with the bytes {start.hex(' ') or '(none)'}")
     if start[2] != 8:
         raise InputError(f"{path}: an IDX file of {_TYPES[start[2]]}; give one of unsigned bytes")
+    if start[3] > _MOST_DIMENSIONS:
+        raise InputError(f"{path}: an IDX file of {start[3]} dimensions; give one of pictures or of labels")
     if len(sizes) < 4 * start[3]:
         raise InputError(f"{path}: the file ends within its header, after {4 + len(sizes)} bytes; it was cut off")
     return struct.unpack(f">{start[3]}I", sizes)

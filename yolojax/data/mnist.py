@@ -2,8 +2,6 @@
 
 import os
 import re
-import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -95,7 +93,9 @@ def _read_npz(path: str | os.PathLike[str]) -> list[Digits]:
                 arrays = {key: archive[key] for key in ("x_train", "y_train", "x_test", "y_test")}
     except KeyError as error:
         raise InputError(f"{path}: no array {error.args[0]}; MNIST as an .npz file is at {NPZ_AT}") from error
-    except (OSError, ValueError, EOFError, TypeError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
+    except (InputError, MemoryError):
+        raise
+    except Exception as error:  # NumPy and zipfile raise very many kinds, as of a header that is not Python
         raise InputError(f"{path}: cannot be read as an .npz file of arrays: {error}; MNIST as one is at {NPZ_AT}") from error
     for part in ("train", "test"):
         _check(arrays[f"x_{part}"], arrays[f"y_{part}"], f"{path}: x_{part}", f"{path}: y_{part}")
@@ -104,6 +104,9 @@ def _read_npz(path: str | os.PathLike[str]) -> list[Digits]:
 
 def _check(images: np.ndarray, labels: np.ndarray, images_name: str | Path, labels_name: str | Path) -> None:
     """Refuse arrays that are not pictures of 28 x 28 pixels with a digit for each."""
+    for values, name in ((images, images_name), (labels, labels_name)):
+        if not isinstance(values, np.ndarray):
+            raise InputError(f"{name} is not an array; give an MNIST file")
     if images.dtype != np.uint8 or images.shape[1:] != (TILE, TILE) or not len(images):
         raise InputError(f"{images_name} is {images.dtype} {images.shape}, not uint8 (n, {TILE}, {TILE}); give an MNIST file")
     if labels.shape != images.shape[:1] or labels.dtype.kind not in "iu" or labels.min() < 0 or labels.max() > 9:

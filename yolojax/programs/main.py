@@ -49,14 +49,14 @@ def main(arguments: list[str] | None = None) -> int:
     interrupt_at_signals()
     prepare_streams()
     arguments = sys.argv[1:] if arguments is None else arguments
-    if arguments and arguments[0] in _ABSL:
-        return _run_absl(*arguments)
-    parser = _parser(arguments[0] if arguments else None)
-    if not arguments:
-        parser.print_help(sys.stderr)
-        parser.exit(2)
-    options = parser.parse_args(arguments)
     try:
+        if arguments and arguments[0] in _ABSL:
+            return _run_absl(*arguments)
+        parser = _parser(arguments[0] if arguments else None)
+        if not arguments:
+            parser.print_help(sys.stderr)
+            parser.exit(2)
+        options = parser.parse_args(arguments)
         check_current_folder()
         flags = {argument.partition("=")[0] for argument in arguments}
         refuse_empty({f"--{name}" if f"--{name}" in flags else name.upper(): value for name, value in vars(options).items()})

@@ -74,3 +74,17 @@ def test_hidden_files_and_unread_formats_are_said(tmp_path):
 @pytest.mark.parametrize("name, split", [("Valid", "val"), ("training", "train"), ("test", "test"), ("images", None)])
 def test_names_of_splits(name, split):
     assert standard_split(name) == split
+
+
+def test_a_folder_is_listed_once_for_all_names_and_anew_when_it_changes(tmp_path, monkeypatch):
+    listed, listdir = [], os.listdir
+    monkeypatch.setattr(os, "listdir", lambda path: listed.append(path) or listdir(path))
+    names = [f"caf\u00e9{number}.png" for number in range(20)]
+    for name in names:
+        (tmp_path / unicodedata.normalize("NFD", name)).touch()
+    for name in names:
+        assert os.path.isfile(find_file(str(tmp_path / name), "list", lambda *_: None))
+    assert len(listed) <= 1
+    (tmp_path / unicodedata.normalize("NFD", "\u00e9.png")).touch()
+    os.utime(tmp_path, (1, 1))
+    assert os.path.isfile(find_file(str(tmp_path / "\u00e9.png"), "list", lambda *_: None))

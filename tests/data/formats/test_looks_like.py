@@ -132,3 +132,9 @@ def test_labels_without_class_names_ask_for_them(tmp_path):
     (tmp_path / "a.jpg").write_bytes(PNG)
     (tmp_path / "a.txt").write_text("0 .5 .5 .1 .1\n")
     assert "without class names; write them into classes.txt" in folder_looks_like(tmp_path, lambda path: False)
+
+
+@pytest.mark.parametrize("separator", [",", ";", " ", "\t", ", "])
+def test_very_long_numbers_take_no_time(tmp_path, separator):
+    (tmp_path / "a.txt").write_text(separator.join(["9" * 1200] * 3) + "x\n")
+    assert "a list of words" in file_looks_like(tmp_path / "a.txt")

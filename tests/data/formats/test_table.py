@@ -147,11 +147,12 @@ def test_pictures_under_other_forms_of_their_names(tmp_path):
     refused(path, r"labels\.csv:1: there is no picture absent\.jpg in any of ")
 
 
-def test_open_images(tmp_path):
+@pytest.mark.parametrize("crowd", ["1", "True", "true", "1.0"])
+def test_open_images(tmp_path, crowd):
     write_pictures(tmp_path, "train/a1.jpg")
     path = tmp_path / "train-annotations-bbox.csv"
     header = "ImageID,Source,LabelName,Confidence,XMin,XMax,YMin,YMax,IsOccluded,IsGroupOf\n"
-    write(path, f"{header}a1,x,/m/0bt9lr,1,0.1,0.5,0.2,0.8,0,1\n")
+    write(path, f"{header}a1,x,/m/0bt9lr,1,0.1,0.5,0.2,0.8,0,{crowd}\n")
     write(tmp_path / "class-descriptions-boxable.csv", "/m/011k07,Tortoise\n/m/0bt9lr,Dog\n")
     names, (record,), _ = read_annotations(tmp_path)
     assert names == ("Dog",) and record.crowd.tolist() == [True] and splits(tmp_path) == ("train",)

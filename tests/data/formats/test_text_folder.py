@@ -98,3 +98,27 @@ def test_label_files_with_class_names_are_yolo(lists):
     for name in ("train", "val"):
         (lists / f"{name}.txt").write_text("0 0.5 0.5 0.1 0.1\n")
     assert recognise(lists) == "yolo"
+
+
+def test_a_stray_label_file_makes_no_background_of_the_lists(lists):
+    (lists / "c.txt").write_text("0 0.5 0.5 0.1 0.1\n")
+    assert recognise(lists) == "text folder"
+    _, records, problems = read_annotations(lists)
+    assert sum(len(record.boxes) for record in records) == 4
+    assert [(kind, message.split(": ")[0]) for kind, message in problems] == [("other file", str(lists / "c.txt"))]
+
+
+@pytest.mark.parametrize("content", ["d.png 3,4,50,30,0\n".encode("utf-16"), b"\0\0\1", b"PK\3\4", b"# comment\n" * 30])
+def test_a_list_named_after_a_split_does_not_vanish(lists, content):
+    (lists / "val.txt").write_bytes(content)
+    assert splits(lists) == ("train", "val")
+    with pytest.raises(InputError, match=r"val\.txt"):
+        read_annotations(lists)
+
+
+def test_links_that_lead_nowhere_and_other_cases_are_lists_too(lists):
+    (lists / "val.txt").rename(lists / "VAL.TXT")
+    assert splits(lists) == ("VAL", "train") and len(read_annotations(f"{lists}:VAL").records) == 1
+    (lists / "test.txt").symlink_to("nowhere")
+    with pytest.raises(InputError, match=r"test\.txt.*No such file"):
+        read_annotations(lists)

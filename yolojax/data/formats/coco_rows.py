@@ -5,6 +5,7 @@ import reprlib
 from collections.abc import Mapping
 from typing import Any
 
+from yolojax.data.annotations import no_such_class
 from yolojax.data.formats.coco_shapes import box_around
 from yolojax.data.formats.coco_values import category_id_field, id_field, is_number, list_field
 from yolojax.data.formats.rows import Row
@@ -52,7 +53,7 @@ def read_row(
         return report(f"{where}: there is no category {category}")
     name = class_of[category]
     if name not in numbers:
-        message = f"{where}: there is no class {name!r}; the names are {', '.join(numbers)}"
+        message = no_such_class(where, name, numbers)
         return on_problem("class without a name", message)
     if image not in sizes:
         return report(f"{where}: there is no image {image!r}")

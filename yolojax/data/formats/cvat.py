@@ -8,7 +8,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from yolojax.data.annotations import Record
+from yolojax.data.annotations import Record, no_such_class
 from yolojax.data.formats.find import standard_split
 from yolojax.data.formats.format import Format, NamesAndRecords
 from yolojax.data.formats.locate import files_in, locate_pictures
@@ -128,9 +128,10 @@ def _records(file: Path, images: Iterable[Element], numbers: Mapping[str, int], 
         else:
             named[name] = image
     pictures: dict[str, str] = {}
-    subsets = {image.attributes.get("subset", "") for image in named.values()}
-    for subset in sorted(subsets):
-        here = {name: f"{file}:{image.line}" for name, image in named.items() if image.attributes.get("subset", "") == subset}
+    subsets: dict[str, dict[str, str]] = {}
+    for name, image in named.items():
+        subsets.setdefault(image.attributes.get("subset", ""), {})[name] = f"{file}:{image.line}"
+    for subset, here in sorted(subsets.items()):
         pictures |= locate_pictures(here, _folders(file.parent, subset), on_problem)
     records = []
     for name, image in named.items():
@@ -161,7 +162,7 @@ def _row(shape: Element, where: str, numbers: Mapping[str, int], on_problem: OnP
     if not label or not label.isprintable():
         return on_problem("malformed box", f"{where}: the {shape.tag} has no label that is a line of text, but {label!r}")
     if label not in numbers:
-        message = f"{where}: there is no class {label!r}; the names are {', '.join(numbers)}"
+        message = no_such_class(where, label, numbers)
         return on_problem("class without a name", message)
     corners = _corners(shape, where, on_problem)
     return Row(corners, numbers[label], where) if corners else None

@@ -1,5 +1,6 @@
 """Finding pictures on disk: under another form of their name, and in folders."""
 
+import functools
 import os
 import re
 import unicodedata
@@ -131,11 +132,16 @@ def _normalised(path: Path) -> str | None:
     found = Path(path.anchor or ".")
     for part in path.parts[bool(path.anchor) :]:
         if not os.path.exists(found / part):
-            wanted = unicodedata.normalize("NFC", part)
             try:
-                names = os.listdir(found)
+                names = _names_by_form(str(found), os.stat(found).st_mtime_ns)
             except (OSError, ValueError):
                 return None
-            part = next((name for name in names if unicodedata.normalize("NFC", name) == wanted), part)
+            part = names.get(unicodedata.normalize("NFC", part), part)
         found /= part
     return os.fspath(found) if os.path.isfile(found) else None
+
+
+@functools.lru_cache(maxsize=16)
+def _names_by_form(folder: str, changed: int) -> dict[str, str]:
+    """{name in Unicode's composed form: name} of what is in a folder, which was last changed at a time."""
+    return {unicodedata.normalize("NFC", name): name for name in sorted(os.listdir(folder), reverse=True)}

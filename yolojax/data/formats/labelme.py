@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeGuard
 
-from yolojax.data.annotations import Record
+from yolojax.data.annotations import Record, no_such_class
 from yolojax.data.formats.find import find_file, folders_in, standard_split, walk
 from yolojax.data.formats.format import Format, NamesAndRecords
 from yolojax.data.formats.locate import files_in
@@ -203,7 +203,7 @@ def _row(shape: Mapping[str, Any], where: str, numbers: Mapping[str, int], on_pr
     if not label:
         return on_problem("malformed box", f"{where}: label {reprlib.repr(shape.get('label'))} is not a line of text")
     if label not in numbers:
-        message = f"{where}: there is no class {label!r}; the names are {', '.join(numbers)}"
+        message = no_such_class(where, label, numbers)
         return on_problem("class without a name", message)
     corners = _corners(kind, shape.get("points"), where, on_problem)
     difficult = shape.get("difficult") is True  # X-AnyLabeling

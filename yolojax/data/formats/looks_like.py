@@ -37,7 +37,7 @@ _MAGIC = (
     (b"Rar!", "archive"),
 )
 _ARCHIVES = {".tar": "tar -xf", ".tgz": "tar -xf", ".rar": "unrar x", ".7z": "7z x", ".gz": "gunzip", ".bz2": "bunzip2"}
-_NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
+_NUMBER = r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?"
 _LABEL = re.compile(rf"\d+(?:\.0*)?(?:\s+{_NUMBER}){{4,}}")
 _BOX = re.compile(rf"(?:^|\s){_NUMBER}(?:[,;]{_NUMBER}){{3,}}")
 _UNREAD_LABELS = {

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from yolojax.data.annotations import LARGEST, Record
+from yolojax.data.annotations import LARGEST, Record, no_such_class
 from yolojax.data.formats.find import folders_in, split_of_name, standard_split
 from yolojax.data.formats.format import Format, NamesAndRecords
 from yolojax.data.formats.locate import files_in, locate_pictures, picture_folders
@@ -25,6 +25,7 @@ from yolojax.data.problems import OnProblem
 from yolojax.errors import InputError
 from yolojax.runtime.files import open_regular
 
+_TRUE = ("1", "1.0", "true")  # of Open Images' IsGroupOf, as it is and as pandas writes it
 _ENDINGS = (".csv", ".tsv")
 _HEAD = 1 << 14  # bytes that are read to tell what a file is
 _NOTHING = ("", "nan", "null", "none")
@@ -234,9 +235,9 @@ def _row(table: _Table, cells: Cells, label: str, numbers: Mapping[str, int], wh
     if columns.label is None and columns.boxes is not Boxes.VIA and len(numbers) == 1:
         label = next(iter(numbers))
     if label not in numbers:
-        message = f"{where}: there is no class {label!r}; the names are {', '.join(numbers)}"
+        message = no_such_class(where, label, numbers)
         return on_problem("class without a name", message)
-    crowd = columns.crowd is not None and cells.values[columns.crowd] == "1"
+    crowd = columns.crowd is not None and cells.values[columns.crowd].strip().lower() in _TRUE
     return Row(corners, numbers[label], where, crowd=crowd)
 
 

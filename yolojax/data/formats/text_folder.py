@@ -12,6 +12,7 @@ from yolojax.data.formats.looks_like import file_looks_like, lists_boxes
 from yolojax.data.formats.names import read_names
 from yolojax.data.formats.text import TEXT, read_text_list
 from yolojax.data.formats.yolo_layouts import names_beside
+from yolojax.data.formats.yolo_pairs import NAMES_FILES
 from yolojax.data.problems import OnProblem
 from yolojax.errors import InputError
 
@@ -42,14 +43,18 @@ def read_text_folder(
     if split is not None and split not in known and split not in known.values():
         raise InputError(f"{folder}: no split {split!r} (it has: {', '.join(known)})")
     stems = known.values() if split is None else [known.get(split, split)]
-    records = [record for stem in stems for record in read_text_list(folder / f"{stem}.txt", names, on_problem)]
+    records = [record for stem in stems for record in read_text_list(_path(folder, stem), names, on_problem)]
+    for path in _texts(folder):
+        if path.stem not in known.values() and path.name.lower() not in NAMES_FILES:
+            on_problem("other file", f"{path}: not read, it is not a text list")
     return names, records
 
 
 def lists_in(folder: Path) -> dict[str, str]:
     """The text lists of a folder.
 
-    Without a classes.names, only lists of boxes and those named after a split count: other texts may name a picture as well.
+    What is named after a split is one, whatever it holds: a mistake in it is to be found when it is read. Of other texts,
+    which may name a picture as well, only lists of boxes are where there is no classes.names.
 
     Args:
         folder: the folder.
@@ -59,7 +64,7 @@ def lists_in(folder: Path) -> dict[str, str]:
         2007_train) where no other list's does.
     """
     ours = (folder / NAMES).is_file()
-    stems = [path.stem for path in _texts(folder) if file_looks_like(path) is None and (ours or _is_split(path))]
+    stems = [path.stem for path in _texts(folder) if _is_list(path, ours)]
     splits = {stem: standard_split(stem) or split_of_name(stem) for stem in stems}
     counts = Counter(splits.values())
     found = {}
@@ -80,12 +85,19 @@ def is_text_folder(path: Path) -> bool:
     return any(map(lists_boxes, itertools.islice(texts, _LOOKED_AT)))
 
 
-def _is_split(path: Path) -> bool:
-    return split_of_name(path.stem) is not None or lists_boxes(path)
+def _is_list(path: Path, ours: bool) -> bool:
+    if split_of_name(path.stem) is not None:
+        return True
+    return path.is_file() and (file_looks_like(path) is None if ours else lists_boxes(path))
 
 
 def _texts(folder: Path) -> list[Path]:
-    return [path for name in visible_names(folder) if name.endswith(".txt") and (path := folder / name).is_file()]
+    """The .txt in a folder, links that lead nowhere and pipes among them."""
+    return [path for name in visible_names(folder) if name.lower().endswith(".txt") and not (path := folder / name).is_dir()]
+
+
+def _path(folder: Path, stem: str) -> Path:
+    return next(path for path in _texts(folder) if path.stem == stem)
 
 
 def _own_names(folder: Path) -> tuple[str, ...]:

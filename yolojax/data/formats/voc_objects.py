@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from yolojax.data.annotations import no_such_class
 from yolojax.data.formats.rows import Row
 from yolojax.data.formats.shapes import around_points, around_rotated
 from yolojax.data.formats.voc_xml import Element
@@ -75,7 +76,7 @@ def object_rows(item: Element, path: Path, numbers: Mapping[str, int], on_proble
     if name is None:
         return []
     if name not in numbers:
-        message = f"{path}:{item.line}: there is no class {name!r}; the names are {', '.join(numbers)}"
+        message = no_such_class(f"{path}:{item.line}", name, numbers)
         on_problem("class without a name", message)
         return []
     inside = list(_descendants(item, without=("part",)))

@@ -5,7 +5,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from yolojax.data.formats.find import standard_split, visible_names
+from yolojax.data.formats.find import split_of_name, standard_split, visible_names
+from yolojax.data.formats.looks_like import lists_boxes
 from yolojax.data.formats.yolo_labels import looks_like_labels
 from yolojax.data.formats.yolo_pairs import NAMES_FILES, PICTURE_FOLDERS, holds_labels, label_folder
 from yolojax.data.images import ENDINGS
@@ -54,7 +55,7 @@ def layout_of(folder: Path) -> dict[str, Any] | None:
 
     Returns:
         {split: [folders]} or {EVERYTHING: [folder]}, and `names` if there is a file of them; None for a folder without YOLO
-        labels, or with a .data file, which says itself where things are.
+        labels, with a .data file, which says itself where things are, or with lists of boxes.
 
     Raises:
         InputError: two files of names differ.
@@ -62,6 +63,8 @@ def layout_of(folder: Path) -> dict[str, Any] | None:
     inside = _inside(folder)
     if any(path.suffix.lower() == ".data" for path in inside):
         return None
+    if any(path.suffix.lower() == ".txt" and split_of_name(path.stem) and lists_boxes(path) for path in inside):
+        return None  # a label file among the pictures must not make background of all others
     picture_folders = [path for path in inside if path.name.lower() in PICTURE_FOLDERS and path.is_dir()]
     splits: dict[str, list[str]] = {}
     for path in [*inside, *(child for parent in picture_folders for child in _inside(parent))]:
