@@ -65,3 +65,13 @@ def test_paths_that_no_file_can_have(tmp_path):
     (tmp_path / "print0.txt").write_bytes(b"a.png\0b.png\0")
     with pytest.raises(InputError, match=r"print0\.txt:1: a path cannot have a NUL byte; write one path a line"):
         find_sources([tmp_path / "print0.txt"])
+
+
+@pytest.mark.parametrize(("content", "message"), [(b"a.png\0b.png\0", "NUL byte"), (b"x" * 70_000, "of more than 65536 bytes")])
+def test_standard_input_that_is_no_list_of_paths_is_refused(tmp_path, content, message):
+    (tmp_path / "list").write_bytes(b"first.png\n" + content)
+    with open(tmp_path / "list", "rb") as file:
+        paths = paths_of(file.fileno())
+        assert next(paths) == Path("first.png")
+        with pytest.raises(InputError, match=f"^standard input has a line .*{message}; write one path a line"):
+            next(paths)

@@ -104,6 +104,19 @@ def test_what_is_missing_is_named(workdir, seen, tmp_path, capsys):
     assert "gone.txt" in shown.err and "--pictures" in shown.err and not out.exists()
 
 
+def test_a_file_that_came_while_it_was_written_stays(workdir, monkeypatch, tmp_path):
+    def write(run, path, pictures):
+        path.write_bytes(b"8" + module.MARKS["onnx"])
+        (tmp_path / "net").write_text("mine")
+        return "a line"
+
+    monkeypatch.setitem(sys.modules, "a_format", types.SimpleNamespace(write=write))
+    monkeypatch.setitem(module.FORMATS, "onnx", "a_format:write")
+    with pytest.raises(InputError, match="net exists and is no file that an export to onnx has written"):
+        export_workdir(workdir, "onnx", tmp_path / "net")
+    assert (tmp_path / "net").read_text() == "mine" and [path.name for path in tmp_path.iterdir()] == ["net"]
+
+
 def test_a_run_without_data_needs_pictures(workdir, seen, tmp_path):
     shutil.copytree(workdir, tmp_path / "imported")
     config = tmp_path / "imported" / "config.json"

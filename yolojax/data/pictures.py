@@ -12,6 +12,7 @@ from yolojax.data.video import ENDINGS as VIDEO_ENDINGS
 from yolojax.errors import InputError
 from yolojax.runtime.drafts import is_draft
 
+_LONGEST_PATH = 1 << 16  # bytes
 STANDARD_INPUT = "-"
 
 Entry = Path | int | str
@@ -52,10 +53,16 @@ def paths_of(descriptor: int) -> Iterator[Path]:
 
     Yields:
         The paths.
+
+    Raises:
+        InputError: a line has a NUL byte, as of `find -print0`, or is longer than a path can be.
     """
     # Unbuffered: the buffer of sys.stdin is locked while a thread waits in it, and the program could not end.
     with open(descriptor, "rb", buffering=0, closefd=False) as lines:
-        for line in lines:
+        while line := lines.readline(_LONGEST_PATH):
+            if b"\0" in line or (len(line) == _LONGEST_PATH and not line.endswith(b"\n")):
+                fault = "with a NUL byte" if b"\0" in line else f"of more than {_LONGEST_PATH} bytes"
+                raise InputError(f"standard input has a line {fault}; write one path a line (find -print)")
             if line := line.rstrip(b"\r\n"):
                 yield Path(os.fsdecode(line))
 

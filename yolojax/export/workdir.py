@@ -72,15 +72,23 @@ def export_workdir(
         for name in DARKNET_FILES:
             if os.path.lexists(Path(out) / name):
                 raise InputError(f"{Path(out) / name} exists; name another folder with --out")
-    elif os.path.lexists(out) and not os.path.isdir(out) and MARKS[to] not in _beginning(out):
-        raise InputError(f"{out} exists and is no file that an export to {to} has written; name another one with --out")
+    else:
+        _check_replaceable(out, to)
     run = load_run(workdir, checkpoint, parts=parts)
     images = _given_pictures(pictures) if pictures else _validation_pictures(run.config, parts)
     if to == "darknet":
         with whole_set(out, last=DARKNET_FILES[0]) as draft:
             return write(run, draft / DARKNET_FILES[0], images)
     with whole_or_not_at_all(out) as path:
-        return write(run, path, images)
+        line = write(run, path, images)
+        _check_replaceable(out, to)  # again: it took a while
+        return line
+
+
+def _check_replaceable(out: str | os.PathLike[str], to: str) -> None:
+    """Refuses to replace a file that is no earlier export to this format."""
+    if os.path.lexists(out) and not os.path.isdir(out) and MARKS[to] not in _beginning(out):
+        raise InputError(f"{out} exists and is no file that an export to {to} has written; name another one with --out")
 
 
 def _beginning(path: str | os.PathLike[str]) -> bytes:

@@ -39,7 +39,7 @@ class _OptionsParser(flags.ArgumentParser):
         if isinstance(argument, dict):
             return argument
         for read in (json.loads, ast.literal_eval):
-            with contextlib.suppress(ValueError, SyntaxError, RecursionError):
+            with contextlib.suppress(ValueError, SyntaxError, RecursionError, MemoryError):
                 value = read(argument)
                 if isinstance(value, dict):
                     return value
