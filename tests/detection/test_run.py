@@ -9,7 +9,7 @@ import pytest
 
 from tests.test_predict import GREY, PICTURES, RED, colour_detector, crowd, tiles
 from yolojax.data.images import read_image, write_image
-from yolojax.data.pictures import find_sources
+from yolojax.data.pictures import find_sources, paths_of
 from yolojax.detection.run import detect_files
 from yolojax.draw import draw_detections
 from yolojax.errors import InputError
@@ -197,6 +197,14 @@ def test_a_broken_picture_is_named_and_the_rest_is_done(folder, tmp_path, capsys
     printed = capsys.readouterr().out
     assert f"left out: {folder}/b.png: " in printed and f"left out: {folder}/z.jpg: " in printed
     assert "2 detections in 2 pictures" in printed
+
+
+def test_paths_before_a_line_that_is_none_are_done(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr("yolojax.detection.run.paths_of", lambda _: paths_of(file.fileno()))
+    (tmp_path / "list").write_bytes(os.fsencode(folder / "a.jpg") + b"\n" + os.fsencode(folder / "a.jpg") + b"\0")
+    with open(tmp_path / "list", "rb") as file, pytest.raises(InputError, match="^standard input has a line with a NUL byte"):
+        detect_files(Whole(), ["-"], tmp_path / "out")
+    assert len(json.loads((tmp_path / "out" / "detections.json").read_text(encoding="utf-8"))) == 1
 
 
 def test_of_very_many_broken_pictures_the_first_are_named(tmp_path):

@@ -92,7 +92,7 @@ def detect_files(
             if run.full:
                 say(run.note_of_full_pictures())
             say(run.summary())
-    problems = []
+    problems = run.broken_input
     if run.unreadable:
         kind = "sources" if any(map(is_video, entries)) else "pictures"
         rest = len(run.unreadable) - NAMED
@@ -116,12 +116,14 @@ class _Run:
         full: how many pictures have so many.
         inputs: how many pictures and videos the sources held so far.
         unreadable: names of those that could not be read.
+        broken_input: why standard input was not read to its end; empty if it was.
         waited: seconds spent waiting for each stage.
     """
 
     def __init__(self, detect, outputs, only_source, most):
         self.detect, self.outputs, self.only_source, self.most = detect, outputs, only_source, most
         self.inputs, self.unreadable, self.full = 0, [], 0
+        self.broken_input: list[str] = []
         self.waited = collections.Counter()
         self._start, self._first_result = time.perf_counter(), None
 
@@ -164,13 +166,21 @@ def _detect_pictures(run, source):
     from_stdin = source == STANDARD_INPUT
 
     def paths():
-        for path in paths_of(0) if from_stdin else source:
+        for path in _from_stdin(run) if from_stdin else source:
             run.inputs += 1
             run.outputs.protect(path)
             yield path
 
     total = None if from_stdin else len(source)
     _detect(run, "detect", read_image, paths(), total, run.outputs.add, eager=from_stdin)
+
+
+def _from_stdin(run):
+    """Yields the paths on standard input up to the end, or to a line that is none, which is no fault of those before it."""
+    try:
+        yield from paths_of(0)
+    except InputError as error:
+        run.broken_input.append(str(error))
 
 
 def _detect_video(run, source):
