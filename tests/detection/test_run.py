@@ -202,7 +202,7 @@ def test_a_broken_picture_is_named_and_the_rest_is_done(folder, tmp_path, capsys
 def test_paths_before_a_line_that_is_none_are_done(folder, tmp_path, monkeypatch):
     monkeypatch.setattr("yolojax.detection.run.paths_of", lambda _: paths_of(file.fileno()))
     (tmp_path / "list").write_bytes(os.fsencode(folder / "a.jpg") + b"\n" + os.fsencode(folder / "a.jpg") + b"\0")
-    with open(tmp_path / "list", "rb") as file, pytest.raises(InputError, match="^standard input has a line with a NUL byte"):
+    with open(tmp_path / "list", "rb") as file, pytest.raises(InputError, match=r"^standard input has a line with a NUL byte"):
         detect_files(Whole(), ["-"], tmp_path / "out")
     assert len(json.loads((tmp_path / "out" / "detections.json").read_text(encoding="utf-8"))) == 1
 
