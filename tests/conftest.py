@@ -10,6 +10,7 @@ own stays on the CPU, and what needs eight devices is skipped.
 import gc
 import os
 import shutil
+import signal
 import tempfile
 from importlib.metadata import version
 
@@ -38,6 +39,11 @@ from pathlib import Path
 
 import jax
 import pytest
+
+# Under nohup the first of these is ignored, and in the background of a script the second: programs would inherit that.
+for number, handler in ((getattr(signal, "SIGHUP", None), signal.SIG_DFL), (signal.SIGINT, signal.default_int_handler)):
+    if number is not None and signal.getsignal(number) == signal.SIG_IGN:
+        signal.signal(number, handler)
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 if os.environ["YOLOJAX_TEST_PLATFORM"] != "cpu":
