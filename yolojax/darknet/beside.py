@@ -62,10 +62,7 @@ def find_names(weights: str | os.PathLike[str], classes: int) -> tuple[tuple[str
     weights = Path(weights)
     fitting: dict[tuple[str, ...], str] = {}
     for path in _of_its_name(weights, ".names", ("data", "../data")):
-        names = read_names(path)
-        if len(names) != classes:
-            raise InputError(f"{path}: {len(names)} class names, but {weights} is for {classes} classes; correct it")
-        fitting[names] = str(path)
+        fitting[class_names(path, weights, classes)] = str(path)
     if not fitting:
         folders = (weights.parent, weights.parent / "data", weights.parent.parent / "data")
         for path in sorted(path for folder in folders for path in folder.glob("*.names")):

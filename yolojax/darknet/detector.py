@@ -94,8 +94,8 @@ def class_names(
 
     Args:
         names: the path of a file, one name per line; the names; or None.
-        cfg: path of the cfg, for the message.
-        number: the number of classes of the cfg.
+        cfg: path of the cfg, or of what else is for so many classes, for the message.
+        number: the number of classes.
 
     Raises:
         InputError: the file cannot be read, or has another number of names.

@@ -95,7 +95,7 @@ def _jpeg_header(head: bytes) -> tuple[tuple[int, int] | None, int]:
 
     None as well with several EXIF segments, or one behind the frame header: readers differ in which they obey.
     """
-    position, orientation, segments, size = 2, 1, 0, None
+    position, orientation, has_exif, size = 2, 1, False, None
     while position + 4 <= len(head) and head[position] == 0xFF and head[position + 1] != _START_OF_SCAN:
         marker = head[position + 1]
         if marker == 0xFF:
@@ -103,9 +103,9 @@ def _jpeg_header(head: bytes) -> tuple[tuple[int, int] | None, int]:
             continue
         (length,) = struct.unpack_from(">H", head, position + 2)
         if marker == 0xE1 and head[position + 4 : position + 10] == b"Exif\0\0":
-            segments += 1
-            if segments > 1 or size:
+            if has_exif or size:
                 return None, orientation
+            has_exif = True
             orientation = _orientation(head[position + 10 : position + 2 + length])
         if marker in _FRAME_HEADERS and not size:
             height, width = struct.unpack_from(">HH", head, position + 5)

@@ -7,6 +7,9 @@ from yolojax.data.problems import OnProblem, refuse
 from yolojax.errors import InputError
 from yolojax.runtime.files import open_regular
 
+NUMBER = r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?"
+"""A decimal number. It matches a run of digits in one way only: in several, long ones would take minutes."""
+
 
 def read_lines(path: str | os.PathLike[str], on_problem: OnProblem = refuse) -> list[str]:
     """Read the lines of a UTF-8 text file, with or without byte order mark and carriage returns.

@@ -81,10 +81,9 @@ def frames(capture: cv2.VideoCapture, source: object) -> Iterator[tuple[int, np.
         raise InputError(f"{source}: no frame could be read")
     if count and index < count and isinstance(source, str | os.PathLike):
         # A few may be missing of an undamaged file: some players drop them, and in an MP4 more of them may be cut out.
-        if _is_cut(source):
-            raise InputError(f"{source}: only {index} of {count} frames could be read, since the file is cut short")
-        if damaged or (Path(source).suffix.lower() == ".avi" and index < 0.9 * count):
-            raise InputError(f"{source}: only {index} of {count} frames could be read, since the file is damaged")
+        damaged = damaged or (Path(source).suffix.lower() == ".avi" and index < 0.9 * count)
+        if fault := "cut short" if _is_cut(source) else "damaged" if damaged else None:
+            raise InputError(f"{source}: only {index} of {count} frames could be read, since the file is {fault}")
 
 
 def properties(capture: cv2.VideoCapture) -> tuple[float, int | None]:

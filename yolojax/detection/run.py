@@ -92,7 +92,7 @@ def detect_files(
             if run.full:
                 say(run.note_of_full_pictures())
             say(run.summary())
-    problems = run.broken_input
+    problems = [*run.broken_input]
     if run.unreadable:
         kind = "sources" if any(map(is_video, entries)) else "pictures"
         rest = len(run.unreadable) - NAMED

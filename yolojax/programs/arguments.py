@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from yolojax.errors import InputError
 
 
-def refuse_empty(values: Mapping[str, object]) -> None:
-    """Refuses what is given but empty, as an unset variable of a shell makes it: an empty path would be the current folder.
+def refuse_slips(values: Mapping[str, object]) -> None:
+    """Refuses what a shell has made of an argument and nobody meant.
 
-    Refused as well is a path that begins with ~, which most shells leave as it is in --out=~/found.
+    That is what is empty, as an unset variable makes it, for an empty path would be the current folder; and a path that begins
+    with ~, which most shells leave as it is in --out=~/found.
 
     Args:
         values: {name of a flag or an argument: its value, or the list of its values}.

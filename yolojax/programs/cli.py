@@ -15,7 +15,7 @@ from absl import logging as absl_logging
 
 from yolojax.configs import FOLDER
 from yolojax.errors import InputError
-from yolojax.programs.arguments import refuse_empty
+from yolojax.programs.arguments import refuse_slips
 from yolojax.programs.config_flag import config_flag, config_value, prepare_config_arguments
 from yolojax.runtime.command import as_typed
 from yolojax.runtime.compilation_cache import cache_compiled_programs, remove_damaged_entries
@@ -56,7 +56,7 @@ def run(main: Callable[[list[str]], object], define: Callable[[], object], doc: 
     outlive_readers()
     try:
         given = {f"--{flag.name}": "" if flag.value == [] else flag.value for flag in _own_flags() if flag.present}
-        refuse_empty(given | {"an argument": arguments})
+        refuse_slips(given | {"an argument": arguments})
         main(arguments)
     except InputError as error:
         _fail(error, 1)

@@ -7,7 +7,7 @@ from types import ModuleType
 from typing import NamedTuple
 
 from yolojax.errors import InputError, printable
-from yolojax.programs.arguments import refuse_empty
+from yolojax.programs.arguments import refuse_slips
 from yolojax.runtime.command import COMMANDS, program
 from yolojax.runtime.ending import end_interrupted, interrupt_at_signals
 from yolojax.runtime.limits import check_current_folder, check_limits, shortage_of
@@ -59,7 +59,7 @@ def main(arguments: list[str] | None = None) -> int:
         options = parser.parse_args(arguments)
         check_current_folder()
         flags = {argument.partition("=")[0] for argument in arguments}
-        refuse_empty({f"--{name}" if f"--{name}" in flags else name.upper(): value for name, value in vars(options).items()})
+        refuse_slips({f"--{name}" if f"--{name}" in flags else name.upper(): value for name, value in vars(options).items()})
         if _ARGPARSE[arguments[0]].uses_devices:
             from yolojax.programs.cli import report_failed_writes_once
             from yolojax.runtime.devices import check_devices

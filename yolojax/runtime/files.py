@@ -72,6 +72,15 @@ def read_whole(path: str | os.PathLike[str], what: str) -> bytes:
         raise InputError(f"{path}: {what} cannot be read: {getattr(error, 'strerror', None) or error}") from error
 
 
+def beginning(path: str | os.PathLike[str], length: int) -> bytes:
+    """The first bytes of a regular file, at most so many; none where it cannot be read."""
+    try:
+        with open_regular(path) as file:
+            return file.read(length)
+    except (OSError, ValueError):
+        return b""
+
+
 def write_json(path: str | os.PathLike[str], value: Any) -> None:
     """Writes a value as JSON, whole or not at all: neither a reader nor a crash leaves half a file.
 

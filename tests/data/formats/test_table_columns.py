@@ -2,7 +2,7 @@
 
 import pytest
 
-from yolojax.data.formats.table_columns import Boxes, split_cells, understand
+from yolojax.data.formats.table_columns import Boxes, is_number, split_cells, understand
 
 
 def test_lines_are_divided_by_the_sign_that_divides_most():
@@ -34,3 +34,9 @@ def test_columns(row, expected):
 )
 def test_rows_of_no_known_form(row):
     assert understand(row.split(",")) is None
+
+
+@pytest.mark.parametrize("number", ["7", "-7.", "+.5", "7.25e-3", "1E5"])
+def test_numbers_however_long_are_told_in_no_time(number):
+    assert is_number(number) and not is_number(f"{number}x")
+    assert not is_number("9" * 100_000 + "x") and not is_number("." + "9" * 100_000 + "e")

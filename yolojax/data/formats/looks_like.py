@@ -10,7 +10,8 @@ from pathlib import Path
 
 from yolojax.data.formats.find import is_hidden, walk
 from yolojax.data.images import ENDINGS, UNREAD_ENDINGS
-from yolojax.runtime.files import open_regular
+from yolojax.data.lines import NUMBER
+from yolojax.runtime.files import beginning
 
 _START = 4096  # bytes that are looked at
 _LINES = 20
@@ -37,17 +38,16 @@ _MAGIC = (
     (b"Rar!", "archive"),
 )
 _ARCHIVES = {".tar": "tar -xf", ".tgz": "tar -xf", ".rar": "unrar x", ".7z": "7z x", ".gz": "gunzip", ".bz2": "bunzip2"}
-_NUMBER = r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?"
-_LABEL = re.compile(rf"\d+(?:\.0*)?(?:\s+{_NUMBER}){{4,}}")
-_BOX = re.compile(rf"(?:^|\s){_NUMBER}(?:[,;]{_NUMBER}){{3,}}")
+_LABEL = re.compile(rf"\d+(?:\.0*)?(?:\s+{NUMBER}){{4,}}")
+_BOX = re.compile(rf"(?:^|\s){NUMBER}(?:[,;]{NUMBER}){{3,}}")
 _UNREAD_LABELS = {
-    "KITTI": rf"^[A-Za-z_]+ {_NUMBER} -?\d+(?: {_NUMBER}){{12,13}}\s*$",
-    "DOTA": rf"^(?:{_NUMBER} ){{8}}[A-Za-z][\w-]* \d\s*$",
+    "KITTI": rf"^[A-Za-z_]+ {NUMBER} -?\d+(?: {NUMBER}){{12,13}}\s*$",
+    "DOTA": rf"^(?:{NUMBER} ){{8}}[A-Za-z][\w-]* \d\s*$",
     "VisDrone": r"^\d+,\d+,\d+,\d+,[01],\d+,-?\d+,-?\d+,?\s*$",
-    "MOTChallenge": rf"^\d+,\d+(?:,{_NUMBER}){{7,8}}\s*$",
+    "MOTChallenge": rf"^\d+,\d+(?:,{NUMBER}){{7,8}}\s*$",
     "WIDER FACE": r"\.jpe?g\s*\n\d+\s*\n\d+ \d+ \d+ \d+(?: \d+){6}\s*$",
 }
-_WORDS = re.compile(rf"^[A-Za-z]\S*(?: {_NUMBER}){{4}}\s*$")
+_WORDS = re.compile(rf"^[A-Za-z]\S*(?: {NUMBER}){{4}}\s*$")
 _PICTURE_NAME = re.compile(rf"(?:{'|'.join(map(re.escape, sorted(_PICTURES, key=len, reverse=True)))})(?![A-Za-z0-9])", re.I)
 
 
@@ -62,13 +62,13 @@ def file_looks_like(path: str | os.PathLike[str]) -> str | None:
     """
     path = Path(path)
     ending = path.suffix.lower()
-    content = _start_of(path)
+    content = beginning(path, _START)
     return _by_ending(path, ending, content) or _by_content(path, ending, content)
 
 
 def lists_boxes(path: str | os.PathLike[str]) -> bool:
     """Whether one of the first lines of a file is a picture and a box, as `images/a.jpg 1,2,30,40,0`."""
-    lines = _start_of(Path(path)).decode("utf-8-sig", errors="ignore").splitlines()[:_LINES]
+    lines = beginning(path, _START).decode("utf-8-sig", errors="ignore").splitlines()[:_LINES]
     pictures = ((line, _PICTURE_NAME.search(line)) for line in lines)
     return any(picture and _BOX.search(line, picture.end()) for line, picture in pictures)
 
@@ -102,8 +102,9 @@ def folder_looks_like(folder: str | os.PathLike[str], is_data_set: Callable[[Pat
         return f"a folder of several data sets; give one of them: {_some(inside)}"
     if _has_picture(folder) and is_data_set(folder.absolute().parent):
         return f"a part of a data set; give {os.path.dirname(folder) or os.curdir}"
-    texts = (path for path in itertools.islice(walk(folder, lambda *_: None), _SEARCHED) if path.suffix.lower() == ".txt")
-    if labels := next(filter(None, map(_unread_labels, map(_start_of, itertools.islice(texts, _LINES)))), None):
+    inside = itertools.islice(walk(folder, lambda *_: None), _SEARCHED)
+    texts = itertools.islice((path for path in inside if path.suffix.lower() == ".txt"), _LINES)
+    if labels := next(filter(None, (_unread_labels(beginning(text, _START)) for text in texts)), None):
         return labels
     endings = Counter(entry.suffix.lower() for entry in files)
     for wanted, what in (
@@ -116,15 +117,6 @@ def folder_looks_like(folder: str | os.PathLike[str], is_data_set: Callable[[Pat
         if found := [entry for entry in files if entry.suffix.lower() in wanted]:
             return f"{what}: {_some(found)}"
     return _folder_of_pictures(folder, folders, endings)
-
-
-def _start_of(path: Path) -> bytes:
-    """The first bytes of a file; none where it cannot be read."""
-    try:
-        with open_regular(path) as file:
-            return file.read(_START)
-    except (OSError, ValueError):
-        return b""
 
 
 def _by_ending(path: Path, ending: str, content: bytes) -> str | None:

@@ -3,6 +3,8 @@
 import os
 from typing import NamedTuple
 
+from yolojax.runtime.paths import absolute
+
 
 class Start(NamedTuple):
     """One place where relative paths may start.
@@ -33,5 +35,5 @@ def starts(file: str | os.PathLike[str]) -> tuple[Start, ...]:
         folder of its program, and CVAT writes `data/` before names that do not lie in such a folder.
     """
     folder = os.path.dirname(os.fspath(file))
-    above = os.path.dirname(os.path.abspath(folder))
+    above = os.path.dirname(absolute(folder))
     return Start(folder), Start(above), Start(""), Start(folder, without="data/")

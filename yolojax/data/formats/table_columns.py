@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from yolojax.data.images import ENDINGS
+from yolojax.data.lines import NUMBER
 
 _PICTURE = ("filename", "imagefilename", "imagename", "imagepath", "filepath", "image", "img", "file", "path", "imageid")
 _CLASS = ("class", "classname", "label", "labelname", "name", "category", "categoryname", "object", "classid", "labelid")
@@ -25,7 +26,7 @@ _CORNERS = (
 )
 _SIZED = (("bboxx", "bboxy", "bboxwidth", "bboxheight"), ("bboxx", "bboxy", "bboxw", "bboxh"))
 _SEPARATORS = ",;\t|"
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
+_NUMBER = re.compile(NUMBER, re.ASCII)
 LOOKED_FOR = (
     "looked for were a header with a picture (filename, image, path, image_id), a class (class, label, name) and corners "
     "(xmin, ymin, xmax, ymax; x1, y1, x2, y2; or bbox), and rows path,x1,y1,x2,y2,class without a header"

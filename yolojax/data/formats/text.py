@@ -20,15 +20,14 @@ from yolojax.data.formats.looks_like import file_looks_like
 from yolojax.data.formats.names import write_names
 from yolojax.data.formats.starts import Start, starts
 from yolojax.data.formats.yolo_labels import looks_like_labels
-from yolojax.data.lines import read_lines
+from yolojax.data.lines import NUMBER, read_lines
 from yolojax.data.problems import Effect, OnProblem, effect_of, refuse
 from yolojax.errors import InputError
 from yolojax.runtime.wording import counted
 
-_NUMBER = r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?"
-_BOX = rf"{_NUMBER},{_NUMBER},{_NUMBER},{_NUMBER},\d+(?:\.0*)?"
+_BOX = rf"{NUMBER},{NUMBER},{NUMBER},{NUMBER},\d+(?:\.0*)?"
 _BOXES = re.compile(rf"{_BOX}(?: {_BOX})*", re.ASCII)
-_NUMBER_ALONE = re.compile(rf"{_NUMBER}[,;]?", re.ASCII)
+_NUMBER_ALONE = re.compile(rf"{NUMBER}[,;]?", re.ASCII)
 _FILE_ENDING = re.compile(r"\.[A-Za-z][A-Za-z0-9]*$")
 _LONGEST_PATH = 4096  # characters; bounds the search of a line of very many words
 _FORM = "x1,y1,x2,y2,class"
@@ -199,7 +198,7 @@ def _explain(token: str) -> str:
     if len(fields) != 5:
         return f"it has {counted(len(fields), 'value')}, not 5"
     for field in fields[:4]:
-        if not re.fullmatch(_NUMBER, field, re.ASCII):
+        if not re.fullmatch(NUMBER, field, re.ASCII):
             return f"{field!r} is not a number"
     return f"class {fields[4]!r} is not a whole number from 0"
 

@@ -40,17 +40,18 @@ def read_text_folder(
     folder = Path(folder)
     known = lists_in(folder)
     names = tuple(names) if names is not None else _own_names(folder)
-    if split is not None and split not in known and split not in known.values():
+    by_any_name = {path.stem: path for path in known.values()} | known
+    if split is not None and split not in by_any_name:
         raise InputError(f"{folder}: no split {split!r} (it has: {', '.join(known)})")
-    stems = known.values() if split is None else [known.get(split, split)]
-    records = [record for stem in stems for record in read_text_list(_path(folder, stem), names, on_problem)]
+    chosen = known.values() if split is None else [by_any_name[split]]
+    records = [record for path in chosen for record in read_text_list(path, names, on_problem)]
     for path in _texts(folder):
-        if path.stem not in known.values() and path.name.lower() not in NAMES_FILES:
+        if path not in known.values() and path.name.lower() not in NAMES_FILES:
             on_problem("other file", f"{path}: not read, it is not a text list")
     return names, records
 
 
-def lists_in(folder: Path) -> dict[str, str]:
+def lists_in(folder: Path) -> dict[str, Path]:
     """The text lists of a folder.
 
     What is named after a split is one, whatever it holds: a mistake in it is to be found when it is read. Of other texts,
@@ -60,17 +61,16 @@ def lists_in(folder: Path) -> dict[str, str]:
         folder: the folder.
 
     Returns:
-        {split: list without its extension}, sorted. The split is the name of the list, or what its name stands for ("train" for
+        {split: list}, sorted. The split is the list's name without its extension, or what that stands for ("train" for
         2007_train) where no other list's does.
     """
     ours = (folder / NAMES).is_file()
-    stems = [path.stem for path in _texts(folder) if _is_list(path, ours)]
-    splits = {stem: standard_split(stem) or split_of_name(stem) for stem in stems}
+    splits = {path: standard_split(path.stem) or split_of_name(path.stem) for path in _texts(folder) if _is_list(path, ours)}
     counts = Counter(splits.values())
     found = {}
-    for stem, split in splits.items():
-        own = standard_split(stem) or split is None or counts[split] > 1
-        found[stem if own else split] = stem
+    for path, split in splits.items():
+        own = standard_split(path.stem) or split is None or counts[split] > 1
+        found[path.stem if own else split] = path
     return dict(sorted(found.items()))
 
 
@@ -94,10 +94,6 @@ def _is_list(path: Path, ours: bool) -> bool:
 def _texts(folder: Path) -> list[Path]:
     """The .txt in a folder, links that lead nowhere and pipes among them."""
     return [path for name in visible_names(folder) if name.lower().endswith(".txt") and not (path := folder / name).is_dir()]
-
-
-def _path(folder: Path, stem: str) -> Path:
-    return next(path for path in _texts(folder) if path.stem == stem)
 
 
 def _own_names(folder: Path) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from yolojax.data.formats.yolo_labels import looks_like_labels
 from yolojax.data.formats.yolo_pairs import NAMES_FILES, PICTURE_FOLDERS, holds_labels, label_folder
 from yolojax.data.images import ENDINGS
 from yolojax.errors import InputError
-from yolojax.runtime.files import open_regular
+from yolojax.runtime.files import beginning
 
 EVERYTHING = "everything"
 """The key, in the values of a folder without splits, for all its pictures."""
@@ -105,7 +105,7 @@ def _names_file(folder: Path, places: list[Path]) -> str | None:
         folders += [label_folder(place), place, label_folder(place).parent]
     found = [path for parent in dict.fromkeys(folders) for path in _names_files_in(parent)]
     for other in found[1:]:
-        if other.name == found[0].name and _content(other) != _content(found[0]):
+        if other.name == found[0].name and beginning(other, _HEAD) != beginning(found[0], _HEAD):
             raise InputError(f"{other}: not the same class names as {found[0]}; labels that count differently cannot be joined")
     return os.path.relpath(found[0], folder) if found else None
 
@@ -118,20 +118,12 @@ def _names_files_in(folder: Path) -> list[Path]:
 
 def _is_list(path: Path) -> bool:
     """Whether the first line of a file is the path of a picture."""
-    lines = _content(path)[:_HEAD].decode("utf-8-sig", errors="ignore").splitlines()
+    lines = beginning(path, _HEAD).decode("utf-8-sig", errors="ignore").splitlines()
     return bool(lines) and os.path.splitext(lines[0].strip())[1].lower() in ENDINGS and not looks_like_labels(path)
 
 
 def _has_names(path: Path) -> bool:
-    return bool(_NAMES_KEY.search(_content(path)[:_HEAD].removeprefix(b"\xef\xbb\xbf")))
-
-
-def _content(path: Path) -> bytes:
-    try:
-        with open_regular(path) as file:
-            return file.read(_HEAD)
-    except (OSError, ValueError):
-        return b""
+    return bool(_NAMES_KEY.search(beginning(path, _HEAD).removeprefix(b"\xef\xbb\xbf")))
 
 
 def _inside(folder: Path) -> list[Path]:
